@@ -1,0 +1,131 @@
+//! What a data set is: bytes `[examples, channels, height, width]` and a label each.
+//!
+//! A file of `inputs/` implements [`Dataset`] and ends in the constant `INPUT`. It hands over the
+//! bytes of a split; shuffling, scaling to [-1, 1], augmentation and the way to the device are the
+//! bench's work and the same for every data set.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::{Exit, Failure};
+
+/// Which part of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// Fitted on.
+    Train,
+    /// Watched during training; picks the best model.
+    Validation,
+    /// Looked at once, at the end.
+    Test,
+}
+
+impl Split {
+    /// `train`, `validation` or `test`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Split::Train => "train",
+            Split::Validation => "validation",
+            Split::Test => "test",
+        }
+    }
+}
+
+/// The examples of one split.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Examples {
+    /// `[channels, height, width]`.
+    shape: [usize; 3],
+    /// `[examples, channels, height, width]`, 0 black to 255 white.
+    pixels: Vec<u8>,
+    /// One a example, 0-based.
+    labels: Vec<u32>,
+}
+
+impl Examples {
+    /// `pixels` `[examples, channels, height, width]`, images of `shape` `[channels, height,
+    /// width]`, and their `labels` `[examples]`.
+    ///
+    /// # Errors
+    /// When the numbers of pixels and of labels do not fit, or there is no example.
+    pub fn new(shape: [usize; 3], pixels: Vec<u8>, labels: Vec<u32>) -> Result<Self> {
+        let size: usize = shape.iter().product();
+        if labels.is_empty() || pixels.len() != labels.len() * size {
+            return Err(Failure::new(
+                Exit::Failed,
+                format!("{} pixels and {} labels are no images", pixels.len(), labels.len()),
+            )
+            .why(format!("an image of {shape:?} has {size} pixels and one label"))
+            .into());
+        }
+        Ok(Self { shape, pixels, labels })
+    }
+
+    /// `[channels, height, width]`.
+    pub fn shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    /// Number of examples.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is none: never.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// `[examples, channels, height, width]`.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// `[examples]`.
+    pub fn labels(&self) -> &[u32] {
+        &self.labels
+    }
+
+    /// The bytes `[channels, height, width]` of one image.
+    pub fn image(&self, index: usize) -> &[u8] {
+        let size: usize = self.shape.iter().product();
+        &self.pixels[index * size..][..size]
+    }
+}
+
+/// A labelled image data set.
+pub trait Dataset: Send + Sync {
+    /// `[channels, height, width]`.
+    fn shape(&self) -> [usize; 3];
+
+    /// Number of classes.
+    fn num_classes(&self) -> usize;
+
+    /// Reads a split, downloading its files if need be.
+    ///
+    /// # Errors
+    /// [`Exit::DataUnavailable`] where files are missing and cannot be downloaded;
+    /// [`Exit::Failed`], naming the file, where one is damaged.
+    fn load(&self, split: Split) -> Result<Examples>;
+
+    /// Whether training images are mirrored left to right at random.
+    fn random_horizontal_flip(&self) -> bool {
+        false
+    }
+}
+
+/// Where a data set may look for its files.
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    /// The folder that holds the files themselves; `None` for a folder named like the data set in
+    /// the user's cache folder.
+    pub data_dir: Option<PathBuf>,
+    /// Never ask the network.
+    pub offline: bool,
+}
+
+/// How to open a data set: the constant `INPUT` that every file of `inputs/` ends with.
+///
+/// It reads nothing yet: [`Dataset::load`] does.
+pub type Input = fn(&Source) -> Result<Box<dyn Dataset>>;

@@ -1,0 +1,13 @@
+//! Dynamic Training Bench: pick a model, a data set and hyper-parameters on the command line;
+//! train, watch in TensorBoard, compare.
+
+mod failure;
+mod input;
+
+pub use failure::{Exit, Failure};
+pub use input::{Dataset, Examples, Input, Source, Split};
+
+/// The data sets: one file each in `inputs/`.
+pub mod inputs {
+    include!(concat!(env!("OUT_DIR"), "/inputs.rs"));
+}
