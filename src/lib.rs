@@ -1,6 +1,8 @@
 //! Dynamic Training Bench: pick a model, a data set and hyper-parameters on the command line;
 //! train, watch in TensorBoard, compare.
 
+pub mod data;
+pub mod download;
 mod failure;
 mod input;
 

@@ -1,0 +1,179 @@
+//! Where a data set's files are: in `--data_dir`, else in `<user's cache folder>/dytb/<name>`; those
+//! that are missing there are downloaded, unless `--offline` forbids it.
+
+use std::fmt::{Display, Write};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use crate::download::{Error, RemoteFile, fetch};
+use crate::{Exit, Failure, Source};
+
+/// The folder that holds the files of the data set called `name`; the default one need not exist.
+///
+/// # Errors
+/// [`Exit::DataUnavailable`] where `data_dir` is no folder, or is not given and the user has no
+/// cache folder.
+pub fn folder(name: &str, source: &Source) -> Result<PathBuf, Failure> {
+    match &source.data_dir {
+        Some(dir) if dir.is_dir() => Ok(dir.clone()),
+        Some(dir) => {
+            Err(Failure::new(Exit::DataUnavailable, format!("`--data_dir {}`", dir.display()))
+                .why("there is no such folder")
+                .remedy(format!("make it, or leave the flag out to use {}", default_place(name))))
+        }
+        None => cache(name).ok_or_else(|| {
+            Failure::new(Exit::DataUnavailable, format!("{name}: no folder to keep its files in"))
+                .why("this user has no cache folder: neither XDG_CACHE_HOME nor HOME is set")
+                .remedy("give a folder with `--data_dir`")
+        }),
+    }
+}
+
+fn cache(name: &str) -> Option<PathBuf> {
+    Some(dirs::cache_dir()?.join("dytb").join(name))
+}
+
+fn default_place(name: &str) -> String {
+    cache(name).map_or("the user's cache folder".into(), |path| path.display().to_string())
+}
+
+/// The paths of `files` in `folder`, in their order; those that are missing are downloaded.
+///
+/// # Errors
+/// [`Exit::DataUnavailable`] where `offline` forbids a download, or no address gave the file: it
+/// lists addresses, reasons and checksums. [`Exit::Failed`] where a file cannot be written.
+pub fn obtain(
+    dataset: &str,
+    folder: &Path,
+    files: &[RemoteFile<'_>],
+    offline: bool,
+) -> Result<Vec<PathBuf>, Failure> {
+    let missing = || -> Vec<_> {
+        files.iter().copied().filter(|file| !folder.join(file.name).is_file()).collect()
+    };
+    if offline && !missing().is_empty() {
+        let urls = missing()
+            .iter()
+            .flat_map(|file| file.urls)
+            .fold(String::new(), |all, url| all + &format!("\n{url}: not tried"));
+        let why = format!("`--offline` forbids to download them:{urls}");
+        return Err(unavailable(dataset, folder, &missing(), &why));
+    }
+    let fetch = |file: &RemoteFile<'_>| {
+        let path = folder.join(file.name);
+        if path.is_file() {
+            return Ok(path);
+        }
+        fetch(file, folder).map_err(|error| match error {
+            Error::Mirrors(_) => unavailable(dataset, folder, &missing(), &error.to_string()),
+            Error::Disk(..) => not_saved(dataset, error),
+        })
+    };
+    files.iter().map(fetch).collect()
+}
+
+fn unavailable(dataset: &str, folder: &Path, missing: &[RemoteFile<'_>], why: &str) -> Failure {
+    let names: Vec<_> = missing.iter().map(|file| file.name).collect();
+    let what = format!("{dataset}: {} not in {}", names.join(", "), folder.display());
+    let sums = missing.iter().fold(String::new(), |mut sums, file| {
+        let _ = write!(sums, "\n{}  {}", file.sha256, file.name);
+        sums
+    });
+    Failure::new(Exit::DataUnavailable, what).why(why).remedy(format!(
+        "fetch them by hand from one of the addresses above and put them in {}, or name the folder \
+         that has them with `--data_dir`; `--dataset Digits` needs no file. Their sha256:{sums}",
+        folder.display()
+    ))
+}
+
+/// `error` came of reading the file at `path`: its content is wrong, or it cannot be read at all.
+pub fn unreadable(path: &Path, error: io::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::UnexpectedEof => damaged(path, "it ends too early"),
+        // Gzip says the second one.
+        ErrorKind::InvalidData | ErrorKind::InvalidInput => damaged(path, error),
+        _ => Failure::new(Exit::Failed, format!("cannot read {}", path.display()))
+            .why(error.to_string())
+            .remedy("give access to it, or name another folder with `--data_dir`"),
+    }
+}
+
+/// A file of `dataset` cannot be written; `why` names it.
+pub fn not_saved(dataset: &str, why: impl Display) -> Failure {
+    Failure::new(Exit::Failed, format!("{dataset}: cannot save a file"))
+        .why(why.to_string())
+        .remedy("make room or give access there, or name another folder with `--data_dir`")
+}
+
+/// The file at `path` is not what it should be; `why` says in what.
+pub fn damaged(path: &Path, why: impl Display) -> Failure {
+    Failure::new(Exit::Failed, format!("{} is damaged", path.display()))
+        .why(why.to_string())
+        .remedy("delete it and run again to download it, or put the original file in its place")
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut digits, byte| {
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: RemoteFile<'_> = RemoteFile {
+        name: "one.gz",
+        urls: &["https://a.invalid/one.gz", "https://b.invalid/one.gz"],
+        bytes: 3,
+        sha256: "ba7816bf",
+    };
+
+    #[test]
+    fn what_is_there_is_used_even_offline() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("one.gz"), "abc").unwrap();
+        let paths = obtain("Set", dir.path(), &[FILE], true).unwrap();
+        assert_eq!(paths, [dir.path().join("one.gz")]);
+    }
+
+    #[test]
+    fn offline_lists_addresses_checksums_and_the_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let two = RemoteFile { name: "two.gz", sha256: "cb00753f", ..FILE };
+        let failure = obtain("Set", dir.path(), &[FILE, two], true).unwrap_err();
+        assert_eq!(failure.exit, Exit::DataUnavailable);
+        let text = failure.to_string();
+        let folder = dir.path().display().to_string();
+        for part in [
+            "one.gz, two.gz",
+            "https://a.invalid/one.gz",
+            "https://b.invalid/one.gz",
+            "ba7816bf  one.gz",
+            "cb00753f  two.gz",
+            "--offline",
+            "--data_dir",
+            &folder,
+        ] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+    }
+
+    #[test]
+    fn a_data_dir_must_exist() {
+        let dir = tempfile::tempdir().unwrap();
+        let typo = Source { data_dir: Some(dir.path().join("typo")), offline: false };
+        let failure = folder("Set", &typo).unwrap_err();
+        assert_eq!(failure.exit, Exit::DataUnavailable);
+        assert!(failure.to_string().contains("typo"));
+        let right = Source { data_dir: Some(dir.path().into()), offline: false };
+        assert_eq!(folder("Set", &right).unwrap(), dir.path());
+    }
+
+    #[test]
+    fn hexadecimal() {
+        assert_eq!(hex(&[0, 10, 255]), "000aff");
+    }
+}

@@ -1,0 +1,26 @@
+//! One process at a time: a lock on the file `name.lock`.
+//!
+//! The file stays behind, empty: removing it would let two processes hold a lock on two files of
+//! that name. The lock itself ends with the process that holds it, however that ends.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::Path;
+
+/// Waits for the lock of `name` in `folder`; it is held until the file is dropped.
+///
+/// # Errors
+/// When the lock file cannot be made, or the file system knows no locks.
+pub fn lock(folder: &Path, name: &str) -> io::Result<File> {
+    let path = folder.join(format!("{name}.lock"));
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            eprintln!("{name}: another process is at work on it; waiting");
+            file.lock()?;
+        }
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    Ok(file)
+}
