@@ -1,0 +1,225 @@
+//! What holds for every file of `inputs/`, also for one that is written tomorrow.
+//!
+//! A data set whose files are neither in the program nor in `../shared/data` is skipped, with a
+//! line on stderr.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dytb::inputs::INPUTS;
+use dytb::{Dataset, Examples, Exit, Input, Source, Split};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+const SPLITS: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
+
+/// What is known of a data set: its folder in `../shared/data`, the sizes of its splits there, and
+/// whether training and validation have no image in common.
+struct Known {
+    name: &'static str,
+    folder: Option<&'static str>,
+    sizes: [usize; 3],
+    disjoint: bool,
+}
+
+const KNOWN: [Known; 3] = [
+    Known {
+        name: "Cifar10",
+        folder: Some("cifar-10-subset"),
+        sizes: [8068, 1017, 1017],
+        disjoint: false,
+    },
+    Known { name: "Digits", folder: None, sizes: [1297, 250, 250], disjoint: true },
+    Known { name: "MNIST", folder: Some("mnist"), sizes: [55_000, 5_000, 10_000], disjoint: true },
+];
+
+fn known(name: &str) -> Option<&'static Known> {
+    KNOWN.iter().find(|known| known.name == name)
+}
+
+/// The folder of a data set that has one here.
+fn shared_folder(name: &str) -> Option<PathBuf> {
+    let folder = Path::new("../shared/data").join(known(name)?.folder?);
+    folder.is_dir().then_some(folder)
+}
+
+fn open(input: &Input, data_dir: &Path) -> Box<dyn Dataset> {
+    input(&Source { data_dir: Some(data_dir.into()), offline: true }).unwrap()
+}
+
+/// Every data set that can be loaded without a network.
+fn loadable() -> Vec<(&'static str, Box<dyn Dataset>)> {
+    let empty = tempfile::tempdir().unwrap();
+    let mut loadable = Vec::new();
+    for (name, input) in INPUTS {
+        let folder = shared_folder(name).unwrap_or(empty.path().into());
+        let dataset = open(input, &folder);
+        match dataset.load(Split::Test) {
+            Ok(_) => loadable.push((*name, dataset)),
+            Err(error) => {
+                assert_eq!(Exit::of(&error), Exit::DataUnavailable, "{name}: {error}");
+                eprintln!("skipped {name}: its files are not here");
+            }
+        }
+    }
+    loadable
+}
+
+#[test]
+fn digits_needs_nothing() {
+    assert!(loadable().iter().any(|(name, _)| *name == "Digits"));
+}
+
+#[test]
+fn every_file_is_listed() {
+    let mut files: Vec<_> = fs::read_dir("inputs")
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    files.sort();
+    assert_eq!(files, INPUTS.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+}
+
+#[test]
+fn splits_are_whole_and_the_same_each_time() {
+    for (name, dataset) in loadable() {
+        for (index, split) in SPLITS.into_iter().enumerate() {
+            let examples = dataset.load(split).unwrap();
+            assert_eq!(examples.shape(), dataset.shape(), "{name}");
+            assert!(examples.labels().iter().all(|&l| (l as usize) < dataset.num_classes()));
+            let classes: HashSet<_> = examples.labels().iter().collect();
+            assert_eq!(classes.len(), dataset.num_classes(), "{name} {split:?}");
+            assert!(examples.pixels().iter().any(|&p| p < 16), "{name}: nothing is dark");
+            assert!(examples.pixels().iter().any(|&p| p > 239), "{name}: nothing is bright");
+            assert!(examples == dataset.load(split).unwrap(), "{name} {split:?} has changed");
+            if let Some(known) = known(name) {
+                assert_eq!(examples.len(), known.sizes[index], "{name} {split:?}");
+            }
+        }
+    }
+}
+
+fn images(examples: &Examples) -> HashSet<&[u8]> {
+    (0..examples.len()).map(|index| examples.image(index)).collect()
+}
+
+#[test]
+fn training_and_validation_are_disjoint() {
+    for (name, dataset) in loadable() {
+        if !known(name).is_some_and(|known| known.disjoint) {
+            continue;
+        }
+        let [train, validation, test] = SPLITS.map(|split| dataset.load(split).unwrap());
+        for other in [validation, test] {
+            assert!(images(&train).is_disjoint(&images(&other)), "{name}");
+        }
+    }
+}
+
+#[test]
+fn offline_without_files_is_data_unavailable() {
+    let empty = tempfile::tempdir().unwrap();
+    for (name, input) in INPUTS {
+        if known(name).is_some_and(|known| known.folder.is_none()) {
+            continue;
+        }
+        for split in SPLITS {
+            let error = open(input, empty.path()).load(split).unwrap_err();
+            assert_eq!(Exit::of(&error), Exit::DataUnavailable, "{name}: {error}");
+            let folder = empty.path().to_string_lossy().into_owned();
+            assert!(error.to_string().contains(&folder), "{name}: {error}");
+        }
+    }
+}
+
+#[test]
+fn the_test_files_are_for_the_test_alone() {
+    let Some(folder) = shared_folder("MNIST") else { return eprintln!("skipped: no MNIST here") };
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"] {
+        fs::copy(folder.join(name), copy.path().join(name)).unwrap();
+    }
+    let (_, input) = INPUTS.iter().find(|(name, _)| *name == "MNIST").unwrap();
+    let dataset = open(input, copy.path());
+    assert_eq!(dataset.load(Split::Train).unwrap().len(), 55_000);
+    assert_eq!(dataset.load(Split::Validation).unwrap().len(), 5_000);
+    let error = dataset.load(Split::Test).unwrap_err();
+    assert_eq!(Exit::of(&error), Exit::DataUnavailable);
+}
+
+/// The errors of loading `folder`, where one file was changed.
+fn errors(input: &Input, folder: &Path) -> Vec<anyhow::Error> {
+    let dataset = open(input, folder);
+    SPLITS.into_iter().filter_map(|split| dataset.load(split).err()).collect()
+}
+
+/// A copy of a data set's folder, and its files of images and labels.
+fn copy(folder: &Path) -> (tempfile::TempDir, Vec<PathBuf>) {
+    let copy = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let (from, to) =
+            (entry.as_ref().unwrap().path(), copy.path().join(entry.unwrap().file_name()));
+        fs::write(&to, fs::read(from).unwrap()).unwrap();
+        if to.extension().is_some_and(|extension| extension != "txt") {
+            files.push(to);
+        }
+    }
+    (copy, files)
+}
+
+#[test]
+fn damaged_files_are_named() {
+    for (name, input) in INPUTS {
+        let Some(folder) = shared_folder(name) else { continue };
+        let (copy, files) = copy(&folder);
+        for file in files {
+            let whole = fs::read(&file).unwrap();
+            let mut label = whole.clone();
+            label[0] = 255;
+            let longer = [&whole[..], &[0]].concat();
+            // What follows a gzip file is not read.
+            let longer = if name == &"MNIST" { Vec::new() } else { longer };
+            for bytes in [&whole[..whole.len() - 1], &whole[..1], &[], &label, &longer] {
+                fs::write(&file, bytes).unwrap();
+                let errors = errors(input, copy.path());
+                assert!(!errors.is_empty(), "{name}: {} of another content", file.display());
+                for error in errors {
+                    assert_eq!(Exit::of(&error), Exit::Failed, "{error}");
+                    let text = error.to_string();
+                    assert!(text.contains(&file.to_string_lossy().into_owned()), "{text}");
+                    assert!(text.contains("delete it and run again"), "{text}");
+                }
+            }
+            fs::write(&file, whole).unwrap();
+        }
+        assert!(errors(input, copy.path()).is_empty(), "{name}: it is whole again");
+    }
+}
+
+#[test]
+fn no_byte_of_a_file_makes_it_panic() {
+    let mut random = StdRng::seed_from_u64(7);
+    for (name, input) in INPUTS {
+        let Some(folder) = shared_folder(name) else { continue };
+        let (copy, mut files) = copy(&folder);
+        // The smallest: the loop is about bytes, not about size.
+        files.sort_by_key(|file| fs::metadata(file).unwrap().len());
+        let file = &files[0];
+        let whole = fs::read(file).unwrap();
+        for _ in 0..20 {
+            let mut bytes = whole.clone();
+            for _ in 0..random.random_range(1..20) {
+                // Half of them where headers are.
+                let most = if random.random() { 32 } else { whole.len() };
+                bytes[random.random_range(0..most)] = random.random();
+            }
+            fs::write(file, bytes).unwrap();
+            for error in [Split::Test].map(|split| open(input, copy.path()).load(split).err()) {
+                assert!(error.is_none_or(|error| Exit::of(&error) == Exit::Failed), "{name}");
+            }
+        }
+    }
+}
