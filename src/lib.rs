@@ -1,9 +1,11 @@
 //! Dynamic Training Bench: pick a model, a data set and hyper-parameters on the command line;
 //! train, watch in TensorBoard, compare.
 
+mod conv;
 mod failure;
 mod input;
 
+pub use conv::{Activation, conv2d};
 pub use failure::{Exit, Failure};
 pub use input::{Dataset, Examples, Input, Source, Split};
 
