@@ -3,9 +3,11 @@
 
 pub mod data;
 pub mod download;
+mod conv;
 mod failure;
 mod input;
 
+pub use conv::{Activation, conv2d};
 pub use failure::{Exit, Failure};
 pub use input::{Dataset, Examples, Input, Source, Split};
 

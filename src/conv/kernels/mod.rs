@@ -1,0 +1,20 @@
+//! The inner loops, generic over the vector unit. `unsafe` is here and nowhere else: each kernel
+//! checks the sizes of its slices first, then works on pointers.
+#![allow(unsafe_code)]
+// Loops over the indices of arrays in registers say what the processor does.
+#![allow(clippy::needless_range_loop)]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod elementwise;
+mod narrow;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod outer;
+mod simd;
+mod wide;
+
+pub use simd::Level;
+pub(super) use {elementwise::Derive, narrow::Narrow, outer::Outer, simd::MAX_LANES, wide::Wide};

@@ -1,0 +1,349 @@
+//! The convolution layer over a batch: padding, groups of images, threads.
+//!
+//! Groups have a fixed number of images and their weight gradients are added in order: the result
+//! is the same to the last bit whatever the number of threads.
+
+use rayon::prelude::*;
+
+use super::Activation;
+use super::correlation::{Correlation, is_wide, output_order, taps};
+use super::images::{Images, Order, Size, place};
+use super::kernels::{Derive, Level, MAX_LANES, Outer};
+
+/// Images in a group.
+const GROUP: usize = 8;
+
+/// What a layer computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Layer {
+    pub level: Level,
+    pub activation: Activation,
+    pub input: Size,
+    pub outputs: usize,
+    pub kernel: [usize; 2],
+    /// Zeros on the top, bottom, left and right.
+    pub padding: [usize; 4],
+}
+
+/// The gradients of a layer.
+pub(super) struct LayerGradients {
+    /// Of the input, and its order; `None` if not asked for.
+    pub input: Option<(Vec<f32>, Order)>,
+    /// `[outputs, inputs, kernel rows, kernel columns]`.
+    pub weight: Vec<f32>,
+    /// `[outputs]`.
+    pub bias: Vec<f32>,
+}
+
+impl Layer {
+    /// The size of the output.
+    pub(super) fn output(&self) -> Size {
+        let padded = self.padded();
+        let (rows, columns) =
+            (padded.rows + 1 - self.kernel[0], padded.columns + 1 - self.kernel[1]);
+        Size { channels: self.outputs, rows, columns }
+    }
+
+    /// The order of the output.
+    pub(super) fn output_order(&self) -> Order {
+        output_order(self.input.channels, self.outputs)
+    }
+
+    /// The size of the padded input.
+    fn padded(&self) -> Size {
+        let [top, bottom, left, right] = self.padding;
+        let Size { channels, rows, columns } = self.input;
+        Size { channels, rows: rows + top + bottom, columns: columns + left + right }
+    }
+
+    /// The size of the output's padded gradient: each pixel of the input is under as many of its
+    /// pixels as the kernel has.
+    fn room(&self) -> Size {
+        let Size { rows, columns, .. } = self.input;
+        let [height, width] = self.kernel;
+        Size { channels: self.outputs, rows: rows + height - 1, columns: columns + width - 1 }
+    }
+
+    /// Where the output's gradient lies in [`Layer::room`].
+    fn corner(&self) -> [isize; 2] {
+        let [top, _, left, _] = self.padding;
+        [self.kernel[0] as isize - 1 - top as isize, self.kernel[1] as isize - 1 - left as isize]
+    }
+
+    /// The activated outputs of all images, one after the other in [`Layer::output_order`].
+    pub(super) fn forward(&self, x: Images, weight: &[f32], bias: &[f32]) -> Vec<f32> {
+        let padded = self.padded();
+        let correlation = Correlation::new(
+            self.level,
+            self.activation,
+            (padded, x.order),
+            self.kernel,
+            weight,
+            bias,
+        );
+        let (order, n) = (correlation.input_order(), correlation.output().len());
+        let mut out = vec![0.0; x.values.len() / x.size.len() * n];
+        for_groups(&mut out, GROUP * n, |group, out| {
+            let (mut room, mut scratch) = (Vec::new(), Vec::new());
+            for (i, out) in out.chunks_exact_mut(n).enumerate() {
+                let i = group * GROUP + i;
+                correlation.run(self.pad(x, i, order, &mut room, &mut scratch), out);
+            }
+        });
+        out
+    }
+
+    /// Image `i` with its padding.
+    fn pad<'s, 'a: 's>(
+        &self,
+        x: Images<'a>,
+        i: usize,
+        order: Order,
+        room: &'s mut Vec<f32>,
+        scratch: &'s mut Vec<f32>,
+    ) -> &'s [f32] {
+        if self.padding == [0; 4] {
+            return x.image_in(i, order, scratch);
+        }
+        let (padded, corner) =
+            (self.padded(), [self.padding[0] as isize, self.padding[2] as isize]);
+        // The borders stay zero from one image to the next.
+        room.resize(padded.len(), 0.0);
+        place(x.image(i), x.order, x.size, corner, room, order, padded);
+        room
+    }
+
+    /// The gradients, from that of the activated output `y`.
+    pub(super) fn backward(
+        &self,
+        x: Images,
+        y: Images,
+        gradient: Images,
+        weight: &[f32],
+        input_too: bool,
+    ) -> LayerGradients {
+        let images = x.values.len() / x.size.len();
+        let back = Backward::new(self, weight, x.order, input_too);
+        let mut dx = vec![0.0; if input_too { x.values.len() } else { 0 }];
+        let groups = images.div_ceil(GROUP);
+        let n = if input_too { GROUP * x.size.len() } else { 0 };
+        // A group's part of the input's gradient, then its sums.
+        let mut sums: Vec<Vec<f32>> = vec![Vec::new(); groups];
+        let mut parts: Vec<(&mut [f32], &mut Vec<f32>)> = Vec::with_capacity(groups);
+        let mut rest = &mut dx[..];
+        for sums in &mut sums {
+            let (part, after) = rest.split_at_mut(n.min(rest.len()));
+            rest = after;
+            parts.push((part, sums));
+        }
+        for_groups(&mut parts, 1, |group, part| {
+            let (dx, sums) = &mut part[0];
+            let range = group * GROUP..images.min((group + 1) * GROUP);
+            **sums = back.group(x, y, gradient, range, dx);
+        });
+        let mut sums = sums.into_iter();
+        let mut total = sums.next().unwrap_or_else(|| back.zeros());
+        for sums in sums {
+            total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
+        }
+        let (weight, bias) = back.unpack(&total);
+        let order = output_order(self.outputs, self.input.channels);
+        LayerGradients { input: input_too.then_some((dx, order)), weight, bias }
+    }
+}
+
+/// Calls `work` with the number and the values of each chunk. A thread of a pool does all of it
+/// itself: it was given a piece of the batch, and the others have theirs.
+fn for_groups<T: Send>(values: &mut [T], n: usize, work: impl Fn(usize, &mut [T]) + Sync) {
+    if values.len() <= n || rayon::current_thread_index().is_some() {
+        values.chunks_mut(n).enumerate().for_each(|(i, chunk)| work(i, chunk));
+    } else {
+        values.par_chunks_mut(n).enumerate().for_each(|(i, chunk)| work(i, chunk));
+    }
+}
+
+/// The backward pass of a layer, its weights packed.
+struct Backward<'a> {
+    layer: &'a Layer,
+    /// From the output's padded gradient to the input's gradient.
+    input: Option<Correlation>,
+    /// The order of the image whose single values the weight gradient takes.
+    values_order: Order,
+    taps: Vec<usize>,
+}
+
+impl<'a> Backward<'a> {
+    fn new(layer: &'a Layer, weight: &[f32], x_order: Order, input_too: bool) -> Self {
+        let (inputs, outputs) = (layer.input.channels, layer.outputs);
+        let wide = is_wide(inputs, outputs);
+        let order = if wide { Order::Pixels } else { Order::Planes };
+        let input = input_too.then(|| {
+            let (room, weight) = ((layer.room(), order), layer.turned(weight));
+            let bias = vec![0.0; inputs];
+            let (level, kernel) = (layer.level, layer.kernel);
+            Correlation::new(level, Activation::Identity, room, kernel, &weight, &bias)
+        });
+        let values = if wide { layer.padded() } else { layer.room() };
+        let values_order = if wide { x_order } else { Order::Planes };
+        let taps = taps(values.strides(values_order), values.channels, layer.kernel);
+        Self { layer, input, values_order, taps }
+    }
+
+    /// Channels in the vectors of the weight gradient: the more numerous ones.
+    fn channels(&self) -> usize {
+        self.layer.input.channels.max(self.layer.outputs)
+    }
+
+    /// Sums of the weight gradient, as the kernel writes them.
+    fn weight_sums(&self) -> usize {
+        self.taps.len() * self.channels().next_multiple_of(MAX_LANES)
+    }
+
+    /// Sums of a group: of the weight gradient, then of the bias gradient.
+    fn zeros(&self) -> Vec<f32> {
+        vec![0.0; self.weight_sums() + self.layer.outputs]
+    }
+
+    /// Backward through these images: writes the input's gradient if that is asked for, and returns
+    /// the sums.
+    fn group(
+        &self,
+        x: Images,
+        y: Images,
+        gradient: Images,
+        images: std::ops::Range<usize>,
+        dx: &mut [f32],
+    ) -> Vec<f32> {
+        let mut sums = self.zeros();
+        let (weight, bias) = sums.split_at_mut(self.weight_sums());
+        let mut scratch = Scratch::default();
+        let n = self.layer.input.len();
+        for (i, image) in images.enumerate() {
+            let dx = if self.input.is_some() { &mut dx[i * n..][..n] } else { &mut dx[..0] };
+            self.image(x, y, gradient, image, &mut scratch, (dx, weight, bias));
+        }
+        sums
+    }
+
+    fn image(
+        &self,
+        x: Images,
+        y: Images,
+        gradient: Images,
+        i: usize,
+        scratch: &mut Scratch,
+        (dx, weight, bias): (&mut [f32], &mut [f32], &mut [f32]),
+    ) {
+        let layer = self.layer;
+        let (order, size) = (layer.output_order(), layer.output());
+        let wide = is_wide(layer.input.channels, layer.outputs);
+        let Scratch { dz, room, padded, a, b, c } = scratch;
+        let dz = self.derive(y, gradient, i, dz, (a, b));
+        add_channels(dz, order, size, bias);
+        if !wide || self.input.is_some() {
+            room.resize(layer.room().len(), 0.0);
+            place(dz, order, size, layer.corner(), room, order, layer.room());
+        }
+        if let Some(correlation) = &self.input {
+            correlation.run(room, dx);
+        }
+        let (vectors, values, of, from) = if wide {
+            let padded = layer.pad(x, i, self.values_order, padded, c);
+            (dz, padded, size, layer.padded())
+        } else {
+            (x.image_in(i, Order::Pixels, c), &room[..], layer.input, layer.room())
+        };
+        let [_, row, pixel] = from.strides(self.values_order);
+        layer.level.run(Outer {
+            vectors,
+            vector_row: of.columns * of.channels,
+            channels: of.channels,
+            rows: of.rows,
+            columns: of.columns,
+            values,
+            taps: &self.taps,
+            row,
+            pixel,
+            out: weight,
+        });
+    }
+
+    /// The gradient before the activation, in the output's order.
+    fn derive<'s, 'i: 's>(
+        &self,
+        y: Images<'i>,
+        gradient: Images<'i>,
+        i: usize,
+        dz: &'s mut Vec<f32>,
+        (a, b): (&'s mut Vec<f32>, &'s mut Vec<f32>),
+    ) -> &'s [f32] {
+        let (order, activation) = (self.layer.output_order(), self.layer.activation);
+        let gradient = gradient.image_in(i, order, a);
+        if activation == Activation::Identity {
+            return gradient;
+        }
+        let output = y.image_in(i, order, b);
+        dz.resize(output.len(), 0.0);
+        self.layer.level.run(Derive { activation, gradient, output, out: dz });
+        dz
+    }
+
+    /// The weight and bias gradients from the sums.
+    fn unpack(&self, sums: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let Layer { input, outputs, kernel, .. } = *self.layer;
+        let (inputs, area) = (input.channels, kernel[0] * kernel[1]);
+        let (sums, bias) = sums.split_at(self.weight_sums());
+        let pitch = self.channels().next_multiple_of(MAX_LANES);
+        let wide = is_wide(inputs, outputs);
+        let weight = (0..outputs * inputs * area).map(|i| {
+            let (k, c, tap) = (i / area / inputs, i / area % inputs, i % area);
+            if wide {
+                sums[(c * area + tap) * pitch + k]
+            } else {
+                // Seen from the input the kernel is turned by half a circle.
+                sums[(k * area + area - 1 - tap) * pitch + c]
+            }
+        });
+        (weight.collect(), bias.to_vec())
+    }
+}
+
+impl Layer {
+    /// The weights of the way back: inputs and outputs swapped, the kernel turned by half a circle.
+    fn turned(&self, weight: &[f32]) -> Vec<f32> {
+        let (inputs, area) = (self.input.channels, self.kernel[0] * self.kernel[1]);
+        let mut turned = vec![0.0; weight.len()];
+        for (i, &w) in weight.iter().enumerate() {
+            let (k, c, tap) = (i / area / inputs, i / area % inputs, i % area);
+            turned[(c * self.outputs + k) * area + area - 1 - tap] = w;
+        }
+        turned
+    }
+}
+
+/// Memory for one image, kept from one to the next.
+#[derive(Default)]
+struct Scratch {
+    dz: Vec<f32>,
+    room: Vec<f32>,
+    padded: Vec<f32>,
+    a: Vec<f32>,
+    b: Vec<f32>,
+    c: Vec<f32>,
+}
+
+/// Adds to each channel's sum the values of that channel.
+fn add_channels(image: &[f32], order: Order, size: Size, sums: &mut [f32]) {
+    match order {
+        Order::Planes => {
+            for (sum, plane) in sums.iter_mut().zip(image.chunks_exact(size.rows * size.columns)) {
+                *sum += plane.iter().sum::<f32>();
+            }
+        }
+        Order::Pixels => {
+            for pixel in image.chunks_exact(size.channels) {
+                sums.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += value);
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Convolution, bias and activation in one operation.
+//!
+//! `y[n][k][r][p] = activation(bias[k] + Σ_cij x[n][c][r + i - top][p + j - left] * weight[k][c][i][j])`,
+//! where x is zero outside of the image. x is `[batch, in, h, w]`, y
+//! `[batch, out, h + top + bottom - kh + 1, w + left + right - kw + 1]`.
+//!
+//! On Burn's Flex backend (CPU) this is one operation with its own backward pass and kernels for
+//! the vector units of the processor; on others it is composed of Burn's operations.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use dytb::{Activation, conv2d};
+//!
+//! let device = Device::flex();
+//! let (x, weight) = (Tensor::ones([1, 1, 4, 4], &device), Tensor::ones([2, 1, 3, 3], &device));
+//! let y = conv2d(x, weight, None, [1; 4], Activation::Relu);
+//! assert_eq!(y.dims(), [1, 2, 4, 4]);
+//! ```
+
+mod correlation;
+mod images;
+mod kernels;
+mod layer;
+mod op;
+
+use burn::backend::{Dispatch, DispatchDevice};
+use burn::tensor::ops::{ConvOptions, PadMode};
+use burn::tensor::{DType, Device, Tensor, activation, module};
+use serde::{Deserialize, Serialize};
+
+use kernels::Level;
+use op::{Fused, Settings};
+
+/// What is applied to each output of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Activation {
+    /// `x`.
+    #[default]
+    Identity,
+    /// `tanh(x)`.
+    Tanh,
+    /// `max(x, 0)`.
+    Relu,
+}
+
+/// `activation(x * weight + bias)`, stride 1: x `[batch, in, h, w]`, weight `[out, in, kh, kw]`,
+/// bias `[out]`, `padding` zeros on the top, bottom, left and right.
+///
+/// # Panics
+/// If the shapes do not fit together or the kernel is larger than the padded image.
+pub fn conv2d(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    padding: [usize; 4],
+    activation: Activation,
+) -> Tensor<4> {
+    check(&x, &weight, bias.as_ref(), padding);
+    let single = [x.dtype(), weight.dtype()].iter().all(|&dtype| dtype == DType::F32)
+        && bias.as_ref().is_none_or(|bias| bias.dtype() == DType::F32);
+    if single && is_flex(&x.device()) && x.dims()[0] > 0 {
+        fused(x, weight, bias, Settings { padding, activation, level: Level::best() })
+    } else {
+        plain(x, weight, bias, padding, activation)
+    }
+}
+
+fn check(x: &Tensor<4>, weight: &Tensor<4>, bias: Option<&Tensor<1>>, padding: [usize; 4]) {
+    let ([_, inputs, h, w], [outputs, of, kh, kw]) = (x.dims(), weight.dims());
+    assert_eq!(inputs, of, "conv2d: channels of the input and of the weight");
+    if let Some(bias) = bias {
+        assert_eq!(bias.dims(), [outputs], "conv2d: outputs of the bias and of the weight");
+    }
+    let [top, bottom, left, right] = padding;
+    let (h, w) = (h + top + bottom, w + left + right);
+    assert!(
+        (1..=h).contains(&kh) && (1..=w).contains(&kw) && inputs > 0 && outputs > 0,
+        "conv2d: a kernel of {kh}x{kw} on a padded image of {h}x{w}, {inputs} to {outputs} channels"
+    );
+}
+
+fn is_flex(device: &Device) -> bool {
+    matches!(device.clone().inner().as_dispatch(), DispatchDevice::Flex(_))
+}
+
+fn fused(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    settings: Settings,
+) -> Tensor<4> {
+    // The operation takes tensors, not options of tensors.
+    let bias = bias.unwrap_or_else(|| Tensor::zeros([weight.dims()[0]], &x.device()));
+    let (x, weight, bias) = (x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch());
+    Tensor::from_dispatch(Dispatch::fused_conv2d(x, weight, bias, settings))
+}
+
+/// The same of Burn's operations.
+fn plain(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    [top, bottom, left, right]: [usize; 4],
+    activation: Activation,
+) -> Tensor<4> {
+    let x = x.pad([(top, bottom), (left, right)], PadMode::Constant(0.0));
+    let options = ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
+    let y = module::conv2d(x, weight, bias, options);
+    match activation {
+        Activation::Identity => y,
+        Activation::Tanh => y.tanh(),
+        Activation::Relu => activation::relu(y),
+    }
+}
+
+#[cfg(test)]
+mod tests;

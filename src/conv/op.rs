@@ -1,0 +1,202 @@
+//! The convolution as an operation of Burn's Flex backend, with its own backward pass.
+
+use std::borrow::Cow;
+
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Flex, TensorMetadata, backend_extension};
+use burn::tensor::{DType, Shape};
+use burn_flex::{FlexTensor, Layout};
+
+use super::Activation;
+use super::images::{Images, Order, Size};
+use super::kernels::Level;
+use super::layer::Layer;
+
+/// What does not depend on the tensors.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Zeros on the top, bottom, left and right.
+    pub padding: [usize; 4],
+    /// Applied to each output.
+    pub activation: Activation,
+    /// The kernels to use.
+    pub level: Level,
+}
+
+/// Backends with the fused convolution.
+#[backend_extension(Autodiff, Flex)]
+pub trait Fused: Backend {
+    /// `activation(x * weight + bias)`: x `[batch, in, h, w]`, weight `[out, in, kh, kw]`, bias
+    /// `[out]`, all f32.
+    fn fused_conv2d(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        settings: Settings,
+    ) -> FloatTensor<Self>;
+}
+
+/// What the backward pass needs.
+#[derive(Clone, Debug)]
+pub struct Saved<T> {
+    x: T,
+    weight: T,
+    output: T,
+    settings: Settings,
+}
+
+/// The gradients of the input (if asked for), the weight and the bias.
+pub type FusedGradients<T> = (Option<T>, T, T);
+
+/// Backends with the gradient of [`Fused::fused_conv2d`].
+pub trait FusedBackward: Fused {
+    /// The gradients, from that of the output.
+    fn fused_conv2d_backward(
+        saved: Saved<FloatTensor<Self>>,
+        gradient: FloatTensor<Self>,
+        input_too: bool,
+    ) -> FusedGradients<FloatTensor<Self>>;
+}
+
+impl Fused for Flex {
+    fn fused_conv2d(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        settings: Settings,
+    ) -> FlexTensor {
+        let layer = layer(&x, &weight, settings);
+        let images = x.shape()[0];
+        let (x, weight, bias) = (Batch::new(&x), values(&weight), values(&bias));
+        let out = layer.forward(x.images(), &weight, &bias);
+        tensor(out, images, layer.output(), layer.output_order())
+    }
+}
+
+impl FusedBackward for Flex {
+    fn fused_conv2d_backward(
+        Saved { x, weight, output, settings }: Saved<FlexTensor>,
+        gradient: FlexTensor,
+        input_too: bool,
+    ) -> FusedGradients<FlexTensor> {
+        let layer = layer(&x, &weight, settings);
+        let (images, shape) = (x.shape()[0], weight.shape());
+        let (x, y, gradient) = (Batch::new(&x), Batch::new(&output), Batch::new(&gradient));
+        let (x, y, gradient) = (x.images(), y.images(), gradient.images());
+        let gradients = layer.backward(x, y, gradient, &values(&weight), input_too);
+        let input = gradients.input.map(|(dx, order)| tensor(dx, images, layer.input, order));
+        let weight = flat(gradients.weight, Layout::contiguous(shape));
+        let bias = Layout::contiguous(Shape::from([layer.outputs]));
+        (input, weight, flat(gradients.bias, bias))
+    }
+}
+
+fn layer(x: &FlexTensor, weight: &FlexTensor, settings: Settings) -> Layer {
+    let kernel = weight.shape();
+    Layer {
+        level: settings.level,
+        activation: settings.activation,
+        input: size(&x.shape()),
+        outputs: kernel[0],
+        kernel: [kernel[2], kernel[3]],
+        padding: settings.padding,
+    }
+}
+
+fn size(shape: &Shape) -> Size {
+    Size { channels: shape[1], rows: shape[2], columns: shape[3] }
+}
+
+/// The values of a tensor in the order of its dimensions.
+fn values(tensor: &FlexTensor) -> Cow<'_, [f32]> {
+    match tensor.as_slice::<f32>() {
+        Some(values) => Cow::Borrowed(values),
+        None => Cow::Owned(tensor.to_contiguous().storage::<f32>().to_vec()),
+    }
+}
+
+/// The images of a tensor, copied only if they lie neither as planes nor as pixels.
+struct Batch<'a> {
+    values: Cow<'a, [f32]>,
+    size: Size,
+    order: Order,
+}
+
+impl<'a> Batch<'a> {
+    fn new(tensor: &'a FlexTensor) -> Self {
+        let size = size(tensor.layout().shape());
+        let pixels = tensor.layout().permute(&[0, 2, 3, 1]);
+        if !tensor.is_contiguous() && pixels.is_contiguous() {
+            let from = pixels.start_offset();
+            let values = &tensor.storage::<f32>()[from..from + pixels.num_elements()];
+            return Self { values: Cow::Borrowed(values), size, order: Order::Pixels };
+        }
+        Self { values: values(tensor), size, order: Order::Planes }
+    }
+
+    fn images(&self) -> Images<'_> {
+        Images { values: &self.values, size: self.size, order: self.order }
+    }
+}
+
+fn flat(values: Vec<f32>, layout: Layout) -> FlexTensor {
+    FlexTensor::new(burn::tensor::Bytes::from_elems(values), layout, DType::F32)
+}
+
+/// A tensor `[images, channels, rows, columns]` of images that lie in this order.
+fn tensor(values: Vec<f32>, images: usize, size: Size, order: Order) -> FlexTensor {
+    let Size { channels, rows, columns } = size;
+    match order {
+        Order::Planes => {
+            flat(values, Layout::contiguous(Shape::from([images, channels, rows, columns])))
+        }
+        Order::Pixels => {
+            let layout = Layout::contiguous(Shape::from([images, rows, columns, channels]));
+            flat(values, layout.permute(&[0, 3, 1, 2]))
+        }
+    }
+}
+
+/// The backward pass; the parents are input, weight and bias.
+#[derive(Debug)]
+struct FusedStep;
+
+impl<B: FusedBackward> Backward<B, 3> for FusedStep {
+    type State = Saved<FloatTensor<B>>;
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        let [x, weight, bias] = ops.parents;
+        let (dx, dw, db) = B::fused_conv2d_backward(ops.state, gradient, x.is_some());
+        for (node, value) in [(x, dx), (weight, Some(dw)), (bias, Some(db))] {
+            if let (Some(node), Some(value)) = (node, value) {
+                grads.register::<B>(node.id, value);
+            }
+        }
+    }
+}
+
+impl<B: FusedBackward, C: CheckpointStrategy> Fused for Autodiff<B, C> {
+    fn fused_conv2d(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        settings: Settings,
+    ) -> FloatTensor<Self> {
+        let (x, x_node) = x.into_parts();
+        let (weight, weight_node) = weight.into_parts();
+        let (bias, bias_node) = bias.into_parts();
+        let step = FusedStep.prepare::<C>([x_node, weight_node, bias_node]);
+        match step.compute_bound().stateful() {
+            OpsKind::UnTracked(step) => step.finish(B::fused_conv2d(x, weight, bias, settings)),
+            OpsKind::Tracked(step) => {
+                let output = B::fused_conv2d(x.clone(), weight.clone(), bias, settings);
+                let saved = Saved { x, weight, output: output.clone(), settings };
+                step.finish(saved, output)
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+use super::*;
+
+/// A case: batch, inputs, outputs, kernel, image, padding.
+type Case = (usize, usize, usize, [usize; 2], [usize; 2], [usize; 4]);
+
+fn cases() -> Vec<Case> {
+    let mut cases = vec![
+        (3, 1, 32, [3, 3], [28, 28], [2; 4]),
+        (3, 32, 1, [3, 3], [30, 30], [0; 4]),
+        (17, 3, 32, [3, 3], [13, 34], [2; 4]),
+        (1, 32, 3, [3, 3], [34, 13], [0; 4]),
+        (1, 1, 1, [1, 1], [1, 1], [0; 4]),
+        (3, 32, 32, [3, 3], [8, 8], [1; 4]),
+    ];
+    let widths = [1, 7, 8, 13, 28, 30, 34];
+    let kernels = [[1, 1], [3, 3], [2, 5], [5, 5]];
+    let paddings = [[0; 4], [1, 2, 3, 0], [0, 5, 6, 2], [4, 4, 4, 4]];
+    let channels = [1, 3, 5, 17, 32];
+    for (i, &inputs) in channels.iter().enumerate() {
+        for (j, &outputs) in channels.iter().enumerate() {
+            let at = i * channels.len() + j;
+            let (kernel, padding) = (kernels[at % 4], paddings[(at / 2 + i) % 4]);
+            let (h, w) = (widths[(at * 3 + 1) % 5].max(5), widths[at % 7].max(5));
+            cases.push(([1, 3, 17][at % 3], inputs, outputs, kernel, [h, w], padding));
+        }
+    }
+    cases
+}
+
+/// Output and gradients of x, weight and bias of `sum(conv(...) * r)`.
+fn gradients(
+    case: &Case,
+    conv: impl Fn(Tensor<4>, Tensor<4>, Tensor<1>) -> Tensor<4>,
+) -> [Tensor<1>; 4] {
+    let &(batch, inputs, outputs, kernel, [h, w], _) = case;
+    let device = Device::flex().autodiff();
+    let random = |shape, seed| random(shape, seed, &device).require_grad();
+    let x = random([batch, inputs, h, w], 1);
+    let weight = random([outputs, inputs, kernel[0], kernel[1]], 2);
+    let fan_in = (inputs * kernel[0] * kernel[1]) as f32;
+    let weight = (weight / fan_in.sqrt()).detach().require_grad();
+    let bias = random([outputs, 1, 1, 1], 3).reshape([outputs]).detach().require_grad();
+    let y = conv(x.clone(), weight.clone(), bias.clone());
+    let r = self::random(y.dims(), 4, &device);
+    let grads = (y.clone() * r).sum().backward();
+    [
+        y.inner().flatten(0, 3),
+        x.grad(&grads).unwrap().flatten(0, 3),
+        weight.grad(&grads).unwrap().flatten(0, 3),
+        bias.grad(&grads).unwrap(),
+    ]
+}
+
+fn random(shape: [usize; 4], seed: u64, device: &Device) -> Tensor<4> {
+    use rand::{Rng, SeedableRng};
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+    let values: Vec<f32> =
+        (0..shape.iter().product()).map(|_| rng.random_range(-1.0..1.0)).collect();
+    Tensor::from_data(burn::tensor::TensorData::new(values, shape), device)
+}
+
+fn assert_close(got: Tensor<1>, want: Tensor<1>, what: &str) {
+    let values = |tensor: Tensor<1>| tensor.into_data().try_to_vec::<f32>().unwrap();
+    let (got, want) = (values(got), values(want));
+    assert_eq!(got.len(), want.len(), "{what}");
+    let largest = want.iter().fold(1e-3f32, |a, b| a.max(b.abs()));
+    for (i, (got, want)) in got.iter().zip(&want).enumerate() {
+        assert!(
+            (got - want).abs() <= 1e-5 * largest,
+            "{what} [{i}]: {got}, not {want}, of {largest}"
+        );
+    }
+}
+
+#[test]
+fn every_level_agrees_with_burn() {
+    for case in cases() {
+        let padding = case.5;
+        for activation in [Activation::Identity, Activation::Tanh, Activation::Relu] {
+            let want = gradients(&case, |x, w, b| plain(x, w, Some(b), padding, activation));
+            for level in Level::available() {
+                let settings = Settings { padding, activation, level };
+                let got = gradients(&case, |x, w, b| fused(x, w, Some(b), settings));
+                for (i, (got, want)) in got.into_iter().zip(want.clone()).enumerate() {
+                    let what = ["y", "dx", "dw", "db"][i];
+                    assert_close(got, want, &format!("{what} {case:?} {activation:?} {level:?}"));
+                }
+            }
+        }
+    }
+}
