@@ -3,8 +3,10 @@
 
 pub mod data;
 pub mod download;
+pub mod events;
 mod failure;
 mod input;
+pub mod pictures;
 
 pub use failure::{Exit, Failure};
 pub use input::{Dataset, Examples, Input, Source, Split};
