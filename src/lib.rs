@@ -4,8 +4,10 @@
 pub mod data;
 pub mod download;
 mod conv;
+pub mod events;
 mod failure;
 mod input;
+pub mod pictures;
 
 pub use conv::{Activation, conv2d};
 pub use failure::{Exit, Failure};

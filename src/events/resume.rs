@@ -1,0 +1,130 @@
+//! What a stopped run wrote after its last checkpoint is taken back, so that the run that goes on
+//! from there shows neither two points a step nor a line back.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::Path;
+
+use protobuf::Message;
+use tensorboard_proto::event::Event;
+
+use super::{event_files, read_records};
+
+/// Cuts each event file of `dir` at its first summary of a step after `last_step`, or where it is
+/// torn or damaged. Events that are no summary, as a file's version and the graph, end no file.
+///
+/// The files must not be written meanwhile. Files that need no cut are not touched.
+///
+/// # Errors
+/// Those of reading and cutting the files.
+pub fn truncate_after(dir: &Path, last_step: i64) -> io::Result<()> {
+    for path in event_files(dir)? {
+        let end = end_of(&path, last_step)?;
+        let file = OpenOptions::new().write(true).open(&path)?;
+        if file.metadata()?.len() > end {
+            file.set_len(end)?;
+            file.sync_data()?;
+        }
+    }
+    Ok(())
+}
+
+/// How many bytes of the file are to be kept.
+fn end_of(path: &Path, last_step: i64) -> io::Result<u64> {
+    let mut end = 0;
+    for record in read_records(path)? {
+        let record = record?;
+        let Ok(event) = Event::parse_from_bytes(&record.data) else { break };
+        if event.has_summary() && event.get_step() > last_step {
+            break;
+        }
+        end = record.end();
+    }
+    Ok(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::EventWriter;
+    use std::fs;
+
+    /// The steps of all scalars of `dir`, file by file.
+    fn steps(dir: &Path) -> Vec<i64> {
+        let mut steps = Vec::new();
+        for path in event_files(dir).unwrap() {
+            for record in read_records(&path).unwrap() {
+                let event = Event::parse_from_bytes(&record.unwrap().data).unwrap();
+                if event.has_summary() {
+                    steps.push(event.get_step());
+                }
+            }
+        }
+        steps
+    }
+
+    fn write(mut writer: EventWriter, steps: std::ops::RangeInclusive<i64>) {
+        for step in steps {
+            writer.scalar(step, "error", step as f32).unwrap();
+        }
+        writer.flush().unwrap();
+    }
+
+    #[test]
+    fn a_run_that_went_on_thrice() {
+        let dir = tempfile::tempdir().unwrap();
+        write(EventWriter::create(dir.path()).unwrap(), 1..=10);
+        write(EventWriter::resume(dir.path(), 9).unwrap(), 9..=14);
+        assert_eq!(steps(dir.path()), (1..=14).collect::<Vec<_>>());
+        // Back into the first file: nothing of the second one's steps is left.
+        write(EventWriter::resume(dir.path(), 5).unwrap(), 5..=7);
+        assert_eq!(steps(dir.path()), (1..=7).collect::<Vec<_>>());
+        write(EventWriter::resume(dir.path(), 8).unwrap(), 8..=9);
+        assert_eq!(steps(dir.path()), (1..=9).collect::<Vec<_>>());
+        assert_eq!(event_files(dir.path()).unwrap().len(), 4);
+    }
+
+    #[test]
+    fn a_tail_torn_at_every_byte_is_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        write(EventWriter::create(dir.path()).unwrap(), 1..=2);
+        let path = event_files(dir.path()).unwrap().remove(0);
+        let whole = fs::read(&path).unwrap();
+        let ends: Vec<_> = read_records(&path).unwrap().map(|r| r.unwrap().end()).collect();
+        for size in 0..=whole.len() {
+            fs::write(&path, &whole[..size]).unwrap();
+            truncate_after(dir.path(), 9).unwrap();
+            let end = ends.iter().rfind(|&&end| end <= size as u64).unwrap_or(&0);
+            assert_eq!(fs::metadata(&path).unwrap().len(), *end, "torn at {size}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_summary_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = EventWriter::create(dir.path()).unwrap();
+        writer.session_start(50).unwrap();
+        write(writer, 50..=51);
+        truncate_after(dir.path(), 3).unwrap();
+        let path = event_files(dir.path()).unwrap().remove(0);
+        assert_eq!(read_records(&path).unwrap().count(), 2);
+        assert_eq!(steps(dir.path()), [0; 0]);
+    }
+
+    #[test]
+    fn foreign_content_is_cut_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.out.tfevents.1000000000.a.1.0");
+        fs::write(&path, "no records at all, though long enough").unwrap();
+        write(EventWriter::resume(dir.path(), 1).unwrap(), 1..=1);
+        assert_eq!(fs::metadata(&path).unwrap().len(), 0);
+        assert_eq!(steps(dir.path()), [1]);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_yet() {
+        let dir = tempfile::tempdir().unwrap();
+        write(EventWriter::resume(&dir.path().join("train"), 1).unwrap(), 1..=1);
+        assert_eq!(steps(&dir.path().join("train")), [1]);
+    }
+}

@@ -1,0 +1,133 @@
+//! The pictures that Dynamic Training Bench shows, each a square of `floor(sqrt(n))^2` images.
+
+use anyhow::Result;
+
+use super::{Grid, Picture, Range, grid::check};
+
+/// Black columns between two grids.
+const GAP: usize = 10;
+
+/// Filters are drawn at least so many pixels wide and high.
+const CELL: usize = 16;
+
+/// The greatest square of the first images, one black pixel between them.
+fn square(images: &[f32], shape: [usize; 4], enlarge: usize, range: Range) -> Result<Picture> {
+    check(images, shape)?;
+    let [count, channels, height, width] = shape;
+    let columns = count.isqrt();
+    let shown = [columns * columns, channels, height, width];
+    let values: usize = shown.iter().product();
+    Grid { columns, padding: 1, enlarge }.draw(&images[..values], shown, range)
+}
+
+/// `inputs` beside their reconstructions `outputs`, both `[batch, channels, height, width]`, ten
+/// black columns between.
+///
+/// -1 is black and 1 white in both: a reconstruction that is too dark looks dark. (Dynamic Training
+/// Bench scaled each grid by its own least and greatest value.)
+///
+/// # Errors
+/// When one does not have `shape`, or its channels are no colours.
+pub fn input_output(inputs: &[f32], outputs: &[f32], shape: [usize; 4]) -> Result<Picture> {
+    let inputs = square(inputs, shape, 1, Range::SIGNED)?;
+    Ok(inputs.beside(&square(outputs, shape, 1, Range::SIGNED)?, GAP))
+}
+
+/// The filters of a convolution's `weights` `[out, in, height, width]`, 25 of 32 in a 5x5 grid: the
+/// least of all weights is black, the greatest white. Filters of less than 16 pixels are enlarged by
+/// whole pixels.
+///
+/// Of four input channels the first three are drawn, as red, green and blue: a fourth as opacity
+/// would hide the filters where it is small. `None` for another number than 1, 3 and 4.
+///
+/// # Errors
+/// When `weights` do not have `shape`.
+pub fn filters(weights: &[f32], shape: [usize; 4]) -> Result<Option<Picture>> {
+    if ![1, 3, 4].contains(&shape[1]) {
+        return Ok(None);
+    }
+    let side = shape[2].min(shape[3]).max(1);
+    square(weights, shape, CELL.div_ceil(side), Range::of(weights)).map(Some)
+}
+
+/// The maps `[maps, height, width]` of one image before and after the activation, ten black columns
+/// between, each grid scaled by its own least and greatest value.
+///
+/// # Errors
+/// When one does not have `shape`.
+pub fn pre_post_activation(pre: &[f32], post: &[f32], shape: [usize; 3]) -> Result<Picture> {
+    let [maps, height, width] = shape;
+    let draw = |values| square(values, [maps, 1, height, width], 1, Range::of(values));
+    Ok(draw(pre)?.beside(&draw(post)?, GAP))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size(picture: &Picture) -> [usize; 3] {
+        [picture.width(), picture.height(), picture.channels()]
+    }
+
+    #[test]
+    fn input_output_of_a_batch() {
+        // floor(sqrt(128)) = 11
+        let shape = [128, 3, 4, 5];
+        let values = vec![1.0; 128 * 60];
+        let picture = input_output(&values, &vec![-1.0; 128 * 60], shape).unwrap();
+        let grid = 11 * 5 + 10;
+        assert_eq!(size(&picture), [grid + 10 + grid, 11 * 4 + 10, 3]);
+        assert_eq!(picture.pixel(grid - 1, 0), [255; 3]);
+        for x in grid..picture.width() {
+            assert_eq!(picture.pixel(x, 0), [0; 3]);
+        }
+        let picture = input_output(&values, &values, shape).unwrap();
+        assert_eq!(picture.pixel(grid + 9, 0), [0; 3]);
+        assert_eq!(picture.pixel(grid + 10, 0), [255; 3]);
+    }
+
+    #[test]
+    fn filters_can_be_seen() {
+        // 25 of 32, 3x3 drawn 6 times as large: 18 pixels each.
+        let weights: Vec<f32> = (0..32 * 9).map(|at| at as f32).collect();
+        let picture = filters(&weights, [32, 1, 3, 3]).unwrap().unwrap();
+        assert_eq!(size(&picture), [5 * 18 + 4, 5 * 18 + 4, 1]);
+        assert_eq!(picture.pixel(0, 0), [0]);
+        // The seven that are not shown take part in the scale.
+        let last = (255.0_f32 * (25.0 * 9.0 - 1.0) / (32.0 * 9.0 - 1.0)).round() as u8;
+        assert_eq!(picture.pixel(93, 93), [last]);
+        assert_eq!(size(&filters(&[0.0; 17 * 17], [1, 1, 17, 17]).unwrap().unwrap()), [17, 17, 1]);
+    }
+
+    #[test]
+    fn filters_of_colours() {
+        for (channels, drawn) in [(1, Some(1)), (2, None), (3, Some(3)), (4, Some(3)), (9, None)] {
+            let picture = filters(&vec![0.5; 4 * channels * 9], [4, channels, 3, 3]).unwrap();
+            assert_eq!(picture.map(|picture| picture.channels()), drawn);
+        }
+    }
+
+    #[test]
+    fn constant_and_unset_tensors_are_black() {
+        for value in [3.0, f32::NAN, f32::INFINITY] {
+            let picture = filters(&[value; 4 * 9], [4, 1, 3, 3]).unwrap().unwrap();
+            assert!(picture.bytes().iter().all(|&byte| byte == 0));
+        }
+    }
+
+    #[test]
+    fn activations_have_their_own_scales() {
+        let (pre, post) = ([-5.0, 5.0, 0.0, 0.0], [0.0, 5.0, 0.0, 2.5]);
+        let picture = pre_post_activation(&pre, &post, [1, 2, 2]).unwrap();
+        let gap = [0; 10];
+        let rows = [&[0, 255][..], &gap, &[0, 255], &[128, 128], &gap, &[0, 128]].concat();
+        assert_eq!(picture.bytes(), rows);
+    }
+
+    #[test]
+    fn shapes_must_fit() {
+        assert!(input_output(&[0.0; 4], &[0.0; 3], [1, 1, 2, 2]).is_err());
+        assert!(filters(&[0.0; 4], [1, 1, 3, 3]).is_err());
+        assert!(pre_post_activation(&[], &[], [0, 2, 2]).is_err());
+    }
+}

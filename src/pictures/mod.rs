@@ -1,0 +1,23 @@
+//! Pictures of tensors: `[images, channels, height, width]` of f32 to bytes
+//! `[height, width, channels]`, by `byte = round(255 * (value - min) / (max - min))`.
+//!
+//! ```
+//! use dytb::pictures::{Grid, Range};
+//!
+//! let images = [-1.0, 0.0, 1.0, f32::NAN]; // four images of one pixel
+//! let grid = Grid { columns: 2, padding: 0, enlarge: 1 };
+//! let picture = grid.draw(&images, [4, 1, 1, 1], Range::SIGNED).unwrap();
+//! assert_eq!(picture.bytes(), [0, 128, 255, 0]);
+//! ```
+//!
+//! The kinds that a run writes: [`input_output`], [`filters`], [`pre_post_activation`].
+
+mod grid;
+mod kinds;
+mod picture;
+mod range;
+
+pub use grid::Grid;
+pub use kinds::{filters, input_output, pre_post_activation};
+pub use picture::Picture;
+pub use range::Range;
