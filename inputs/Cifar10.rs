@@ -85,17 +85,24 @@ impl Cifar10 {
     /// The folder that has the files called `names`, which are unpacked if need be.
     fn folder_with(&self, names: &[&str]) -> Result<PathBuf> {
         let unpacked = self.folder.join(UNPACKED);
-        let has = |folder: &Path| names.iter().all(|name| folder.join(name).is_file());
-        for folder in [&self.folder, &unpacked] {
-            if has(folder) {
-                return Ok(folder.clone());
-            }
+        let lacks = |folder: &Path| -> Vec<_> {
+            names.iter().copied().filter(|name| !folder.join(name).is_file()).collect()
+        };
+        let (here, below) = (lacks(&self.folder), lacks(&unpacked));
+        if here.is_empty() {
+            return Ok(self.folder.clone());
         }
-        let archive = obtain("Cifar10", &self.folder, &[ARCHIVE], self.offline)?.remove(0);
+        if below.is_empty() {
+            return Ok(unpacked);
+        }
+        // Where only some are there, the user wants to know the others.
+        let missing = if here.len() < below.len() { here } else { below };
+        let what = format!("Cifar10 without {}", missing.join(", "));
+        let archive = obtain(&what, &self.folder, &[ARCHIVE], self.offline)?.remove(0);
         // Another process may be unpacking the same archive.
         let not_saved = |error| not_saved("Cifar10", format!("{}: {error}", unpacked.display()));
         let _lock = lock(&self.folder, ARCHIVE.name).map_err(not_saved)?;
-        if !has(&unpacked) {
+        if !lacks(&unpacked).is_empty() {
             check(&archive)?;
             let limit = (CIFAR_10.max_records * CIFAR_10.record()) as u64;
             unpack(&archive, &FILES, limit, &unpacked).map_err(not_saved)?;

@@ -15,8 +15,8 @@ const FILE: &[u8] = include_bytes!("data/optdigits.csv.gz");
 /// Bytes of the unpacked file.
 const UNPACKED: usize = 264_712;
 
-/// White, in the file.
-const WHITE: u32 = 16;
+/// A pixel full of ink in the file; drawn white.
+const INK: u32 = 16;
 
 /// `--dataset Digits`: 1,297 for training, the first 250 lines of the file for validation, the last
 /// 250 for the test.
@@ -45,9 +45,9 @@ impl Dataset for Digits {
         for line in lines {
             let numbers: Vec<u32> = line.split(',').map(str::parse).collect::<Result<_, _>>()?;
             let (label, ink) = numbers.split_last().context("an empty line")?;
-            ensure!(ink.iter().all(|&ink| ink <= WHITE) && *label < 10, "Digits: {line}");
+            ensure!(ink.iter().all(|&ink| ink <= INK) && *label < 10, "Digits: {line}");
             // Rounded to the nearest.
-            pixels.extend(ink.iter().map(|ink| ((ink * 255 + WHITE / 2) / WHITE) as u8));
+            pixels.extend(ink.iter().map(|ink| ((ink * 255 + INK / 2) / INK) as u8));
             labels.push(*label);
         }
         Examples::new(self.shape(), pixels, labels)

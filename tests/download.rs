@@ -1,14 +1,17 @@
 //! The downloader against a server on this machine that misbehaves as told.
 
-mod common;
+#[path = "common/server.rs"]
+mod server;
 
 use std::fs;
+use std::io::Read;
+use std::net::TcpListener;
 use std::path::Path;
 
-use common::server::{Answer, Server};
 use dytb::data::files::{hex, obtain};
 use dytb::download::{Error, RemoteFile, fetch};
 use dytb::{Exit, Failure};
+use server::{Answer, Server};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -189,13 +192,27 @@ fn failure(urls: &[&str], folder: &Path, offline: bool) -> Failure {
 #[test]
 fn no_network_tells_addresses_checksum_and_folder() {
     let folder = folder();
-    let closed = common::server::closed_url();
+    let closed = server::closed_url();
     let failure = failure(&[&closed, "http://127.0.0.1:1/b"], folder.path(), false);
     assert_eq!(failure.exit, Exit::DataUnavailable);
     let text = failure.to_string();
     for part in [&closed, "127.0.0.1:1/b: ", "ba7816bf8f01cfea", &folder.path().to_string_lossy()] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
+}
+
+#[test]
+fn https_greets_by_tls() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/file.gz", listener.local_addr().unwrap());
+    let first_byte = std::thread::spawn(move || {
+        let mut byte = [0];
+        listener.accept().unwrap().0.read_exact(&mut byte).unwrap();
+        byte[0]
+    });
+    assert_eq!(reasons(fetch_from(&[&url], folder().path())).len(), 1);
+    // The record type of a TLS handshake.
+    assert_eq!(first_byte.join().unwrap(), 22);
 }
 
 #[test]

@@ -3,6 +3,9 @@
 //! A data set whose files are neither in the program nor in `../shared/data` is skipped, with a
 //! line on stderr.
 
+#[path = "common/skip.rs"]
+mod skip;
+
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +13,7 @@ use std::path::{Path, PathBuf};
 use dytb::inputs::INPUTS;
 use dytb::{Dataset, Examples, Exit, Input, Source, Split};
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use skip::skipped;
 
 const SPLITS: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
 
@@ -58,7 +62,7 @@ fn loadable() -> Vec<(&'static str, Box<dyn Dataset>)> {
             Ok(_) => loadable.push((*name, dataset)),
             Err(error) => {
                 assert_eq!(Exit::of(&error), Exit::DataUnavailable, "{name}: {error}");
-                eprintln!("skipped {name}: its files are not here");
+                skipped(&format!("{name}: its files are not here"));
             }
         }
     }
@@ -136,7 +140,7 @@ fn offline_without_files_is_data_unavailable() {
 
 #[test]
 fn the_test_files_are_for_the_test_alone() {
-    let Some(folder) = shared_folder("MNIST") else { return eprintln!("skipped: no MNIST here") };
+    let Some(folder) = shared_folder("MNIST") else { return skipped("MNIST: no files") };
     let copy = tempfile::tempdir().unwrap();
     for name in ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"] {
         fs::copy(folder.join(name), copy.path().join(name)).unwrap();
@@ -168,6 +172,38 @@ fn copy(folder: &Path) -> (tempfile::TempDir, Vec<PathBuf>) {
         }
     }
     (copy, files)
+}
+
+#[test]
+fn missing_files_are_named() {
+    for (name, input) in INPUTS {
+        let Some(folder) = shared_folder(name) else { continue };
+        let (copy, files) = copy(&folder);
+        for file in files {
+            let whole = fs::read(&file).unwrap();
+            fs::remove_file(&file).unwrap();
+            let errors = errors(input, copy.path());
+            assert!(!errors.is_empty(), "{name} without {}", file.display());
+            for error in errors {
+                assert_eq!(Exit::of(&error), Exit::DataUnavailable, "{error}");
+                let file_name = file.file_name().unwrap().to_str().unwrap();
+                assert!(error.to_string().contains(file_name), "{error}");
+            }
+            fs::write(&file, whole).unwrap();
+        }
+    }
+}
+
+#[test]
+fn cifar10_in_the_folder_of_its_archive() {
+    let Some(folder) = shared_folder("Cifar10") else { return skipped("Cifar10: no files") };
+    let (_, input) = INPUTS.iter().find(|(name, _)| *name == "Cifar10").unwrap();
+    let above = tempfile::tempdir().unwrap();
+    let below = above.path().join("cifar-10-batches-bin");
+    fs::create_dir(&below).unwrap();
+    fs::copy(folder.join("test_batch.bin"), below.join("test_batch.bin")).unwrap();
+    let [moved, first] = [above.path(), &folder].map(|dir| open(input, dir).load(Split::Test));
+    assert!(moved.unwrap() == first.unwrap());
 }
 
 #[test]

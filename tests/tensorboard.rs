@@ -4,6 +4,9 @@
 //! Needs a Python with the package `tensorboard`: the one that the variable `DYTB_PYTHON` names, else
 //! `python3`. Where there is none, the tests are skipped, with a line on stderr.
 
+#[path = "common/skip.rs"]
+mod skip;
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -13,6 +16,7 @@ use std::time::Duration;
 use dytb::events::EventWriter;
 use dytb::pictures::{Grid, Picture, Range};
 use serde_json::Value;
+use skip::skipped;
 
 /// A Python that has TensorBoard.
 fn python() -> Option<String> {
@@ -25,7 +29,7 @@ fn python() -> Option<String> {
         import.is_ok_and(|status| status.success())
     });
     if found.is_none() {
-        eprintln!("skipped: no Python with tensorboard; DYTB_PYTHON can name one");
+        skipped("TensorBoard: no Python has it; the variable DYTB_PYTHON can name one");
     }
     found
 }
