@@ -52,8 +52,8 @@ fn gradients(
 }
 
 fn random(shape: [usize; 4], seed: u64, device: &Device) -> Tensor<4> {
-    use rand::{Rng, SeedableRng};
-    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+    use rand::{RngExt, SeedableRng};
+    let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(seed);
     let values: Vec<f32> =
         (0..shape.iter().product()).map(|_| rng.random_range(-1.0..1.0)).collect();
     Tensor::from_data(burn::tensor::TensorData::new(values, shape), device)

@@ -140,6 +140,6 @@ mod tests {
     fn a_length_beyond_the_file_takes_no_memory() {
         let length = u64::MAX.to_le_bytes();
         let bytes = [&length[..], &masked_crc32c(&length).to_le_bytes(), b"rest of it"].concat();
-        assert_eq!(read(&bytes), [[]; 0]);
+        assert!(read(&bytes).is_empty());
     }
 }

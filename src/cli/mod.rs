@@ -1,0 +1,46 @@
+//! The command line: flags with Dynamic Training Bench's names (`--batch_size`; `--batch-size` is
+//! understood too). Parsing only validates.
+
+mod evaluate;
+mod train;
+mod values;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+
+pub use evaluate::EvaluateArgs;
+pub use train::TrainArgs;
+
+use crate::{Exit, Source};
+
+/// Where data sets find their files.
+#[derive(Args, Clone, Debug)]
+pub struct SourceArgs {
+    /// Folder that holds the data set's files [default: a folder of the user's cache]
+    #[arg(long = "data_dir", alias = "data-dir", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Never download
+    #[arg(long)]
+    offline: bool,
+}
+
+impl SourceArgs {
+    /// The same, as data sets see it.
+    pub fn source(&self) -> Source {
+        Source { data_dir: self.data_dir.clone(), offline: self.offline }
+    }
+}
+
+/// Ends a program: prints the error of `result`, if it is one, and chooses the exit code.
+pub fn exit(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(Exit::of(&error).code())
+        }
+    }
+}

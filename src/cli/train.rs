@@ -1,0 +1,166 @@
+//! The flags of `train_autoencoder`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Parser;
+use serde_json::{Map, Value};
+
+use super::{SourceArgs, values};
+use crate::device::DeviceName;
+use crate::inputs::INPUTS;
+use crate::interrupt::Interrupt;
+use crate::models::MODELS;
+use crate::optimizers::{self, Arguments};
+use crate::run::{LearningRateDecay, RunConfig, RunFolder};
+use crate::trainer::Settings;
+
+/// The arguments that Dynamic Training Bench's default optimizer had.
+const MOMENTUM_ARGS: &str = r#"{"learning_rate": 1e-2, "momentum": 0.9}"#;
+
+/// Train an autoencoder of models/ on a data set of inputs/.
+///
+/// The same command run again continues from the run's last checkpoint.
+#[derive(Parser, Clone, Debug)]
+#[command(version)]
+pub struct TrainArgs {
+    /// What to train: a file of models/
+    #[arg(long, value_parser = values::names(MODELS), value_name = "NAME")]
+    model: String,
+    /// What to train it on: a file of inputs/
+    #[arg(long, value_parser = values::names(INPUTS), value_name = "NAME")]
+    dataset: String,
+    /// The optimizer, by TensorFlow's name
+    #[arg(long, value_parser = values::optimizers(), default_value = "MomentumOptimizer", value_name = "NAME")]
+    optimizer: String,
+    /// Its arguments, by TensorFlow's names; learning_rate is required [default for
+    /// MomentumOptimizer: {"learning_rate": 1e-2, "momentum": 0.9}]
+    #[arg(long = "optimizer_args", alias = "optimizer-args", value_parser = values::json_object, value_name = "JSON")]
+    optimizer_args: Option<Map<String, Value>>,
+    /// Examples a step
+    #[arg(long = "batch_size", alias = "batch-size", default_value = "128", value_parser = values::at_least_one, value_name = "N")]
+    batch_size: usize,
+    /// Epochs to train
+    #[arg(long, default_value_t = 150, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
+    epochs: u64,
+    /// Factor of the L2 penalty
+    #[arg(long = "l2_penalty", alias = "l2-penalty", default_value = "0.0", value_parser = values::not_negative, value_name = "X", allow_negative_numbers = true)]
+    l2_penalty: f64,
+    /// Let the learning rate decay, in steps
+    #[arg(long = "lr_decay", alias = "lr-decay")]
+    lr_decay: bool,
+    /// Epochs between two decays of the learning rate
+    #[arg(long = "lr_decay_epochs", alias = "lr-decay-epochs", default_value_t = 25, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
+    lr_decay_epochs: u64,
+    /// What a decay multiplies the learning rate by
+    #[arg(long = "lr_decay_factor", alias = "lr-decay-factor", default_value = "0.1", value_parser = values::not_negative, value_name = "X", allow_negative_numbers = true)]
+    lr_decay_factor: f64,
+    /// Device that trains: /gpu:N, /cpu:0, cuda:N, wgpu:N or cpu
+    #[arg(
+        long = "train_device",
+        alias = "train-device",
+        default_value = "/gpu:0",
+        value_name = "DEVICE"
+    )]
+    train_device: DeviceName,
+    /// Device that evaluates
+    #[arg(
+        long = "eval_device",
+        alias = "eval-device",
+        default_value = "/gpu:0",
+        value_name = "DEVICE"
+    )]
+    eval_device: DeviceName,
+    /// Added to the name of the run
+    #[arg(long, value_parser = values::comment, value_name = "TEXT")]
+    comment: Option<String>,
+    /// Delete the run and begin it anew
+    #[arg(long)]
+    restart: bool,
+    /// Seed of all chance in the run [default: drawn, and kept with the run]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Folder of the runs
+    #[arg(long = "log_dir", alias = "log-dir", default_value = "log", value_name = "DIR")]
+    log_dir: PathBuf,
+    /// Steps between two points of the training error
+    #[arg(long = "log_every", alias = "log-every", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..), value_name = "STEPS")]
+    log_every: u64,
+    /// Epochs between two sets of pictures and histograms; 0 for none
+    #[arg(
+        long = "images_every",
+        alias = "images-every",
+        default_value_t = 1,
+        value_name = "EPOCHS"
+    )]
+    images_every: u64,
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Print the results as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl TrainArgs {
+    /// The run that the flags describe. Without `--seed` it has the seed of the run that is
+    /// already in its folder, or a new one.
+    ///
+    /// # Errors
+    /// When the optimizer's arguments are wrong or the folder's configuration cannot be read.
+    pub fn config(&self) -> Result<RunConfig> {
+        let entry = optimizers::find(&self.optimizer).expect("the parser checked the name");
+        let given = match &self.optimizer_args {
+            Some(given) => given.clone(),
+            None if entry.short == "Momentum" => values::json_object(MOMENTUM_ARGS).expect("JSON"),
+            None => Map::new(),
+        };
+        let config = RunConfig {
+            model: self.model.clone(),
+            dataset: self.dataset.clone(),
+            optimizer: entry.name.to_owned(),
+            optimizer_args: Arguments::new(entry, given)?,
+            batch_size: self.batch_size,
+            epochs: self.epochs,
+            lr_decay: self.lr_decay.then_some(LearningRateDecay {
+                epochs: self.lr_decay_epochs,
+                factor: self.lr_decay_factor,
+            }),
+            l2_penalty: self.l2_penalty,
+            seed: self.seed.unwrap_or_else(rand::random),
+            comment: self.comment.clone(),
+        };
+        if self.seed.is_some() || self.restart {
+            return Ok(config);
+        }
+        let there = RunFolder::config_at(&RunFolder::path_of(&self.log_dir, &config))?;
+        Ok(RunConfig { seed: there.map_or(config.seed, |there| there.seed), ..config })
+    }
+
+    /// How it is trained.
+    ///
+    /// # Errors
+    /// When signals cannot be listened to.
+    pub fn settings(&self) -> Result<Settings> {
+        let train_device = self.train_device.resolve();
+        let eval_device = match self.eval_device == self.train_device {
+            true => train_device.clone(),
+            false => self.eval_device.resolve(),
+        };
+        Ok(Settings {
+            log: self.log_dir.clone(),
+            results: PathBuf::from("."),
+            restart: self.restart,
+            train_device,
+            eval_device,
+            source: self.source.source(),
+            log_every: self.log_every,
+            images_every: self.images_every,
+            interrupt: Interrupt::listen()?,
+        })
+    }
+
+    /// Whether the results are printed as JSON.
+    pub fn json(&self) -> bool {
+        self.json
+    }
+}

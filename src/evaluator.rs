@@ -1,0 +1,103 @@
+//! The error of a trained model on a part of a data set.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use burn::tensor::Device;
+
+use crate::feed::Feed;
+use crate::run::{Checkpoint, latest};
+use crate::{Autoencoder, Exit, Failure, Init, Source, Split, step, zoo};
+
+/// Examples evaluated at a time, as Dynamic Training Bench did.
+pub(crate) const BATCH: usize = 200;
+
+/// What to evaluate, and on what.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// A file of `models/`.
+    pub model: String,
+    /// A file of `inputs/`.
+    pub dataset: String,
+    /// A run's folder (its best checkpoint, else its last), a folder of checkpoints (the newest), or
+    /// a checkpoint.
+    pub checkpoint: PathBuf,
+    /// The part of the data set.
+    pub split: Split,
+    /// Where its files are.
+    pub source: Source,
+    /// What computes it.
+    pub device: Device,
+}
+
+/// The error of an autoencoder.
+///
+/// # Errors
+/// When there is no such checkpoint, it is damaged or another model's, or the data cannot be had.
+pub fn evaluate_autoencoder(evaluation: &Evaluation) -> Result<f64> {
+    let (path, checkpoint) = find(&evaluation.checkpoint)?;
+    let found = &checkpoint.state.config.model;
+    if *found != evaluation.model {
+        return Err(Failure::new(
+            Exit::Failed,
+            format!("`{}` is no {}", path.display(), evaluation.model),
+        )
+        .why(format!("it is a checkpoint of {found}"))
+        .remedy(format!("--model {found}, or another --checkpoint_dir"))
+        .into());
+    }
+    let dataset = zoo::dataset(&evaluation.dataset, &evaluation.source)?;
+    if dataset.shape() != checkpoint.state.shape {
+        return Err(Failure::new(
+            Exit::Failed,
+            format!("`{}` cannot take {}", path.display(), evaluation.dataset),
+        )
+        .why(format!(
+            "it was trained on {} (images of {:?}); those of {} are {:?}",
+            checkpoint.state.config.dataset,
+            checkpoint.state.shape,
+            evaluation.dataset,
+            dataset.shape()
+        ))
+        .into());
+    }
+    let model = restore(&checkpoint, &path, &evaluation.device)?;
+    let feed = Feed::new(dataset.load(evaluation.split)?, &evaluation.device);
+    Ok(step::mean_error(&*model, &feed, BATCH))
+}
+
+/// The model of `checkpoint`, which was read from `path`, on `device`.
+///
+/// # Errors
+/// When its parameters are not the model's.
+pub(crate) fn restore(
+    checkpoint: &Checkpoint,
+    path: &Path,
+    device: &Device,
+) -> Result<Box<dyn Autoencoder>> {
+    let state = &checkpoint.state;
+    let mut init = Init::new(state.config.seed, device);
+    let mut model = zoo::autoencoder(&state.config.model, state.shape, &mut init)?;
+    model.load_bytes(checkpoint.model.clone()).map_err(|error| {
+        Failure::new(Exit::Failed, format!("`{}` is no {}", path.display(), state.config.model))
+            .why(format!("{error:#}"))
+            .remedy("its file in models/ has changed since; --restart trains it anew")
+    })?;
+    Ok(model)
+}
+
+/// The checkpoint that `path` means.
+fn find(path: &Path) -> Result<(PathBuf, Checkpoint)> {
+    if path.is_file() {
+        return Ok((path.to_owned(), Checkpoint::load(path)?));
+    }
+    for folder in [path.join("best"), path.join("checkpoints"), path.to_owned()] {
+        if let Some(found) = latest(&folder)? {
+            return Ok(found);
+        }
+    }
+    Err(Failure::new(Exit::Failed, format!("there is no checkpoint in `{}`", path.display()))
+        .why("neither in the folder itself nor in its best/ or checkpoints/")
+        .remedy("--checkpoint_dir takes a run's folder, as log/SingleLayerCAE/MNIST_Adam_lr=1e-05")
+        .into())
+}

@@ -1,0 +1,119 @@
+//! Convolution, bias and activation: y = f(x ∗ W + b).
+//!
+//! x `[batch, in, height, width]`, W `[out, in, kernel height, kernel width]`, b `[out]`,
+//! y `[batch, out, height + top + bottom - kernel height + 1, ...]`; stride 1.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use dytb::layers::ConvConfig;
+//! use dytb::{Activation, Init, Pass};
+//!
+//! let device = Device::flex();
+//! let layer = ConvConfig::new([1, 32], [3, 3])
+//!     .with_zero_padding(2)
+//!     .with_activation(Activation::Tanh)
+//!     .init(&mut Init::new(1, &device));
+//! let maps = layer.forward(Tensor::zeros([5, 1, 28, 28], &device), &mut Pass::evaluation());
+//! assert_eq!(maps.dims(), [5, 32, 30, 30]);
+//! ```
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+
+use crate::conv::{Activation, conv2d};
+use crate::{Init, Pass};
+
+/// How to make a [`Conv`].
+#[derive(Clone, Copy, Debug)]
+pub struct ConvConfig {
+    channels: [usize; 2],
+    kernel: [usize; 2],
+    /// Zeros `[top, bottom, left, right]`.
+    padding: [usize; 4],
+    activation: Activation,
+    penalised: bool,
+}
+
+impl ConvConfig {
+    /// From `channels[0]` to `channels[1]` maps with a `kernel` of `[height, width]`: no padding
+    /// (TensorFlow's VALID), no activation, weights in the L2 penalty.
+    pub fn new(channels: [usize; 2], kernel: [usize; 2]) -> Self {
+        Self {
+            channels,
+            kernel,
+            padding: [0; 4],
+            activation: Activation::Identity,
+            penalised: true,
+        }
+    }
+
+    /// `zeros` zeros on every side before the convolution.
+    pub fn with_zero_padding(self, zeros: usize) -> Self {
+        Self { padding: [zeros; 4], ..self }
+    }
+
+    /// What is applied to the sums.
+    pub fn with_activation(self, activation: Activation) -> Self {
+        Self { activation, ..self }
+    }
+
+    /// Leaves the weights out of the L2 penalty.
+    pub fn without_penalty(self) -> Self {
+        Self { penalised: false, ..self }
+    }
+
+    /// The layer: weights after He, biases 0.
+    pub fn init(self, init: &mut Init) -> Conv {
+        let [channels_in, channels_out] = self.channels;
+        let [height, width] = self.kernel;
+        Conv {
+            weight: init.he_normal(
+                [channels_out, channels_in, height, width],
+                height * width * channels_in,
+            ),
+            bias: init.zeros([channels_out]),
+            padding: self.padding,
+            activation: self.activation,
+            penalised: self.penalised,
+        }
+    }
+}
+
+/// A convolution with bias and activation.
+#[derive(Module, Debug)]
+pub struct Conv {
+    weight: Param<Tensor<4>>,
+    bias: Param<Tensor<1>>,
+    #[module(skip)]
+    padding: [usize; 4],
+    #[module(skip)]
+    activation: Activation,
+    #[module(skip)]
+    penalised: bool,
+}
+
+impl Conv {
+    /// `[batch, in, height, width]` to `[batch, out, height', width']`.
+    pub fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
+        if self.penalised {
+            pass.penalise(|| self.weight.val());
+        }
+        if pass.recorder().is_some() {
+            self.record(images.clone().narrow(0, 0, 1), pass);
+        }
+        self.convolve(images, self.activation)
+    }
+
+    fn convolve(&self, images: Tensor<4>, activation: Activation) -> Tensor<4> {
+        conv2d(images, self.weight.val(), Some(self.bias.val()), self.padding, activation)
+    }
+
+    /// Shows the layer; `image` is `[1, in, height, width]`.
+    fn record(&self, image: Tensor<4>, pass: &mut Pass) {
+        let Some(recorder) = pass.recorder() else { return };
+        recorder.parameters(self.weight.id, self.weight.val(), Some(self.bias.val()));
+        recorder.filters(self.weight.id, self.weight.val());
+        let before = self.convolve(image.clone(), Activation::Identity);
+        recorder.activations(self.weight.id, before, self.convolve(image, self.activation));
+    }
+}

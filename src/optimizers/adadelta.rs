@@ -1,0 +1,50 @@
+//! a ← ρ a + (1 - ρ) g², u = g √(d + ε) / √(a + ε), d ← ρ d + (1 - ρ) u², from a = d = 0;
+//! θ ← θ - η u.
+//!
+//! Zeiler 2012. Source: TensorFlow's `ApplyAdadelta` kernel (core/kernels/training_ops.cc).
+
+use burn::tensor::Tensor;
+
+use super::{ByRule, Default, Entry, Parameter, Rule};
+
+/// `AdadeltaOptimizer`.
+#[derive(Clone, Debug)]
+pub struct Adadelta {
+    /// Decay ρ of both means.
+    pub rho: f64,
+    /// ε.
+    pub epsilon: f64,
+}
+
+impl Rule<2> for Adadelta {
+    fn apply<const D: usize>(
+        &self,
+        learning_rate: f64,
+        _step: u64,
+        parameter: Tensor<D>,
+        gradient: Tensor<D>,
+        [squares, updates]: [Tensor<D>; 2],
+    ) -> (Tensor<D>, [Tensor<D>; 2]) {
+        let mean =
+            |mean: Tensor<D>, new: Tensor<D>| mean * self.rho + new.square() * (1.0 - self.rho);
+        let squares = mean(squares, gradient.clone());
+        let root = |tensor: &Tensor<D>| (tensor.clone() + self.epsilon).sqrt();
+        let update = gradient * root(&updates) / root(&squares);
+        let updates = mean(updates, update.clone());
+        (parameter - update * learning_rate, [squares, updates])
+    }
+}
+
+/// `--optimizer AdadeltaOptimizer`
+pub const ENTRY: Entry = Entry {
+    name: "AdadeltaOptimizer",
+    short: "Adadelta",
+    parameters: &[
+        Parameter { name: "rho", default: Default::Number(0.95) },
+        Parameter { name: "epsilon", default: Default::Number(1e-8) },
+    ],
+    build: |arguments| {
+        ByRule(Adadelta { rho: arguments.number("rho"), epsilon: arguments.number("epsilon") })
+            .into()
+    },
+};

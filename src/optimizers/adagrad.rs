@@ -1,0 +1,45 @@
+//! a ← a + g², from a = `initial_accumulator_value`; θ ← θ - η g / √a.
+//!
+//! Duchi, Hazan and Singer 2011. Source: TensorFlow's `ApplyAdagrad` kernel
+//! (core/kernels/training_ops.cc): no ε, the accumulator's beginning takes its place.
+
+use burn::tensor::Tensor;
+
+use super::{ByRule, Default, Entry, Parameter, Rule};
+
+/// `AdagradOptimizer`.
+#[derive(Clone, Debug)]
+pub struct Adagrad {
+    /// What the sums of squares begin as.
+    pub initial_accumulator_value: f64,
+}
+
+impl Rule<1> for Adagrad {
+    fn initial(&self) -> [f32; 1] {
+        [self.initial_accumulator_value as f32]
+    }
+
+    fn apply<const D: usize>(
+        &self,
+        learning_rate: f64,
+        _step: u64,
+        parameter: Tensor<D>,
+        gradient: Tensor<D>,
+        [accumulator]: [Tensor<D>; 1],
+    ) -> (Tensor<D>, [Tensor<D>; 1]) {
+        let accumulator = accumulator + gradient.clone().square();
+        let change = gradient * learning_rate / accumulator.clone().sqrt();
+        (parameter - change, [accumulator])
+    }
+}
+
+/// `--optimizer AdagradOptimizer`
+pub const ENTRY: Entry = Entry {
+    name: "AdagradOptimizer",
+    short: "Adagrad",
+    parameters: &[Parameter { name: "initial_accumulator_value", default: Default::Number(0.1) }],
+    build: |arguments| {
+        let initial_accumulator_value = arguments.number("initial_accumulator_value");
+        ByRule(Adagrad { initial_accumulator_value }).into()
+    },
+};

@@ -1,0 +1,60 @@
+//! m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², from m = v = 0;
+//! θ ← θ - η √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + ε).
+//!
+//! Kingma and Ba 2014, in the order before section 2.1: ε stands outside the bias correction
+//! ("epsilon hat"). burn's own Adam corrects ε too, so it is not TensorFlow's.
+//!
+//! Source: TensorFlow's `ApplyAdam` kernel (core/kernels/training_ops.cc).
+
+use burn::tensor::Tensor;
+
+use super::{ByRule, Default, Entry, Parameter, Rule};
+
+/// `AdamOptimizer`.
+#[derive(Clone, Debug)]
+pub struct Adam {
+    /// Decay β₁ of the mean of the gradients.
+    pub beta1: f64,
+    /// Decay β₂ of the mean of their squares.
+    pub beta2: f64,
+    /// ε.
+    pub epsilon: f64,
+}
+
+impl Rule<2> for Adam {
+    fn apply<const D: usize>(
+        &self,
+        learning_rate: f64,
+        step: u64,
+        parameter: Tensor<D>,
+        gradient: Tensor<D>,
+        [mean, mean_square]: [Tensor<D>; 2],
+    ) -> (Tensor<D>, [Tensor<D>; 2]) {
+        // The kernel adds (g - m) (1 - β₁) to m; so do we, for the same rounding.
+        let change = (gradient.clone() - mean.clone()) * (1.0 - self.beta1);
+        let mean = mean + change;
+        let change = (gradient.square() - mean_square.clone()) * (1.0 - self.beta2);
+        let mean_square = mean_square + change;
+
+        let correction = |beta: f64| 1.0 - beta.powf(step as f64);
+        let rate = learning_rate * correction(self.beta2).sqrt() / correction(self.beta1);
+        let divisor = mean_square.clone().sqrt() + self.epsilon;
+        (parameter - mean.clone() * rate / divisor, [mean, mean_square])
+    }
+}
+
+/// `--optimizer AdamOptimizer`
+pub const ENTRY: Entry = Entry {
+    name: "AdamOptimizer",
+    short: "Adam",
+    parameters: &[
+        Parameter { name: "beta1", default: Default::Number(0.9) },
+        Parameter { name: "beta2", default: Default::Number(0.999) },
+        Parameter { name: "epsilon", default: Default::Number(1e-8) },
+    ],
+    build: |arguments| {
+        let [beta1, beta2, epsilon] =
+            ["beta1", "beta2", "epsilon"].map(|name| arguments.number(name));
+        ByRule(Adam { beta1, beta2, epsilon }).into()
+    },
+};

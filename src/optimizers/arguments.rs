@@ -1,0 +1,187 @@
+//! `--optimizer_args`: a JSON object, checked against what the optimizer knows.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Entry;
+use crate::{Exit, Failure};
+
+/// An argument of an optimizer.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameter {
+    /// TensorFlow's name of it.
+    pub name: &'static str,
+    /// What it is when it is not given.
+    pub default: Default,
+}
+
+/// What an argument is when it is not given.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Default {
+    /// It has to be given: a number.
+    Required,
+    /// A number.
+    Number(f64),
+    /// A truth value.
+    Flag(bool),
+}
+
+/// The name of the one argument that every optimizer requires.
+const LEARNING_RATE: Parameter = Parameter { name: "learning_rate", default: Default::Required };
+/// TensorFlow's optimizers take it; without parallel writers there is nothing to lock.
+const USE_LOCKING: Parameter = Parameter { name: "use_locking", default: Default::Flag(false) };
+
+/// All arguments of an optimizer, the defaults filled in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Arguments(BTreeMap<String, Value>);
+
+impl Arguments {
+    /// The arguments of `entry` where the user gave `given`.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] for an argument that `entry` does not know, one that is missing, and one of
+    /// the wrong kind.
+    pub fn new(entry: &Entry, given: Map<String, Value>) -> Result<Self> {
+        let known = || [&LEARNING_RATE].into_iter().chain(entry.parameters);
+        if let Some(unknown) = given.keys().find(|key| {
+            *key != USE_LOCKING.name && !known().any(|parameter| parameter.name == *key)
+        }) {
+            return Err(unknown_argument(entry, unknown, known()));
+        }
+        if let Some(value) = given.get(USE_LOCKING.name) {
+            check(entry, &USE_LOCKING, Some(value))?;
+        }
+        let mut values = BTreeMap::new();
+        for parameter in known() {
+            let value = check(entry, parameter, given.get(parameter.name))?;
+            values.insert(parameter.name.to_owned(), value);
+        }
+        Ok(Self(values))
+    }
+
+    /// The learning rate.
+    pub fn learning_rate(&self) -> f64 {
+        self.number(LEARNING_RATE.name)
+    }
+
+    /// The learning rate as it was written: Python prints `1` and `1.0` differently.
+    pub fn learning_rate_json(&self) -> &Value {
+        &self.0[LEARNING_RATE.name]
+    }
+
+    /// A number among them.
+    ///
+    /// # Panics
+    /// When the optimizer has no number of that name.
+    pub fn number(&self, name: &str) -> f64 {
+        self.0[name].as_f64().expect("numbers were checked")
+    }
+
+    /// A truth value among them.
+    ///
+    /// # Panics
+    /// When the optimizer has no truth value of that name.
+    pub fn flag(&self, name: &str) -> bool {
+        self.0[name].as_bool().expect("truth values were checked")
+    }
+
+    /// Names and values, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+}
+
+/// The value of `parameter`: `given`, if it is of the right kind, or the default.
+fn check(entry: &Entry, parameter: &Parameter, given: Option<&Value>) -> Result<Value> {
+    let wrong = |kind: &str, value: &Value| {
+        Failure::new(Exit::Usage, format!("`--optimizer_args`: `{}` is {value}", parameter.name))
+            .why(format!("{} takes {kind} there", entry.name))
+    };
+    match (given, parameter.default) {
+        (Some(value), Default::Flag(_)) if !value.is_boolean() => {
+            Err(wrong("true or false", value).into())
+        }
+        (Some(value), Default::Required | Default::Number(_)) if !value.is_number() => {
+            Err(wrong("a number", value).into())
+        }
+        (Some(value), _) => Ok(value.clone()),
+        (None, Default::Number(number)) => Ok(Value::from(number)),
+        (None, Default::Flag(flag)) => Ok(Value::from(flag)),
+        (None, Default::Required) => Err(Failure::new(
+            Exit::Usage,
+            format!("`--optimizer_args` has no `{}`", parameter.name),
+        )
+        .why(format!("{} needs it", entry.name))
+        .remedy(example(entry))
+        .into()),
+    }
+}
+
+/// A complete line for `entry`.
+fn example(entry: &Entry) -> String {
+    let required = entry
+        .parameters
+        .iter()
+        .filter(|parameter| parameter.default == Default::Required)
+        .map(|parameter| format!(", \"{}\": 0.9", parameter.name))
+        .collect::<String>();
+    format!("for instance: --optimizer_args '{{\"learning_rate\": 1e-3{required}}}'")
+}
+
+fn unknown_argument<'a>(
+    entry: &Entry,
+    unknown: &str,
+    known: impl Iterator<Item = &'a Parameter>,
+) -> anyhow::Error {
+    let names: Vec<_> = known.map(|parameter| parameter.name).collect();
+    let nearest = names
+        .iter()
+        .map(|name| (strsim::jaro_winkler(name, unknown), name))
+        .filter(|(similarity, _)| *similarity > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let failure = Failure::new(
+        Exit::Usage,
+        format!("`--optimizer_args`: {} has no argument `{unknown}`", entry.name),
+    )
+    .why(format!("its arguments: {}", names.join(", ")));
+    match nearest {
+        Some((_, name)) => failure.remedy(format!("a similar one: `{name}`")).into(),
+        None => failure.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optimizers::find;
+
+    fn arguments(name: &str, json: &str) -> Result<Arguments> {
+        Arguments::new(find(name).unwrap(), serde_json::from_str(json).unwrap())
+    }
+
+    #[test]
+    fn defaults_are_filled_in() {
+        let adam = arguments("Adam", r#"{"learning_rate": 1e-5, "use_locking": true}"#).unwrap();
+        assert_eq!(adam.learning_rate(), 1e-5);
+        assert_eq!(adam.number("epsilon"), 1e-8);
+    }
+
+    #[test]
+    fn bad_arguments_are_named() {
+        for (name, json, needle) in [
+            ("Adam", r#"{}"#, "has no `learning_rate`"),
+            ("Adam", r#"{"learning_rate": "x"}"#, "takes a number"),
+            ("Adam", r#"{"learning_rate": 1, "beta_1": 0.5}"#, "a similar one: `beta1`"),
+            ("Momentum", r#"{"learning_rate": 1}"#, "has no `momentum`"),
+            ("Momentum", r#"{"learning_rate": 1, "momentum": 1, "use_nesterov": 1}"#, "true or"),
+        ] {
+            let error = arguments(name, json).unwrap_err();
+            assert!(error.to_string().contains(needle), "{error}");
+            assert_eq!(Exit::of(&error), Exit::Usage);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! s ← s + (1 - δ) (g² - s), from s = 1; m ← μ m + η g / √(s + ε), from m = 0; θ ← θ - m.
+//! Centered: c ← c + (1 - δ) (g - c), from c = 0, and s - c² in the place of s.
+//!
+//! Tieleman and Hinton 2012 (lecture 6.5). Source: TensorFlow's `ApplyRMSProp` and
+//! `ApplyCenteredRMSProp` kernels (core/kernels/training_ops.cc) and `RMSPropOptimizer`, which lets
+//! s begin as 1. burn's own has ε outside the root and s begin as 0, so it is not TensorFlow's.
+
+use burn::tensor::Tensor;
+
+use super::{ByRule, Default, Entry, Parameter, Rule};
+
+/// `RMSPropOptimizer`.
+#[derive(Clone, Debug)]
+pub struct RMSProp {
+    /// Decay δ of the means.
+    pub decay: f64,
+    /// Decay μ of the accumulated changes.
+    pub momentum: f64,
+    /// ε.
+    pub epsilon: f64,
+    /// Divide by the deviation from the mean gradient.
+    pub centered: bool,
+}
+
+impl Rule<3> for RMSProp {
+    fn initial(&self) -> [f32; 3] {
+        [1.0, 0.0, 0.0]
+    }
+
+    fn apply<const D: usize>(
+        &self,
+        learning_rate: f64,
+        _step: u64,
+        parameter: Tensor<D>,
+        gradient: Tensor<D>,
+        [squares, changes, means]: [Tensor<D>; 3],
+    ) -> (Tensor<D>, [Tensor<D>; 3]) {
+        let mean =
+            |mean: Tensor<D>, new: Tensor<D>| mean.clone() + (new - mean) * (1.0 - self.decay);
+        let squares = mean(squares, gradient.clone().square());
+        let means = if self.centered { mean(means, gradient.clone()) } else { means };
+        // Not centered, the means stay 0 and take nothing away.
+        let divisor = (squares.clone() - means.clone().square() + self.epsilon).sqrt();
+        let changes = changes * self.momentum + gradient * learning_rate / divisor;
+        (parameter - changes.clone(), [squares, changes, means])
+    }
+}
+
+/// `--optimizer RMSPropOptimizer`
+pub const ENTRY: Entry = Entry {
+    name: "RMSPropOptimizer",
+    short: "RMSProp",
+    parameters: &[
+        Parameter { name: "decay", default: Default::Number(0.9) },
+        Parameter { name: "momentum", default: Default::Number(0.0) },
+        Parameter { name: "epsilon", default: Default::Number(1e-10) },
+        Parameter { name: "centered", default: Default::Flag(false) },
+    ],
+    build: |arguments| {
+        ByRule(RMSProp {
+            decay: arguments.number("decay"),
+            momentum: arguments.number("momentum"),
+            epsilon: arguments.number("epsilon"),
+            centered: arguments.flag("centered"),
+        })
+        .into()
+    },
+};

@@ -1,0 +1,165 @@
+//! What a run is: everything that its numbers depend on.
+//!
+//! Its name, as Dynamic Training Bench made it, is a part of that:
+//! `{dataset}_{optimizer}_lr={learning rate}[_exp_lr][_l2={penalty}][_{comment}]`. The whole is kept
+//! in `config.json` in the run's folder, so that another run cannot go on in it by mistake.
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::optimizers::{self, Arguments, Entry};
+use crate::python_number::python_repr;
+use crate::{Exit, Failure};
+
+/// The configuration of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunConfig {
+    /// A file of `models/`.
+    pub model: String,
+    /// A file of `inputs/`.
+    pub dataset: String,
+    /// TensorFlow's name of the optimizer.
+    pub optimizer: String,
+    /// Its arguments, the defaults filled in.
+    pub optimizer_args: Arguments,
+    /// Examples a step.
+    pub batch_size: usize,
+    /// Epochs to train. A run may go on with more.
+    pub epochs: u64,
+    /// How the learning rate decays, if it does.
+    pub lr_decay: Option<LearningRateDecay>,
+    /// λ of the L2 penalty.
+    pub l2_penalty: f64,
+    /// Initial parameters, order of the examples and all other chance come from it.
+    pub seed: u64,
+    /// What the user added to the name.
+    pub comment: Option<String>,
+}
+
+/// Staircase: η · factor^⌊step / (steps per epoch · epochs)⌋, `tf.train.exponential_decay` with
+/// `staircase=True`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LearningRateDecay {
+    /// Epochs between two decays.
+    pub epochs: u64,
+    /// What the learning rate is multiplied by.
+    pub factor: f64,
+}
+
+impl LearningRateDecay {
+    /// The learning rate of `step` (0 is the first) that began as `initial`.
+    pub fn at(&self, initial: f64, step: u64, steps_per_epoch: u64) -> f64 {
+        let decays = step / (steps_per_epoch * self.epochs);
+        initial * self.factor.powf(decays as f64)
+    }
+}
+
+impl RunConfig {
+    /// The name of the run's folder.
+    pub fn name(&self) -> String {
+        let optimizer = self.optimizer_entry().map_or(self.optimizer.as_str(), |entry| entry.short);
+        let learning_rate = match self.optimizer_args.learning_rate_json() {
+            Value::Number(number) if number.is_f64() => {
+                python_repr(self.optimizer_args.learning_rate())
+            }
+            whole => whole.to_string(),
+        };
+        let mut name = format!("{}_{optimizer}_lr={learning_rate}", self.dataset);
+        if self.lr_decay.is_some() {
+            name += "_exp_lr";
+        }
+        if self.l2_penalty > 0.0 {
+            name += &format!("_l2={}", python_repr(self.l2_penalty));
+        }
+        if let Some(comment) = &self.comment {
+            name += &format!("_{comment}");
+        }
+        name
+    }
+
+    /// The optimizer's row in the table.
+    ///
+    /// # Errors
+    /// When there is none of that name: the configuration was written by a later version.
+    pub fn optimizer_entry(&self) -> Result<&'static Entry> {
+        optimizers::find(&self.optimizer).ok_or_else(|| {
+            Failure::new(Exit::Failed, format!("there is no optimizer `{}`", self.optimizer)).into()
+        })
+    }
+
+    /// The learning rate of `step` (0 is the first).
+    pub fn learning_rate(&self, step: u64, steps_per_epoch: u64) -> f64 {
+        let initial = self.optimizer_args.learning_rate();
+        self.lr_decay.map_or(initial, |decay| decay.at(initial, step, steps_per_epoch))
+    }
+
+    /// `name: theirs, here ours` for each value in which this run differs from `other`. The number
+    /// of epochs is no difference: a run may go on.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let flat = |config: &Self| {
+            let mut values = serde_json::to_value(config).expect("a configuration is JSON");
+            values.as_object_mut().expect("a configuration is an object").remove("epochs");
+            values
+        };
+        let (ours, theirs) = (flat(self), flat(other));
+        let rows = ours.as_object().expect("an object").iter();
+        rows.filter(|(name, value)| theirs[name.as_str()] != **value)
+            .map(|(name, value)| format!("{name}: {} there, {value} now", theirs[name.as_str()]))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The article's run with `optimizer` and `arguments`.
+    fn config(optimizer: &str, arguments: &str) -> RunConfig {
+        let entry = optimizers::find(optimizer).unwrap();
+        RunConfig {
+            model: "SingleLayerCAE".into(),
+            dataset: "MNIST".into(),
+            optimizer: entry.name.into(),
+            optimizer_args: Arguments::new(entry, serde_json::from_str(arguments).unwrap())
+                .unwrap(),
+            batch_size: 1024,
+            epochs: 150,
+            lr_decay: None,
+            l2_penalty: 0.0,
+            seed: 1,
+            comment: None,
+        }
+    }
+
+    /// The folders of the article's runs.
+    #[test]
+    fn names_are_dynamic_training_benchs() {
+        let mut run = config("Adam", r#"{"learning_rate": 1e-5}"#);
+        assert_eq!(run.name(), "MNIST_Adam_lr=1e-05");
+        run.l2_penalty = 1e-9;
+        assert_eq!(run.name(), "MNIST_Adam_lr=1e-05_l2=1e-09");
+        run.lr_decay = Some(LearningRateDecay { epochs: 25, factor: 0.1 });
+        run.comment = Some("again".into());
+        assert_eq!(run.name(), "MNIST_Adam_lr=1e-05_exp_lr_l2=1e-09_again");
+        let run = config("Momentum", r#"{"learning_rate": 1, "momentum": 0.9}"#);
+        assert_eq!(run.name(), "MNIST_Momentum_lr=1");
+    }
+
+    #[test]
+    fn differences_are_named() {
+        let ours = config("Adam", r#"{"learning_rate": 1e-5}"#);
+        let mut theirs = ours.clone();
+        theirs.epochs = 7;
+        assert!(ours.differences(&theirs).is_empty());
+        theirs.batch_size = 128;
+        assert_eq!(ours.differences(&theirs), ["batch_size: 128 there, 1024 now"]);
+    }
+
+    #[test]
+    fn configurations_survive_json() {
+        let config = config("Momentum", r#"{"learning_rate": 0.1, "momentum": 0.3}"#);
+        let json = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<RunConfig>(&json).unwrap(), config);
+    }
+}

@@ -1,0 +1,213 @@
+//! The folder of a run, `{log}/<Model>/<name>/`:
+//!
+//! | path | what |
+//! |---|---|
+//! | `config.json` | the run's configuration |
+//! | `checkpoints/` | the last two checkpoints |
+//! | `best/` | the checkpoint with the lowest validation error |
+//! | `train/`, `validation/` | TensorBoard's event files |
+//! | `results.json` | what a finished run reached |
+//! | `.lock` | held by the process that trains it |
+
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::RunConfig;
+use crate::{Exit, Failure};
+
+/// A run's folder, locked for this process.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    /// Unlocked when it is dropped, also by a crash.
+    _lock: File,
+}
+
+impl RunFolder {
+    /// Where a run of `config` lives below `log`.
+    pub fn path_of(log: &Path, config: &RunConfig) -> PathBuf {
+        log.join(&config.model).join(config.name())
+    }
+
+    /// The configuration that lives at `path`, if any does.
+    ///
+    /// # Errors
+    /// When it cannot be read or is no configuration.
+    pub fn config_at(path: &Path) -> Result<Option<RunConfig>> {
+        read_json(&path.join("config.json"))
+    }
+
+    /// Makes the folder at `path` if need be and locks it.
+    ///
+    /// # Errors
+    /// When it cannot be made, or another process trains there.
+    pub fn open(path: &Path) -> Result<Self> {
+        fs::create_dir_all(path).map_err(|error| cannot_write(path, &error))?;
+        let lock_path = path.join(".lock");
+        let lock = File::create(&lock_path).map_err(|error| cannot_write(&lock_path, &error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => {
+                Err(Failure::new(Exit::Failed, format!("`{}` is in use", path.display()))
+                    .why("another process trains this run now")
+                    .remedy("wait for it, or start another run with --comment")
+                    .into())
+            }
+            Err(TryLockError::Error(error)) => Err(cannot_write(&lock_path, &error)),
+        }
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where a resumed run finds its checkpoints.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
+    /// Where the best checkpoint is.
+    pub fn best(&self) -> PathBuf {
+        self.path.join("best")
+    }
+
+    /// The event files of the training steps.
+    pub fn train(&self) -> PathBuf {
+        self.path.join("train")
+    }
+
+    /// The event files of the epochs' validations.
+    pub fn validation(&self) -> PathBuf {
+        self.path.join("validation")
+    }
+
+    /// Deletes all of the run but its lock.
+    ///
+    /// # Errors
+    /// When something cannot be deleted.
+    pub fn clear(&self) -> Result<()> {
+        for entry in fs::read_dir(&self.path)? {
+            let path = entry?.path();
+            if path.file_name().is_some_and(|name| name == ".lock") {
+                continue;
+            }
+            let removed =
+                if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.with_context(|| format!("cannot delete `{}`", path.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Keeps `config` as the run's configuration.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_config(&self, config: &RunConfig) -> Result<()> {
+        self.write_json("config.json", config)
+    }
+
+    /// What [`RunFolder::write_json`] wrote under `name`, if it did.
+    ///
+    /// # Errors
+    /// When it cannot be read or is not a `T`.
+    pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
+        read_json(&self.path.join(name))
+    }
+
+    /// Writes `value` to the file `name`, all or nothing.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<()> {
+        let mut json = serde_json::to_vec_pretty(value)?;
+        json.push(b'\n');
+        write_atomically(&self.path.join(name), &json)
+    }
+}
+
+/// The value in the JSON file `path`; `None` where there is no file.
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    let json = match fs::read(path) {
+        Ok(json) => json,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let value = serde_json::from_slice(&json).map_err(|error| {
+        Failure::new(Exit::Failed, format!("`{}` is damaged", path.display()))
+            .why(error.to_string())
+            .remedy("--restart deletes the run and begins it anew")
+    })?;
+    Ok(Some(value))
+}
+
+/// Writes `bytes` to `path` so that a reader, also one after a crash, finds all of them or what was
+/// there before: to a temporary name, to the disk, then renamed.
+pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let partial = path.with_added_extension("partial");
+    write_through(&partial, bytes)
+        .and_then(|()| fs::rename(&partial, path))
+        .and_then(|()| sync_folder(path))
+        .map_err(|error| cannot_write(path, &error))
+}
+
+fn write_through(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Brings a rename in the folder of `path` to the disk. Only Unix opens folders.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    if cfg!(unix) {
+        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> anyhow::Error {
+    Failure::new(Exit::Failed, format!("cannot write `{}`", path.display()))
+        .why(error.to_string())
+        .remedy("free some space or make it writable, or choose another folder with --log_dir")
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_owner_is_refused_until_the_first_is_gone() {
+        let log = tempfile::tempdir().unwrap();
+        let first = RunFolder::open(log.path()).unwrap();
+        let error = RunFolder::open(log.path()).unwrap_err();
+        assert!(error.to_string().contains("in use"), "{error}");
+        drop(first);
+        RunFolder::open(log.path()).unwrap();
+    }
+
+    #[test]
+    fn clearing_leaves_the_lock() {
+        let log = tempfile::tempdir().unwrap();
+        let run = RunFolder::open(log.path()).unwrap();
+        fs::create_dir_all(run.best()).unwrap();
+        run.write_json("x.json", &1).unwrap();
+        run.clear().unwrap();
+        let left: Vec<_> =
+            fs::read_dir(log.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(left, [".lock"]);
+    }
+
+    #[test]
+    fn damaged_json_is_named() {
+        let log = tempfile::tempdir().unwrap();
+        fs::write(log.path().join("config.json"), "{").unwrap();
+        let error = RunFolder::config_at(log.path()).unwrap_err();
+        assert!(error.to_string().contains("config.json` is damaged"), "{error}");
+    }
+}

@@ -1,0 +1,12 @@
+//! A run on disk: `log/<Model>/<name>/` with its configuration, its lock, `checkpoints/`, `best/`,
+//! and the event files in `train/` and `validation/`.
+
+mod checkpoint;
+mod config;
+mod folder;
+mod results;
+
+pub use checkpoint::{Best, Checkpoint, State, latest, prune};
+pub use config::{LearningRateDecay, RunConfig};
+pub use folder::RunFolder;
+pub use results::{Outcome, record};

@@ -1,0 +1,85 @@
+//! `validation_results.txt` and `test_results.txt` in the working directory: one line a finished
+//! run, `{Model}: {name} {error}`, as Dynamic Training Bench appended them.
+//!
+//! A finished run that is run again appends nothing: its folder's `results.json` says that it has.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::{Best, RunConfig, RunFolder};
+use crate::python_number::python_repr;
+
+/// What a finished run reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Epochs trained.
+    pub epochs: u64,
+    /// The best validation.
+    pub best: Best,
+    /// The test error of the parameters of the best validation.
+    pub test_error: f64,
+    /// Whether the lines are in the results files.
+    recorded: bool,
+}
+
+impl Outcome {
+    /// Of a run that has not been recorded yet.
+    pub fn new(epochs: u64, best: Best, test_error: f64) -> Self {
+        Self { epochs, best, test_error, recorded: false }
+    }
+
+    /// What `run` reached when it was finished, if it was and its lines are in the results files.
+    ///
+    /// # Errors
+    /// When its `results.json` cannot be read.
+    pub fn of(run: &RunFolder) -> Result<Option<Self>> {
+        let outcome: Option<Self> = run.read_json("results.json")?;
+        Ok(outcome.filter(|outcome| outcome.recorded))
+    }
+}
+
+/// Appends the lines of `outcome` to the results files in `directory` and keeps it in the folder
+/// of `run`.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn record(
+    directory: &Path,
+    run: &RunFolder,
+    config: &RunConfig,
+    mut outcome: Outcome,
+) -> Result<Outcome> {
+    // A crash between the lines and the last word on them finds the intention: lines that are
+    // already there are then not written twice.
+    let interrupted = run.read_json::<Outcome>("results.json")?.as_ref() == Some(&outcome);
+    run.write_json("results.json", &outcome)?;
+    let line = |error: f64| format!("{}: {} {}\n", config.model, config.name(), python_repr(error));
+    for (file, error) in
+        [("validation_results.txt", outcome.best.error), ("test_results.txt", outcome.test_error)]
+    {
+        append(&directory.join(file), &line(error), interrupted)?;
+    }
+    outcome.recorded = true;
+    run.write_json("results.json", &outcome)?;
+    Ok(outcome)
+}
+
+/// Appends `line` to the file `path`; with `once`, only if it is not in there. The file is locked
+/// meanwhile: several runs may end at the same time.
+fn append(path: &Path, line: &str, once: bool) -> Result<()> {
+    let write = || -> std::io::Result<()> {
+        let mut file = File::options().append(true).create(true).open(path)?;
+        file.lock()?;
+        if once && fs::read_to_string(path)?.contains(line) {
+            return Ok(());
+        }
+        // One write, so that a line is there whole or not at all.
+        file.write_all(line.as_bytes())?;
+        file.sync_all()
+    };
+    write().with_context(|| format!("cannot append to `{}`", path.display()))
+}

@@ -1,0 +1,106 @@
+//! What the layers of a network show of themselves once an epoch: histograms of their parameters,
+//! their filters, and the maps of the first image before and after the activation.
+//!
+//! The tags come from the fields of the model: the convolution in the field `encode` shows
+//! `encode/weights`, `encode/biases`, `encode/filters` and `encode/pre_post_activation`.
+
+use std::collections::HashMap;
+
+use burn::module::ParamId;
+use burn::tensor::Tensor;
+
+/// One thing to be shown.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Summary {
+    /// The distribution of `values`.
+    Histogram {
+        /// TensorBoard's tag.
+        tag: String,
+        /// All values, in any order.
+        values: Vec<f32>,
+    },
+    /// The filters of a convolution.
+    Filters {
+        /// TensorBoard's tag.
+        tag: String,
+        /// `[out, in, kernel height, kernel width]`.
+        shape: [usize; 4],
+        /// The weights.
+        weights: Vec<f32>,
+    },
+    /// The maps of one image before and after a layer's activation.
+    Activations {
+        /// TensorBoard's tag.
+        tag: String,
+        /// `[maps, height, width]`.
+        shape: [usize; 3],
+        /// Before the activation.
+        before: Vec<f32>,
+        /// After it.
+        after: Vec<f32>,
+    },
+}
+
+/// Collects the summaries of one forward pass.
+pub struct Recorder {
+    names: HashMap<ParamId, String>,
+    summaries: Vec<Summary>,
+}
+
+impl Recorder {
+    /// For a network whose parameters have these `names`, as `encode.weight`
+    /// (see [`Network::parameter_names`](crate::Network::parameter_names)).
+    pub fn new(names: Vec<(ParamId, String)>) -> Self {
+        Self { names: names.into_iter().collect(), summaries: Vec::new() }
+    }
+
+    /// The summaries, in the order of the layers.
+    pub fn into_summaries(self) -> Vec<Summary> {
+        self.summaries
+    }
+
+    /// Shows a layer's parameters: the `weight` whose id tells the layer's name, and its `bias`.
+    pub fn parameters<const D: usize>(
+        &mut self,
+        id: ParamId,
+        weight: Tensor<D>,
+        bias: Option<Tensor<1>>,
+    ) {
+        let values = floats(weight);
+        self.summaries.push(Summary::Histogram { tag: self.tag(id, "weights"), values });
+        if let Some(bias) = bias {
+            let values = floats(bias);
+            self.summaries.push(Summary::Histogram { tag: self.tag(id, "biases"), values });
+        }
+    }
+
+    /// Shows the filters `[out, in, kernel height, kernel width]` of a convolution. Those whose
+    /// input has 1, 3 or 4 channels become a picture.
+    pub fn filters(&mut self, id: ParamId, weight: Tensor<4>) {
+        let shape = weight.dims();
+        let (tag, weights) = (self.tag(id, "filters"), floats(weight));
+        self.summaries.push(Summary::Filters { tag, shape, weights });
+    }
+
+    /// Shows the maps `[1, maps, height, width]` of an image `before` and `after` an activation.
+    pub fn activations(&mut self, id: ParamId, before: Tensor<4>, after: Tensor<4>) {
+        let [_, maps, height, width] = before.dims();
+        self.summaries.push(Summary::Activations {
+            tag: self.tag(id, "pre_post_activation"),
+            shape: [maps, height, width],
+            before: floats(before),
+            after: floats(after),
+        });
+    }
+
+    /// `encode/weights` for the id of `encode.weight` and "weights".
+    fn tag(&self, id: ParamId, what: &str) -> String {
+        let layer = self.names.get(&id).and_then(|name| name.rsplit_once('.'));
+        layer.map_or(what.to_owned(), |(layer, _)| format!("{}/{what}", layer.replace('.', "/")))
+    }
+}
+
+/// The values of `tensor`, read back from its device.
+pub(crate) fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.try_into_vec_as().expect("the tensor can be read back from its device")
+}

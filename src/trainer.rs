@@ -1,0 +1,263 @@
+//! The training loop.
+//!
+//! For each epoch e: the examples in the order that (seed, e) gives, in batches, a step of the
+//! optimizer each; then the validation error, the pictures, and a checkpoint. A run goes on from
+//! its last checkpoint as if it had never stopped.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use burn::optim::ModuleOptimizer;
+use burn::tensor::{Bytes, Device, Tensor};
+
+use crate::evaluator::{self, BATCH};
+use crate::feed::{Feed, coin, epoch_order};
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+use crate::report::Report;
+use crate::run::{self, Best, Checkpoint, Outcome, RunConfig, RunFolder, State};
+use crate::summaries::{Recorder, floats};
+use crate::{Autoencoder, Dataset, Exit, Failure, Init, Pass, Source, Split, step, zoo};
+
+/// Checkpoints that are kept.
+const KEEP: usize = 2;
+
+/// Where and how a run is trained: nothing of it changes what the run is.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The folder of all runs.
+    pub log: PathBuf,
+    /// The folder of the results files.
+    pub results: PathBuf,
+    /// Delete the run first.
+    pub restart: bool,
+    /// Where the steps are computed.
+    pub train_device: Device,
+    /// Where the validations are computed.
+    pub eval_device: Device,
+    /// Where the data set's files are.
+    pub source: Source,
+    /// Steps between two points of the loss.
+    pub log_every: u64,
+    /// Epochs between two sets of pictures and histograms; 0 for none.
+    pub images_every: u64,
+    /// How the training is asked to end.
+    pub interrupt: Interrupt,
+}
+
+/// A finished run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finished {
+    /// What it reached.
+    pub outcome: Outcome,
+    /// Its folder.
+    pub folder: PathBuf,
+}
+
+/// Trains the run `config`, from its last checkpoint if it has one.
+///
+/// # Errors
+/// [`Exit::Diverged`] when the loss is no longer finite, [`Exit::Interrupted`] after a signal,
+/// [`Exit::DataUnavailable`] without data, [`Exit::Failed`] where the folder belongs to another
+/// configuration or a file cannot be read or written.
+pub fn train_autoencoder(config: &RunConfig, settings: &Settings) -> Result<Finished> {
+    let path = RunFolder::path_of(&settings.log, config);
+    if !settings.restart {
+        refuse_another_configuration(config, &path)?;
+    }
+    let dataset = zoo::dataset(&config.dataset, &settings.source)?;
+    let train = Feed::new(dataset.load(Split::Train)?, &settings.train_device.clone().autodiff());
+    let validation = Feed::new(dataset.load(Split::Validation)?, &settings.eval_device);
+    let mut trainee = Trainee::new(config, dataset.shape(), settings)?;
+
+    let folder = RunFolder::open(&path)?;
+    if settings.restart {
+        folder.clear()?;
+    }
+    if let Some(outcome) = Outcome::of(&folder)?.filter(|outcome| outcome.epochs >= config.epochs) {
+        eprintln!("note: this run is finished; --restart trains it anew, more --epochs go on");
+        return Ok(Finished { outcome, folder: path });
+    }
+    let mut state = match run::latest(&folder.checkpoints())? {
+        Some((path, checkpoint)) => trainee.resume(checkpoint, &path, config)?,
+        None => State::new(config.clone(), dataset.shape()),
+    };
+    folder.write_config(config)?;
+    let mut report = Report::open(&folder, state.step)?;
+
+    let steps_per_epoch = train.len().div_ceil(config.batch_size) as u64;
+    let last_step = steps_per_epoch * config.epochs;
+    let mut progress = Progress::new(state.step, last_step, config.epochs);
+    if state.step > 0 {
+        progress.say(&format!("going on after step {} of {last_step}", state.step));
+    }
+    let images_per_step = train.len() as f64 / steps_per_epoch as f64;
+    let flips = dataset.random_horizontal_flip();
+
+    while state.step < last_step {
+        let epoch = state.step / steps_per_epoch;
+        let order = epoch_order(config.seed, epoch, train.len());
+        let batches: Vec<_> = order.chunks(config.batch_size).collect();
+
+        for batch in &batches[(state.step % steps_per_epoch) as usize..] {
+            let learning_rate = config.learning_rate(state.step, steps_per_epoch);
+            let mirrored = |index| flips && coin(config.seed, epoch, index);
+            let step = step::take(&*trainee.model, &train, batch, mirrored, config.l2_penalty);
+            trainee.model.update(step.gradients, &mut trainee.optimizer, learning_rate);
+            state.step += 1;
+
+            let epoch_ends = state.step.is_multiple_of(steps_per_epoch);
+            if epoch_ends || state.step.is_multiple_of(settings.log_every) {
+                let loss = f64::from(step.loss.into_scalar::<f32>());
+                refuse_divergence("loss", loss, state.step, &folder)?;
+                report.step(state.step, loss, learning_rate)?;
+                progress.step(state.step, epoch, loss, images_per_step);
+            }
+            if !epoch_ends && let Some(signal) = settings.interrupt.signal() {
+                report.sync()?;
+                trainee.checkpoint(&state)?.save(&folder.checkpoints())?;
+                return Err(interrupted(signal, state.step));
+            }
+        }
+
+        let error = trainee.validate(&validation)?;
+        refuse_divergence("validation error", error, state.step, &folder)?;
+        report.validation(state.step, error)?;
+        if settings.images_every > 0 && (epoch + 1).is_multiple_of(settings.images_every) {
+            let last = batches.last().expect("an epoch has batches");
+            let images = train.images(last, |_| false).inner().to_device(&settings.eval_device);
+            trainee.picture(images, state.step, &mut report)?;
+        }
+        report.sync()?;
+
+        let is_best = state.best.is_none_or(|best| error < best.error);
+        progress.epoch(state.step, epoch, error, is_best);
+        if is_best {
+            state.best = Some(Best { error, step: state.step, epoch: epoch + 1 });
+            trainee.checkpoint(&state)?.save(&folder.best())?;
+            run::prune(&folder.best(), 1)?;
+        }
+        trainee.checkpoint(&state)?.save(&folder.checkpoints())?;
+        run::prune(&folder.checkpoints(), KEEP)?;
+        if let Some(signal) = settings.interrupt.signal() {
+            return Err(interrupted(signal, state.step));
+        }
+    }
+    progress.finish();
+
+    let best = state.best.context("a run of at least one epoch has a best validation")?;
+    let test_error = test(&folder, &*dataset, &settings.eval_device)?;
+    let outcome = Outcome::new(config.epochs, best, test_error);
+    let outcome = run::record(&settings.results, &folder, config, outcome)?;
+    Ok(Finished { outcome, folder: path })
+}
+
+/// What is trained: the model, its optimizer, and a copy of the model for evaluation, which may be
+/// on another device.
+struct Trainee {
+    model: Box<dyn Autoencoder>,
+    optimizer: ModuleOptimizer,
+    evaluated: Box<dyn Autoencoder>,
+}
+
+impl Trainee {
+    fn new(config: &RunConfig, shape: [usize; 3], settings: &Settings) -> Result<Self> {
+        let build = |device: &Device| {
+            zoo::autoencoder(&config.model, shape, &mut Init::new(config.seed, device))
+        };
+        Ok(Self {
+            model: build(&settings.train_device.clone().autodiff())?,
+            optimizer: (config.optimizer_entry()?.build)(&config.optimizer_args),
+            evaluated: build(&settings.eval_device)?,
+        })
+    }
+
+    /// Goes on from `checkpoint`, which was read from `path`.
+    fn resume(
+        &mut self,
+        checkpoint: Checkpoint,
+        path: &std::path::Path,
+        config: &RunConfig,
+    ) -> Result<State> {
+        let damaged = |error: anyhow::Error| {
+            Failure::new(Exit::Failed, format!("cannot go on from `{}`", path.display()))
+                .why(format!("{error:#}"))
+                .remedy("--restart deletes the run and begins it anew")
+        };
+        self.model.load_bytes(checkpoint.model).map_err(damaged)?;
+        let slots = Bytes::from_bytes_vec(checkpoint.optimizer);
+        let restored = self.optimizer.clone().from_bytes(slots);
+        self.optimizer = restored.map_err(|error| damaged(error.into()))?;
+        let mut state = checkpoint.state;
+        state.config = config.clone();
+        Ok(state)
+    }
+
+    /// The run as it stands at `state`.
+    fn checkpoint(&self, state: &State) -> Result<Checkpoint> {
+        let optimizer = self.optimizer.into_bytes()?.to_vec();
+        Ok(Checkpoint { state: state.clone(), model: self.model.to_bytes()?, optimizer })
+    }
+
+    /// The mean error over the examples of `validation`.
+    fn validate(&mut self, validation: &Feed) -> Result<f64> {
+        self.evaluated.load_bytes(self.model.to_bytes()?)?;
+        Ok(step::mean_error(&*self.evaluated, validation, BATCH))
+    }
+
+    /// Shows `images` `[batch, channels, height, width]`, what the model that was last validated
+    /// makes of them, and what is in its layers.
+    fn picture(&self, images: Tensor<4>, step: u64, report: &mut Report) -> Result<()> {
+        let mut recorder = Recorder::new(self.evaluated.parameter_names());
+        let reconstructions =
+            self.evaluated.forward(images.clone(), &mut Pass::recording(&mut recorder));
+        let shape = images.dims();
+        let [images, reconstructions] = [images, reconstructions].map(floats);
+        report.input_output(step, shape, &images, &reconstructions)?;
+        for summary in recorder.into_summaries() {
+            report.summary(step, &summary)?;
+        }
+        Ok(())
+    }
+}
+
+/// The test error of the best checkpoint in `folder`. This is the only place that reads the test
+/// split.
+fn test(folder: &RunFolder, dataset: &dyn Dataset, device: &Device) -> Result<f64> {
+    let (path, checkpoint) = run::latest(&folder.best())?.with_context(|| {
+        format!("the best checkpoint is gone from `{}`", folder.best().display())
+    })?;
+    let model = evaluator::restore(&checkpoint, &path, device)?;
+    Ok(step::mean_error(&*model, &Feed::new(dataset.load(Split::Test)?, device), BATCH))
+}
+
+/// Fails when the run that lives at `path` is not the run `config`.
+fn refuse_another_configuration(config: &RunConfig, path: &std::path::Path) -> Result<()> {
+    let Some(there) = RunFolder::config_at(path)? else { return Ok(()) };
+    let differences = config.differences(&there);
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Failed, format!("`{}` holds another run", path.display()))
+        .why(format!("it differs in\n{}", differences.join("\n")))
+        .remedy("--comment gives this run a folder of its own; --restart deletes the other")
+        .into())
+}
+
+/// Fails when `value` is not finite.
+fn refuse_divergence(what: &str, value: f64, step: u64, folder: &RunFolder) -> Result<()> {
+    if value.is_finite() {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Diverged, format!("the {what} became {value} at step {step}"))
+        .why(format!("the last good checkpoint is in `{}`", folder.checkpoints().display()))
+        .remedy("try a lower learning_rate in --optimizer_args, with --restart or --comment")
+        .into())
+}
+
+fn interrupted(signal: i32, step: u64) -> anyhow::Error {
+    Failure::new(Exit::Interrupted(signal), format!("interrupted after step {step}"))
+        .why("a checkpoint was written")
+        .remedy("the same command goes on from there")
+        .into()
+}

@@ -1,0 +1,141 @@
+//! Every optimizer against ten steps of TensorFlow 2.21's TF1 optimizers
+//! (`golden/optimizers.json`), and the initialiser and the decay of the learning rate against its
+//! own (`golden/he_initializer.json`, `golden/exponential_decay.json`).
+
+#[path = "common/golden.rs"]
+mod common;
+
+use burn::module::{Module, Param};
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::{Bytes, Device, Tensor, TensorData};
+use common::{assert_close, flat, golden};
+use dytb::Init;
+use dytb::optimizers::{self, Arguments, OPTIMIZERS};
+use dytb::run::LearningRateDecay;
+
+/// A module of one parameter.
+#[derive(Module, Debug)]
+struct Single {
+    parameter: Param<Tensor<1>>,
+}
+
+impl Single {
+    fn new(values: Vec<f32>) -> Self {
+        let length = values.len();
+        let tensor =
+            Tensor::from_data(TensorData::new(values, [length]), &Device::flex().autodiff());
+        Self { parameter: Param::from_tensor(tensor) }
+    }
+
+    fn values(&self) -> Vec<f32> {
+        self.parameter.val().try_into_vec_as().unwrap()
+    }
+
+    /// One step of `optimizer` down `gradient`.
+    fn step(self, optimizer: &mut ModuleOptimizer, rate: f64, gradient: &[f32]) -> Self {
+        let mut gradients = GradientsParams::new();
+        let data = TensorData::new(gradient.to_vec(), [gradient.len()]);
+        gradients.register(self.parameter.id, Tensor::<1>::from_data(data, &Device::flex()));
+        optimizer.step(rate, self, gradients)
+    }
+}
+
+/// Five numbers whose gradients differ by ten orders of magnitude. The absolute tolerance is for
+/// those that TensorFlow's float32 brings near 0 from 1.
+#[test]
+fn as_tensorflow() {
+    let Some(golden) = golden("optimizers.json") else { return };
+    let gradients: Vec<_> = golden["gradients"].as_array().unwrap().iter().map(flat).collect();
+    let mut tested = Vec::new();
+    for (case, expected) in golden["optimizers"].as_object().unwrap() {
+        let entry = optimizers::find(expected["class"].as_str().unwrap()).unwrap();
+        let given = expected["args"].as_object().unwrap().clone();
+        let arguments = Arguments::new(entry, given).unwrap();
+        let mut optimizer = (entry.build)(&arguments);
+        let mut module = Single::new(flat(&golden["initial"]));
+        let steps = expected["parameter_after_step"].as_array().unwrap();
+        for (number, (gradient, theirs)) in gradients.iter().zip(steps).enumerate() {
+            module = module.step(&mut optimizer, arguments.learning_rate(), gradient);
+            let what = format!("{case}, step {}", number + 1);
+            assert_close(&what, &module.values(), &flat(theirs), 1e-5, 1e-7);
+        }
+        tested.push(entry.name);
+    }
+    for entry in OPTIMIZERS {
+        assert!(tested.contains(&entry.name), "{} has no golden numbers", entry.name);
+    }
+}
+
+/// An optimizer that is written and read back goes on exactly as if it had not been.
+#[test]
+fn every_optimizer_resumes_exactly() {
+    let gradient = |step: usize| [0.3, -2.0, 1e-4, 0.0].map(|g| g * (step as f32 - 2.5));
+    for entry in OPTIMIZERS {
+        let given = r#"{"learning_rate": 0.01, "momentum": 0.9}"#;
+        let mut given: serde_json::Map<_, _> = serde_json::from_str(given).unwrap();
+        given.retain(|name, _| {
+            name == "learning_rate" || entry.parameters.iter().any(|known| known.name == name)
+        });
+        let arguments = Arguments::new(entry, given).unwrap();
+        let mut through = (entry.build)(&arguments);
+        let mut module = Single::new(vec![1.0, -0.5, 0.25, 0.0]);
+        for step in 0..3 {
+            module = module.step(&mut through, 0.01, &gradient(step));
+        }
+        let bytes = Bytes::from_bytes_vec(through.into_bytes().unwrap().to_vec());
+        let mut restored = (entry.build)(&arguments).from_bytes(bytes).unwrap();
+        let mut resumed = module.clone();
+        for step in 3..6 {
+            module = module.step(&mut through, 0.01, &gradient(step));
+            resumed = resumed.step(&mut restored, 0.01, &gradient(step));
+        }
+        assert_eq!(module.values(), resumed.values(), "{}", entry.name);
+    }
+}
+
+#[test]
+fn learning_rate_decays_as_in_tensorflow() {
+    let Some(golden) = golden("exponential_decay.json") else { return };
+    let number = |name: &str| golden[name].as_f64().unwrap();
+    let decay = LearningRateDecay {
+        epochs: golden["decay_steps"].as_u64().unwrap(),
+        factor: number("decay_rate"),
+    };
+    let steps = golden["steps"].as_array().unwrap();
+    let ours: Vec<_> = steps
+        .iter()
+        .map(|step| decay.at(number("learning_rate"), step.as_u64().unwrap(), 1) as f32)
+        .collect();
+    assert_close("staircase", &ours, &flat(&golden["staircase"]), 1e-6, 0.0);
+}
+
+/// Bounds, mean and deviation of over a million draws of TensorFlow's initialiser, against as many
+/// of ours.
+#[test]
+fn weights_are_drawn_as_in_tensorflow() {
+    let Some(golden) = golden("he_initializer.json") else { return };
+    let cases = golden.as_object().unwrap().iter().filter(|(_, case)| case.is_object());
+    for (name, case) in cases {
+        let kernel: Vec<usize> = name.split('x').map(|size| size.parse().unwrap()).collect();
+        let [height, width, channels_in, channels_out] = kernel[..] else { panic!("{name}") };
+        let fan_in = case["fan_in"].as_u64().unwrap() as usize;
+        assert_eq!(fan_in, height * width * channels_in, "{name}");
+        let draws = case["sampled"]["n"].as_u64().unwrap() as usize;
+        let copies = draws / kernel.iter().product::<usize>();
+        let shape = [copies * channels_out, channels_in, height, width];
+        let values: Vec<f32> =
+            Init::new(1, &Device::flex()).he_normal(shape, fan_in).val().try_into_vec_as().unwrap();
+
+        let bound = case["bound"].as_f64().unwrap();
+        let extreme = values.iter().fold(0.0, |most, value| f64::from(value.abs()).max(most));
+        assert!(extreme <= bound && extreme > 0.999 * bound, "{name}: {extreme} of {bound}");
+        let n = values.len() as f64;
+        let mean = values.iter().map(|&value| f64::from(value)).sum::<f64>() / n;
+        let variance =
+            values.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>() / n;
+        let theory = case["std_theory"].as_f64().unwrap();
+        // Five standard errors of a mean and of a deviation.
+        assert!(mean.abs() < 5.0 * theory / n.sqrt(), "{name}: mean {mean}");
+        assert!((variance.sqrt() / theory - 1.0).abs() < 5.0 / (2.0 * n).sqrt(), "{name}");
+    }
+}
