@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use burn::optim::ModuleOptimizer;
-use burn::tensor::{Bytes, Device, Tensor};
+use burn::tensor::{Device, Tensor};
 
 use crate::evaluator::{self, BATCH};
 use crate::feed::{Feed, coin, epoch_order};
@@ -17,7 +17,9 @@ use crate::progress::Progress;
 use crate::report::Report;
 use crate::run::{self, Best, Checkpoint, Outcome, RunConfig, RunFolder, State};
 use crate::summaries::{Recorder, floats};
-use crate::{Autoencoder, Dataset, Exit, Failure, Init, Pass, Source, Split, step, zoo};
+use crate::{
+    Autoencoder, Dataset, Exit, Failure, Init, Pass, Source, Split, optimizers, step, zoo,
+};
 
 /// Checkpoints that are kept.
 const KEEP: usize = 2;
@@ -185,9 +187,8 @@ impl Trainee {
                 .remedy("--restart deletes the run and begins it anew")
         };
         self.model.load_bytes(checkpoint.model).map_err(damaged)?;
-        let slots = Bytes::from_bytes_vec(checkpoint.optimizer);
-        let restored = self.optimizer.clone().from_bytes(slots);
-        self.optimizer = restored.map_err(|error| damaged(error.into()))?;
+        self.optimizer =
+            optimizers::restore(&self.optimizer, checkpoint.optimizer).map_err(damaged)?;
         let mut state = checkpoint.state;
         state.config = config.clone();
         Ok(state)
@@ -195,7 +196,7 @@ impl Trainee {
 
     /// The run as it stands at `state`.
     fn checkpoint(&self, state: &State) -> Result<Checkpoint> {
-        let optimizer = self.optimizer.into_bytes()?.to_vec();
+        let optimizer = optimizers::to_bytes(&self.optimizer)?;
         Ok(Checkpoint { state: state.clone(), model: self.model.to_bytes()?, optimizer })
     }
 

@@ -7,7 +7,7 @@ mod common;
 
 use burn::module::{Module, Param};
 use burn::optim::{GradientsParams, ModuleOptimizer};
-use burn::tensor::{Bytes, Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use common::{assert_close, flat, golden};
 use dytb::Init;
 use dytb::optimizers::{self, Arguments, OPTIMIZERS};
@@ -82,8 +82,8 @@ fn every_optimizer_resumes_exactly() {
         for step in 0..3 {
             module = module.step(&mut through, 0.01, &gradient(step));
         }
-        let bytes = Bytes::from_bytes_vec(through.into_bytes().unwrap().to_vec());
-        let mut restored = (entry.build)(&arguments).from_bytes(bytes).unwrap();
+        let bytes = optimizers::to_bytes(&through).unwrap();
+        let mut restored = optimizers::restore(&(entry.build)(&arguments), bytes).unwrap();
         let mut resumed = module.clone();
         for step in 3..6 {
             module = module.step(&mut through, 0.01, &gradient(step));

@@ -21,6 +21,7 @@ mod momentum;
 mod proximal;
 mod rmsprop;
 mod rule;
+mod slots;
 
 use burn::optim::ModuleOptimizer;
 
@@ -35,6 +36,7 @@ pub use momentum::Momentum;
 pub use proximal::{ProximalAdagrad, ProximalGradientDescent};
 pub use rmsprop::RMSProp;
 pub use rule::{ByRule, Rule, Slots};
+pub use slots::{restore, to_bytes};
 
 /// An optimizer that `--optimizer` knows.
 pub struct Entry {

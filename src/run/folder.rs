@@ -10,7 +10,7 @@
 //! | `.lock` | held by the process that trains it |
 
 use std::fs::{self, File, TryLockError};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -135,7 +135,9 @@ impl RunFolder {
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     let json = match fs::read(path) {
         Ok(json) => json,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     };
     let value = serde_json::from_slice(&json).map_err(|error| {
