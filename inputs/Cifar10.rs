@@ -15,11 +15,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::data::archive::unpack;
-use crate::data::cifar::{CIFAR_10, SHAPE};
-use crate::data::files::{damaged, folder, not_saved, obtain, unreadable};
-use crate::download::{RemoteFile, lock, sha256_of};
-use crate::{Dataset, Examples, Input, Split};
+use dytb::data::archive::unpack;
+use dytb::data::cifar::{CIFAR_10, SHAPE};
+use dytb::data::files::{damaged, folder, not_saved, obtain, unreadable};
+use dytb::download::{RemoteFile, lock, sha256_of};
+use dytb::{Dataset, Examples, Input, Split};
 
 const ARCHIVE: RemoteFile<'static> = RemoteFile {
     name: "cifar-10-binary.tar.gz",

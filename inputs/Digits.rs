@@ -7,7 +7,7 @@ use std::io::Read;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{Dataset, Examples, Input, Split};
+use dytb::{Dataset, Examples, Input, Split};
 
 /// 64 pixels of 0 to 16 and a digit a line, packed by gzip.
 const FILE: &[u8] = include_bytes!("data/optdigits.csv.gz");

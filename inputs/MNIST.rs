@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::data::files::{damaged, folder, obtain};
-use crate::data::idx::{Idx, read_gz};
-use crate::download::RemoteFile;
-use crate::{Dataset, Examples, Failure, Input, Split};
+use dytb::data::files::{damaged, folder, obtain};
+use dytb::data::idx::{Idx, read_gz};
+use dytb::download::RemoteFile;
+use dytb::{Dataset, Examples, Failure, Input, Split};
 
 /// Examples of the training file that are for validation.
 const VALIDATION: usize = 5_000;

@@ -10,8 +10,8 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use crate::layers::{Conv, ConvConfig};
-use crate::{Activation, Autoencoder, Init, Model, Pass};
+use dytb::layers::{Conv, ConvConfig};
+use dytb::{Activation, Autoencoder, Init, Model, Pass};
 
 /// One hidden layer of 32 maps.
 #[derive(Module, Debug)]

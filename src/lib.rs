@@ -1,6 +1,10 @@
 //! Dynamic Training Bench: pick a model, a data set and hyper-parameters on the command line;
 //! train, watch in TensorBoard, compare.
 
+// Files of `models/` and `inputs/` say `dytb::`, so that they read the same in here, in the README
+// and in another crate.
+extern crate self as dytb;
+
 mod cli;
 mod conv;
 pub mod data;
@@ -52,3 +56,8 @@ pub mod models {
 pub mod inputs {
     include!(concat!(env!("OUT_DIR"), "/inputs.rs"));
 }
+
+/// The README's Rust is compiled with the documentation's examples.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
