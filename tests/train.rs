@@ -247,6 +247,39 @@ fn data_that_cannot_be_had() {
     }
 }
 
+/// A file that is cut off is named, and nothing is written.
+#[test]
+fn a_truncated_data_file() {
+    let name = "train-images-idx3-ubyte.gz";
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/mnist");
+    if !data.exists() {
+        return skip::skipped(&format!("what needs {}, which is not there", data.display()));
+    }
+    let bench = Bench::new();
+    fs::create_dir(bench.path("data")).unwrap();
+    for file in fs::read_dir(data).unwrap().map(|file| file.unwrap().path()) {
+        let bytes = fs::read(&file).unwrap();
+        let kept = if file.ends_with(name) { bytes.len() / 2 } else { bytes.len() };
+        let copy = bench.path("data").join(file.file_name().unwrap());
+        fs::write(copy, &bytes[..kept]).unwrap();
+    }
+    let done = bench.train("--model SingleLayerCAE --dataset MNIST --data_dir data").ended(1);
+    assert!(done.stderr.contains(&format!("error: data/{name}")), "{}", done.stderr);
+    assert!(!bench.path("log").exists());
+}
+
+/// Nobody reads the results: no panic.
+#[cfg(unix)]
+#[test]
+fn a_closed_pipe() {
+    let bench = Bench::new();
+    let mut child = bench.training(&format!("{DIGITS} --epochs 1")).spawn().unwrap();
+    drop(child.stdout.take());
+    let done = command::Done::from(child.wait_with_output().unwrap()).ended(1);
+    assert!(done.stderr.contains("error: cannot print the results"), "{}", done.stderr);
+    assert_eq!(bench.lines("test_results.txt").len(), 1);
+}
+
 /// One clear error, its exit code, and nothing written.
 #[test]
 fn bad_input() {

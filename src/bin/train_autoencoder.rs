@@ -1,8 +1,9 @@
 //! Trains one of the autoencoders of `models/` on one of the data sets of `inputs/`.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Parser;
 use dytb::{Finished, TrainArgs, exit, train_autoencoder};
 use serde_json::json;
@@ -14,28 +15,34 @@ fn main() -> ExitCode {
 fn run(args: &TrainArgs) -> Result<()> {
     let config = args.config()?;
     let finished = train_autoencoder(&config, &args.settings()?)?;
-    print(&config.model, &finished, args.json());
-    Ok(())
+    let text = match args.json() {
+        true => as_json(&config.model, &finished),
+        false => as_text(&finished),
+    };
+    writeln!(io::stdout(), "{text}").context("cannot print the results")
 }
 
-fn print(model: &str, Finished { outcome, folder }: &Finished, as_json: bool) {
+fn as_json(model: &str, Finished { outcome, folder }: &Finished) -> String {
     let best = outcome.best;
-    if as_json {
-        let json = json!({
-            "model": model,
-            "folder": folder,
-            "epochs": outcome.epochs,
-            "best_epoch": best.epoch,
-            "best_step": best.step,
-            "validation_error": best.error,
-            "test_error": outcome.test_error,
-        });
-        println!("{json}");
-        return;
-    }
-    println!("best validation error = {:.6} (epoch {})", best.error, best.epoch);
-    println!("test error = {:.6}", outcome.test_error);
-    println!("run: {}", folder.display());
+    json!({
+        "model": model,
+        "folder": folder,
+        "epochs": outcome.epochs,
+        "best_epoch": best.epoch,
+        "best_step": best.step,
+        "validation_error": best.error,
+        "test_error": outcome.test_error,
+    })
+    .to_string()
+}
+
+fn as_text(Finished { outcome, folder }: &Finished) -> String {
     let models = folder.parent().unwrap_or(folder).display();
-    println!("see it: tensorboard --logdir {models} --samples_per_plugin images=200");
+    [
+        format!("best validation error = {:.6} (epoch {})", outcome.best.error, outcome.best.epoch),
+        format!("test error = {:.6}", outcome.test_error),
+        format!("run: {}", folder.display()),
+        format!("see it: tensorboard --logdir {models} --samples_per_plugin images=200"),
+    ]
+    .join("\n")
 }
