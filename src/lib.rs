@@ -28,6 +28,7 @@ mod report;
 pub mod run;
 mod step;
 mod summaries;
+mod trainee;
 mod trainer;
 mod zoo;
 

@@ -4,22 +4,19 @@
 //! optimizer each; then the validation error, the pictures, and a checkpoint. A run goes on from
 //! its last checkpoint as if it had never stopped.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use burn::optim::ModuleOptimizer;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 
 use crate::evaluator::{self, BATCH};
 use crate::feed::{Feed, coin, epoch_order};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::report::Report;
-use crate::run::{self, Best, Checkpoint, Outcome, RunConfig, RunFolder, State};
-use crate::summaries::{Recorder, floats};
-use crate::{
-    Autoencoder, Dataset, Exit, Failure, Init, Pass, Source, Split, optimizers, step, zoo,
-};
+use crate::run::{self, Best, Outcome, RunConfig, RunFolder, State};
+use crate::trainee::Trainee;
+use crate::{Dataset, Exit, Failure, Source, Split, step, zoo};
 
 /// Checkpoints that are kept.
 const KEEP: usize = 2;
@@ -70,7 +67,8 @@ pub fn train_autoencoder(config: &RunConfig, settings: &Settings) -> Result<Fini
     let dataset = zoo::dataset(&config.dataset, &settings.source)?;
     let train = Feed::new(dataset.load(Split::Train)?, &settings.train_device.clone().autodiff());
     let validation = Feed::new(dataset.load(Split::Validation)?, &settings.eval_device);
-    let mut trainee = Trainee::new(config, dataset.shape(), settings)?;
+    let mut trainee =
+        Trainee::new(config, dataset.shape(), &settings.train_device, &settings.eval_device)?;
 
     let folder = RunFolder::open(&path)?;
     if settings.restart {
@@ -149,77 +147,9 @@ pub fn train_autoencoder(config: &RunConfig, settings: &Settings) -> Result<Fini
 
     let best = state.best.context("a run of at least one epoch has a best validation")?;
     let test_error = test(&folder, &*dataset, &settings.eval_device)?;
-    let outcome = Outcome::new(config.epochs, best, test_error);
+    let outcome = Outcome::new(state.step / steps_per_epoch, best, test_error);
     let outcome = run::record(&settings.results, &folder, config, outcome)?;
     Ok(Finished { outcome, folder: path })
-}
-
-/// What is trained: the model, its optimizer, and a copy of the model for evaluation, which may be
-/// on another device.
-struct Trainee {
-    model: Box<dyn Autoencoder>,
-    optimizer: ModuleOptimizer,
-    evaluated: Box<dyn Autoencoder>,
-}
-
-impl Trainee {
-    fn new(config: &RunConfig, shape: [usize; 3], settings: &Settings) -> Result<Self> {
-        let build = |device: &Device| {
-            zoo::autoencoder(&config.model, shape, &mut Init::new(config.seed, device))
-        };
-        Ok(Self {
-            model: build(&settings.train_device.clone().autodiff())?,
-            optimizer: (config.optimizer_entry()?.build)(&config.optimizer_args),
-            evaluated: build(&settings.eval_device)?,
-        })
-    }
-
-    /// Goes on from `checkpoint`, which was read from `path`.
-    fn resume(
-        &mut self,
-        checkpoint: Checkpoint,
-        path: &std::path::Path,
-        config: &RunConfig,
-    ) -> Result<State> {
-        let damaged = |error: anyhow::Error| {
-            Failure::new(Exit::Failed, format!("cannot go on from `{}`", path.display()))
-                .why(format!("{error:#}"))
-                .remedy("--restart deletes the run and begins it anew")
-        };
-        self.model.load_bytes(checkpoint.model).map_err(damaged)?;
-        self.optimizer =
-            optimizers::restore(&self.optimizer, checkpoint.optimizer).map_err(damaged)?;
-        let mut state = checkpoint.state;
-        state.config = config.clone();
-        Ok(state)
-    }
-
-    /// The run as it stands at `state`.
-    fn checkpoint(&self, state: &State) -> Result<Checkpoint> {
-        let optimizer = optimizers::to_bytes(&self.optimizer)?;
-        Ok(Checkpoint { state: state.clone(), model: self.model.to_bytes()?, optimizer })
-    }
-
-    /// The mean error over the examples of `validation`.
-    fn validate(&mut self, validation: &Feed) -> Result<f64> {
-        self.evaluated.load_bytes(self.model.to_bytes()?)?;
-        Ok(step::mean_error(&*self.evaluated, validation, BATCH))
-    }
-
-    /// Shows `images` `[batch, channels, height, width]`, what the model that was last validated
-    /// makes of them, and what is in its layers.
-    fn picture(&self, images: Tensor<4>, step: u64, report: &mut Report) -> Result<()> {
-        let mut recorder = Recorder::new(self.evaluated.parameter_names());
-        let reconstructions =
-            self.evaluated.forward(images.clone(), &mut Pass::recording(&mut recorder));
-        let shape = images.dims();
-        let [images, reconstructions] = [images, reconstructions].map(floats);
-        report.input_output(step, shape, &images, &reconstructions)?;
-        for summary in recorder.into_summaries() {
-            report.summary(step, &summary)?;
-        }
-        Ok(())
-    }
 }
 
 /// The test error of the best checkpoint in `folder`. This is the only place that reads the test
@@ -233,7 +163,7 @@ fn test(folder: &RunFolder, dataset: &dyn Dataset, device: &Device) -> Result<f6
 }
 
 /// Fails when the run that lives at `path` is not the run `config`.
-fn refuse_another_configuration(config: &RunConfig, path: &std::path::Path) -> Result<()> {
+fn refuse_another_configuration(config: &RunConfig, path: &Path) -> Result<()> {
     let Some(there) = RunFolder::config_at(path)? else { return Ok(()) };
     let differences = config.differences(&there);
     if differences.is_empty() {

@@ -8,7 +8,7 @@ mod skip;
 use std::fs;
 use std::path::Path;
 
-use command::{Bench, scalars};
+use command::{Bench, Scalar, scalars};
 use dytb::inputs::INPUTS;
 use dytb::models::MODELS;
 use dytb::run::{Checkpoint, RunFolder, latest};
@@ -71,7 +71,7 @@ fn a_run_from_nothing() {
 }
 
 /// The checkpoint of the last step in a run's folder, and its events' scalars.
-fn end_of(run: &Path) -> (Checkpoint, [Vec<(i64, String, f32)>; 2]) {
+fn end_of(run: &Path) -> (Checkpoint, [Vec<Scalar>; 2]) {
     let (_, checkpoint) = latest(&run.join("checkpoints")).unwrap().unwrap();
     (checkpoint, ["train", "validation"].map(|folder| scalars(&run.join(folder))))
 }

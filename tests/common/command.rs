@@ -106,8 +106,11 @@ fn split(line: &str) -> Vec<String> {
     words
 }
 
-/// Every scalar of the event files in `folder`: step, tag, value.
-pub fn scalars(folder: &Path) -> Vec<(i64, String, f32)> {
+/// Step, tag and value.
+pub type Scalar = (i64, String, f32);
+
+/// Every scalar of the event files in `folder`.
+pub fn scalars(folder: &Path) -> Vec<Scalar> {
     use protobuf::Message;
     let mut found = Vec::new();
     for file in dytb::events::event_files(folder).unwrap() {
