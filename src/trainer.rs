@@ -124,8 +124,9 @@ pub fn train_autoencoder(config: &RunConfig, settings: &Settings) -> Result<Fini
         refuse_divergence("validation error", error, state.step, &folder)?;
         report.validation(state.step, error)?;
         if settings.images_every > 0 && (epoch + 1).is_multiple_of(settings.images_every) {
-            let last = batches.last().expect("an epoch has batches");
-            let images = train.images(last, |_| false).inner().to_device(&settings.eval_device);
+            // The first batch is whole, the last may hold a single image.
+            let images =
+                train.images(batches[0], |_| false).inner().to_device(&settings.eval_device);
             trainee.picture(images, state.step, &mut report)?;
         }
         report.sync()?;
