@@ -5,6 +5,11 @@
 // and in another crate.
 extern crate self as dytb;
 
+/// Each piece of a batch takes and frees megabytes. glibc gives such blocks back to the system and
+/// takes them again, page by page, which took more time than the training itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod cli;
 mod conv;
 pub mod data;
