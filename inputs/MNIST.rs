@@ -93,14 +93,15 @@ impl Dataset for MNIST {
     }
 
     fn load(&self, split: Split) -> Result<Examples> {
-        let [images, labels] = match split {
-            Split::Train | Split::Validation => [TRAIN_IMAGES, TRAIN_LABELS],
-            Split::Test => [TEST_IMAGES, TEST_LABELS],
-        };
-        let paths = obtain("MNIST", &self.folder, &[images.remote, labels.remote], self.offline)?;
-        let mut pixels = images.read(&paths[0])?.into_bytes();
+        // All of them, so that a run does not end without its test files.
+        let parts = [TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS];
+        let remotes = parts.each_ref().map(|part| part.remote);
+        let paths = obtain("MNIST", &self.folder, &remotes, self.offline)?;
+        let first = if split == Split::Test { 2 } else { 0 };
+        let read = |number: usize| parts[number].read(&paths[number]);
+        let mut pixels = read(first)?.into_bytes();
         let mut labels: Vec<u32> =
-            labels.read(&paths[1])?.into_bytes().into_iter().map(u32::from).collect();
+            read(first + 1)?.into_bytes().into_iter().map(u32::from).collect();
         match split {
             Split::Train => {
                 pixels.drain(..VALIDATION * IMAGE);

@@ -138,8 +138,10 @@ fn offline_without_files_is_data_unavailable() {
     }
 }
 
+/// They have to be there from the beginning, so that a run does not end without them, but only the
+/// test opens them: here they are no files of images at all.
 #[test]
-fn the_test_files_are_for_the_test_alone() {
+fn the_test_files_are_read_by_the_test_alone() {
     let Some(folder) = shared_folder("MNIST") else { return skipped("MNIST: no files") };
     let copy = tempfile::tempdir().unwrap();
     for name in ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"] {
@@ -147,10 +149,15 @@ fn the_test_files_are_for_the_test_alone() {
     }
     let (_, input) = INPUTS.iter().find(|(name, _)| *name == "MNIST").unwrap();
     let dataset = open(input, copy.path());
+    let error = dataset.load(Split::Train).unwrap_err();
+    assert_eq!(Exit::of(&error), Exit::DataUnavailable);
+    for name in ["t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"] {
+        fs::write(copy.path().join(name), "unread").unwrap();
+    }
     assert_eq!(dataset.load(Split::Train).unwrap().len(), 55_000);
     assert_eq!(dataset.load(Split::Validation).unwrap().len(), 5_000);
     let error = dataset.load(Split::Test).unwrap_err();
-    assert_eq!(Exit::of(&error), Exit::DataUnavailable);
+    assert!(error.to_string().contains("t10k-images-idx3-ubyte.gz is damaged"), "{error}");
 }
 
 /// The errors of loading `folder`, where one file was changed.
