@@ -77,9 +77,13 @@ impl Trainee {
     /// Shows `images` `[batch, channels, height, width]`, what the model that was last validated
     /// makes of them, and what is in its layers.
     pub fn picture(&self, images: Tensor<4>, step: u64, report: &mut Report) -> Result<()> {
+        let reconstruct = |images| self.evaluated.forward(images, &mut Pass::evaluation());
+        // In parts: the maps of a large batch would take more memory than the training.
+        let parts = images.clone().split(BATCH, 0).into_iter().map(reconstruct).collect();
+        let reconstructions = Tensor::cat(parts, 0);
         let mut recorder = Recorder::new(self.evaluated.parameter_names());
-        let reconstructions =
-            self.evaluated.forward(images.clone(), &mut Pass::recording(&mut recorder));
+        let first = images.clone().narrow(0, 0, 1);
+        self.evaluated.forward(first, &mut Pass::recording(&mut recorder));
         let shape = images.dims();
         let [images, reconstructions] = [images, reconstructions].map(floats);
         report.input_output(step, shape, &images, &reconstructions)?;

@@ -20,6 +20,8 @@ use crate::{Dataset, Exit, Failure, Source, Split, step, zoo};
 
 /// Checkpoints that are kept.
 const KEEP: usize = 2;
+/// Images in a picture of inputs and outputs, at the most: 32 x 32.
+const SHOWN: usize = 1024;
 
 /// Where and how a run is trained: nothing of it changes what the run is.
 #[derive(Clone, Debug)]
@@ -125,8 +127,8 @@ pub fn train_autoencoder(config: &RunConfig, settings: &Settings) -> Result<Fini
         report.validation(state.step, error)?;
         if settings.images_every > 0 && (epoch + 1).is_multiple_of(settings.images_every) {
             // The first batch is whole, the last may hold a single image.
-            let images =
-                train.images(batches[0], |_| false).inner().to_device(&settings.eval_device);
+            let shown = &batches[0][..batches[0].len().min(SHOWN)];
+            let images = train.images(shown, |_| false).inner().to_device(&settings.eval_device);
             trainee.picture(images, state.step, &mut report)?;
         }
         report.sync()?;
