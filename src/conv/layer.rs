@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::Activation;
 use super::correlation::{Correlation, is_wide, output_order, taps};
 use super::images::{Images, Order, Size, place};
-use super::kernels::{Derive, Level, MAX_LANES, Outer};
+use super::kernels::{Derive, Level, MAX_LANES, Outer, PlaneSums};
 
 /// Images in a group.
 const GROUP: usize = 8;
@@ -235,54 +235,70 @@ impl<'a> Backward<'a> {
         (dx, weight, bias): (&mut [f32], &mut [f32], &mut [f32]),
     ) {
         let layer = self.layer;
-        let (order, size) = (layer.output_order(), layer.output());
         let wide = is_wide(layer.input.channels, layer.outputs);
+        let order = layer.output_order();
         let Scratch { dz, room, padded, a, b, c } = scratch;
-        let dz = self.derive(y, gradient, i, dz, (a, b));
-        add_channels(dz, order, size, bias);
-        if !wide || self.input.is_some() {
-            room.resize(layer.room().len(), 0.0);
-            place(dz, order, size, layer.corner(), room, order, layer.room());
+        let gradient = gradient.image_in(i, order, a);
+        let output = y.image_in(i, order, b);
+        if wide && self.input.is_none() {
+            // The kernel takes the derivative as it goes: one pass through memory.
+            let values = layer.pad(x, i, self.values_order, padded, c);
+            self.outer((gradient, layer.activation, output), values, weight, Some(bias));
+            return;
         }
+        let dz = self.derive(gradient, output, dz);
+        room.resize(layer.room().len(), 0.0);
+        place(dz, order, layer.output(), layer.corner(), room, order, layer.room());
         if let Some(correlation) = &self.input {
             correlation.run(room, dx);
         }
-        let (vectors, values, of, from) = if wide {
-            let padded = layer.pad(x, i, self.values_order, padded, c);
-            (dz, padded, size, layer.padded())
+        if wide {
+            let values = layer.pad(x, i, self.values_order, padded, c);
+            self.outer((dz, Activation::Identity, &[]), values, weight, Some(bias));
         } else {
-            (x.image_in(i, Order::Pixels, c), &room[..], layer.input, layer.room())
-        };
+            let vectors = x.image_in(i, Order::Pixels, c);
+            self.outer((vectors, Activation::Identity, &[]), room, weight, None);
+            layer.level.run(PlaneSums { image: dz, sums: bias });
+        }
+    }
+
+    /// Adds an image to the weight gradient.
+    fn outer(
+        &self,
+        (vectors, activation, output): (&[f32], Activation, &[f32]),
+        values: &[f32],
+        out: &mut [f32],
+        sums: Option<&mut [f32]>,
+    ) {
+        let layer = self.layer;
+        let wide = is_wide(layer.input.channels, layer.outputs);
+        let (of, from) =
+            if wide { (layer.output(), layer.padded()) } else { (layer.input, layer.room()) };
+        let Size { channels, rows, columns } = of;
         let [_, row, pixel] = from.strides(self.values_order);
+        let taps = &self.taps[..];
         layer.level.run(Outer {
             vectors,
-            vector_row: of.columns * of.channels,
-            channels: of.channels,
-            rows: of.rows,
-            columns: of.columns,
+            activation,
+            output,
+            channels,
+            rows,
+            columns,
             values,
-            taps: &self.taps,
+            taps,
             row,
             pixel,
-            out: weight,
+            out,
+            sums,
         });
     }
 
-    /// The gradient before the activation, in the output's order.
-    fn derive<'s, 'i: 's>(
-        &self,
-        y: Images<'i>,
-        gradient: Images<'i>,
-        i: usize,
-        dz: &'s mut Vec<f32>,
-        (a, b): (&'s mut Vec<f32>, &'s mut Vec<f32>),
-    ) -> &'s [f32] {
-        let (order, activation) = (self.layer.output_order(), self.layer.activation);
-        let gradient = gradient.image_in(i, order, a);
+    /// The gradient before the activation.
+    fn derive<'s>(&self, gradient: &'s [f32], output: &[f32], dz: &'s mut Vec<f32>) -> &'s [f32] {
+        let activation = self.layer.activation;
         if activation == Activation::Identity {
             return gradient;
         }
-        let output = y.image_in(i, order, b);
         dz.resize(output.len(), 0.0);
         self.layer.level.run(Derive { activation, gradient, output, out: dz });
         dz
@@ -330,20 +346,4 @@ struct Scratch {
     a: Vec<f32>,
     b: Vec<f32>,
     c: Vec<f32>,
-}
-
-/// Adds to each channel's sum the values of that channel.
-fn add_channels(image: &[f32], order: Order, size: Size, sums: &mut [f32]) {
-    match order {
-        Order::Planes => {
-            for (sum, plane) in sums.iter_mut().zip(image.chunks_exact(size.rows * size.columns)) {
-                *sum += plane.iter().sum::<f32>();
-            }
-        }
-        Order::Pixels => {
-            for pixel in image.chunks_exact(size.channels) {
-                sums.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += value);
-            }
-        }
-    }
 }

@@ -89,3 +89,74 @@ fn every_level_agrees_with_burn() {
         }
     }
 }
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    // More than two groups of images, the last one not full.
+    let case = (21, 3, 17, [3, 3], [9, 7], [2, 1, 0, 2]);
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let conv = |x, w, b| conv2d(x, w, Some(b), case.5, Activation::Tanh);
+        // A thread outside of the pool may share the work out, one inside does all of it itself.
+        let inside = pool.install(|| gradients(&case, conv));
+        inside.map(|tensor| tensor.into_data().try_into_vec::<f32>().unwrap())
+    };
+    let one = run(1);
+    for threads in [2, 3] {
+        assert_eq!(run(threads), one, "{threads} threads");
+    }
+    let outside = gradients(&case, |x, w, b| conv2d(x, w, Some(b), case.5, Activation::Tanh));
+    assert_eq!(outside.map(|tensor| tensor.into_data().try_into_vec::<f32>().unwrap()), one);
+}
+
+#[test]
+fn views_and_missing_bias() {
+    let device = Device::flex();
+    let wide = random([3, 7, 9, 5], 1, &device);
+    // Rows and columns swapped, then a part of the channels: neither planes nor pixels.
+    let x = wide.swap_dims(2, 3).slice([0..3, 2..6, 0..5, 1..9]);
+    let weight = random([2, 2, 3, 4], 2, &device).swap_dims(0, 1).reshape([1, 4, 3, 4]);
+    let want = plain(x.clone(), weight.clone(), None, [1, 0, 2, 1], Activation::Relu);
+    let got = conv2d(x, weight, None, [1, 0, 2, 1], Activation::Relu);
+    assert_eq!(got.dims(), want.dims());
+    assert_close(got.flatten(0, 3), want.flatten(0, 3), "y");
+}
+
+#[test]
+fn other_dtypes_go_through_burn() {
+    let device = Device::flex();
+    let x = random([1, 2, 4, 4], 1, &device).cast(burn::tensor::FloatDType::F64);
+    let weight = random([3, 2, 3, 3], 2, &device).cast(burn::tensor::FloatDType::F64);
+    let y = conv2d(x, weight, None, [0; 4], Activation::Tanh);
+    assert_eq!((y.dims(), y.dtype()), ([1, 3, 2, 2], DType::F64));
+}
+
+#[test]
+#[should_panic(expected = "a kernel of 3x3 on a padded image of 2x4")]
+fn a_kernel_larger_than_the_image() {
+    let device = Device::flex();
+    let (x, weight) = (random([1, 1, 2, 4], 1, &device), random([1, 1, 3, 3], 2, &device));
+    conv2d(x, weight, None, [0; 4], Activation::Identity);
+}
+
+#[test]
+fn tanh_is_accurate_and_passes_nan_on() {
+    let values: Vec<f32> = (-40_000..=40_000)
+        .map(|i| i as f32 * 2.5e-4)
+        .chain((0..120).map(|i| 10f32.powf(-0.25 * i as f32)))
+        .chain([f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0])
+        .collect();
+    let data = burn::tensor::TensorData::new(values.clone(), [1, 1, 1, values.len()]);
+    let x = Tensor::from_data(data, &Device::flex());
+    for level in Level::available() {
+        let settings = Settings { padding: [0; 4], activation: Activation::Tanh, level };
+        let y = fused(x.clone(), Tensor::ones([1, 1, 1, 1], &x.device()), None, settings);
+        let y = y.into_data().try_into_vec::<f32>().unwrap();
+        for (x, y) in values.iter().zip(y) {
+            let want = f64::from(*x).tanh();
+            let close = (f64::from(y) - want).abs() <= 5e-7 * want.abs();
+            assert!(close || y.is_nan() && x.is_nan(), "{level:?}: tanh({x}) is {y}, not {want}");
+            assert!(!(y.abs() > 1.0), "{level:?}: tanh({x}) is {y}");
+        }
+    }
+}

@@ -104,8 +104,9 @@ impl Kernel for Derive<'_> {
     }
 }
 
+/// `g` times the derivative of the activation whose output is `y`.
 #[inline(always)]
-fn derive<S: Simd>(s: S, activation: Activation, g: S::V, y: S::V) -> S::V {
+pub(super) fn derive<S: Simd>(s: S, activation: Activation, g: S::V, y: S::V) -> S::V {
     match activation {
         Activation::Identity => g,
         Activation::Tanh => s.mul(g, s.fnma(y, y, s.splat(1.0))),

@@ -14,7 +14,10 @@ mod narrow;
 mod neon;
 mod outer;
 mod simd;
+mod sums;
 mod wide;
 
 pub use simd::Level;
-pub(super) use {elementwise::Derive, narrow::Narrow, outer::Outer, simd::MAX_LANES, wide::Wide};
+pub(super) use {
+    elementwise::Derive, narrow::Narrow, outer::Outer, simd::MAX_LANES, sums::PlaneSums, wide::Wide,
+};

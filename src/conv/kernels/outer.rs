@@ -1,19 +1,26 @@
 //! The weight gradient: vectors of one image times single values of another, summed over pixels.
 //!
-//! `out[t][k] += Σ_r Σ_p vectors[r * vector_row + p * channels + k] * values[taps[t] + r * row + p * pixel]`
+//! `out[t][k] += Σ_r Σ_p vectors[r][p][k] * values[taps[t] + r * row + p * pixel]`
+//!
+//! and `sums[k] += Σ_r Σ_p vectors[r][p][k]` for the bias gradient. The
+//! vectors may be the gradient after an activation: they are then multiplied with its derivative.
 //!
 //! Where the layer has many outputs the vectors are the output's gradient and the values its
 //! padded input; where it has few they are the input and the output's padded gradient. A tile of
 //! taps times vectors stays in registers over all pixels of the image.
 
+use super::elementwise::{Derive, derive};
 use super::simd::{Kernel, MAX_LANES, Simd};
+use crate::conv::Activation;
 
 /// One image.
 pub(crate) struct Outer<'a> {
     /// `[rows, columns, channels]`.
     pub vectors: &'a [f32],
-    /// From one row of `vectors` to the next, in floats.
-    pub vector_row: usize,
+    /// The activation that `vectors` is the gradient after; [`Activation::Identity`] if before.
+    pub activation: Activation,
+    /// The activation's output, as `vectors`; not read without an activation.
+    pub output: &'a [f32],
     pub channels: usize,
     pub rows: usize,
     pub columns: usize,
@@ -27,6 +34,8 @@ pub(crate) struct Outer<'a> {
     pub pixel: usize,
     /// `[taps, channels]`, the channels padded to a multiple of [`MAX_LANES`].
     pub out: &'a mut [f32],
+    /// `[channels]`, if wanted.
+    pub sums: Option<&'a mut [f32]>,
 }
 
 impl Kernel for Outer<'_> {
@@ -39,18 +48,22 @@ impl Kernel for Outer<'_> {
         }
     }
 
-    fn plain(self) {
+    fn plain(mut self) {
         self.check();
         let pitch = self.channels.next_multiple_of(MAX_LANES);
-        for (t, tap) in self.taps.iter().enumerate() {
-            for i in 0..self.rows * self.columns {
-                let (r, p) = (i / self.columns, i % self.columns);
-                let value = self.values[tap + r * self.row + p * self.pixel];
-                let vector = &self.vectors[r * self.vector_row + p * self.channels..];
-                let out = &mut self.out[t * pitch..][..self.channels];
-                for (out, v) in out.iter_mut().zip(vector) {
-                    *out += v * value;
-                }
+        let mut vectors = self.vectors.to_vec();
+        if self.activation != Activation::Identity {
+            let (activation, gradient, output) = (self.activation, self.vectors, self.output);
+            Derive { activation, gradient, output, out: &mut vectors }.plain();
+        }
+        for (i, vector) in vectors.chunks_exact(self.channels).enumerate() {
+            let at = i / self.columns * self.row + i % self.columns * self.pixel;
+            for (tap, out) in self.taps.iter().zip(self.out.chunks_exact_mut(pitch)) {
+                let value = self.values[tap + at];
+                out.iter_mut().zip(vector).for_each(|(out, v)| *out += v * value);
+            }
+            if let Some(sums) = self.sums.as_deref_mut() {
+                sums.iter_mut().zip(vector).for_each(|(sum, v)| *sum += v);
             }
         }
     }
@@ -62,8 +75,10 @@ impl Outer<'_> {
         assert!(self.rows > 0 && self.columns > 0 && self.channels > 0);
         let corner = (self.rows - 1) * self.row + (self.columns - 1) * self.pixel;
         assert!(self.taps.iter().all(|tap| tap + corner < self.values.len()));
-        let end = (self.rows - 1) * self.vector_row + self.columns * self.channels;
-        assert!(end <= self.vectors.len());
+        let n = self.rows * self.columns * self.channels;
+        assert_eq!(self.vectors.len(), n);
+        assert!(self.activation == Activation::Identity || self.output.len() == n);
+        assert!(self.sums.as_ref().is_none_or(|sums| sums.len() == self.channels));
         assert_eq!(self.out.len(), self.taps.len() * pitch);
     }
 
@@ -75,7 +90,7 @@ impl Outer<'_> {
         let mut v = 0;
         // SAFETY: blocks of vectors of channels that exist.
         unsafe {
-            if S::REGISTERS >= 32 && self.taps.len() <= 18 {
+            if S::REGISTERS >= 32 {
                 while v + 1 < whole {
                     self.taps::<S, UNIT, false, 2, 9>(s, v * S::LANES);
                     v += 2;
@@ -100,7 +115,7 @@ impl Outer<'_> {
         // SAFETY: the caller's.
         unsafe {
             if S::REGISTERS >= 32 && self.taps.len() > 9 {
-                self.taps::<S, UNIT, PART, 1, 27>(s, k);
+                self.taps::<S, UNIT, PART, 1, 18>(s, k);
             } else {
                 self.taps::<S, UNIT, PART, 1, 9>(s, k);
             }
@@ -118,15 +133,32 @@ impl Outer<'_> {
         k: usize,
     ) {
         for t in (0..self.taps.len()).step_by(T) {
+            let (derive, sum) =
+                (self.activation != Activation::Identity, t == 0 && self.sums.is_some());
             // SAFETY: the caller's; `t` is a tap.
-            unsafe { self.tile::<S, UNIT, PART, V, T>(s, k, t) }
+            unsafe {
+                match (derive, sum) {
+                    (false, false) => self.tile::<S, UNIT, PART, V, T, false, false>(s, k, t),
+                    (false, true) => self.tile::<S, UNIT, PART, V, T, false, true>(s, k, t),
+                    (true, false) => self.tile::<S, UNIT, PART, V, T, true, false>(s, k, t),
+                    (true, true) => self.tile::<S, UNIT, PART, V, T, true, true>(s, k, t),
+                }
+            }
         }
     }
 
     /// # Safety
     /// As for [`Outer::taps`]; `t` is a tap.
     #[inline(always)]
-    unsafe fn tile<S: Simd, const UNIT: bool, const PART: bool, const V: usize, const T: usize>(
+    unsafe fn tile<
+        S: Simd,
+        const UNIT: bool,
+        const PART: bool,
+        const V: usize,
+        const T: usize,
+        const DERIVE: bool,
+        const SUM: bool,
+    >(
         &mut self,
         s: S,
         k: usize,
@@ -139,21 +171,25 @@ impl Outer<'_> {
         let n = T.min(self.taps.len() - t);
         taps[..n].copy_from_slice(&self.taps[t..t + n]);
         let mut sums = [[s.splat(0.0); V]; T];
+        let mut total = [s.splat(0.0); V];
         for r in 0..self.rows {
             // SAFETY: `check` covers the corner pixel of every tap and the last vector; where fewer
             // channels than a vector's are left, only those are read.
             unsafe {
-                let vectors = self.vectors.as_ptr().add(r * self.vector_row + k);
+                let from = r * self.columns * self.channels + k;
                 let values = self.values.as_ptr().add(r * self.row);
                 for p in 0..self.columns {
-                    let vectors = vectors.add(p * self.channels);
                     let mut vector = [s.splat(0.0); V];
                     for v in 0..V {
-                        vector[v] = if PART {
-                            s.load_part(vectors, part)
-                        } else {
-                            s.load(vectors.add(v * S::LANES))
-                        };
+                        let at = from + p * self.channels + v * S::LANES;
+                        vector[v] = load::<S, PART>(s, self.vectors.as_ptr().add(at), part);
+                        if DERIVE {
+                            let y = load::<S, PART>(s, self.output.as_ptr().add(at), part);
+                            vector[v] = derive(s, self.activation, vector[v], y);
+                        }
+                        if SUM {
+                            total[v] = s.add(total[v], vector[v]);
+                        }
                     }
                     let values = values.add(p * pixel);
                     for t in 0..T {
@@ -174,5 +210,24 @@ impl Outer<'_> {
                 unsafe { s.store(out, s.add(s.load(out), sum)) }
             }
         }
+        if let Some(sums) = self.sums.as_deref_mut().filter(|_| SUM) {
+            for (v, &total) in total.iter().enumerate() {
+                let at = k + v * S::LANES;
+                let n = S::LANES.min(self.channels - at);
+                let sums = sums[at..at + n].as_mut_ptr();
+                // SAFETY: `sums` is `n` floats long.
+                unsafe { s.store_part(sums, s.add(s.load_part(sums, n), total), n) }
+            }
+        }
     }
+}
+
+/// Reads a vector, or the `part` of one that there is.
+///
+/// # Safety
+/// As for [`Simd::load`] or [`Simd::load_part`].
+#[inline(always)]
+unsafe fn load<S: Simd, const PART: bool>(s: S, from: *const f32, part: usize) -> S::V {
+    // SAFETY: the caller's.
+    unsafe { if PART { s.load_part(from, part) } else { s.load(from) } }
 }
