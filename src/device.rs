@@ -1,8 +1,11 @@
 //! Devices by name: TensorFlow's `/gpu:1` and `/cpu:0`, PyTorch's `cuda:1` and `cpu`.
 //!
-//! `/gpu:N` is the N-th CUDA device (feature `cuda`), else the N-th adapter of wgpu (feature
-//! `wgpu`). As with TensorFlow's `allow_soft_placement`, a device that is not there becomes the
-//! CPU, and one line says so.
+//! `/gpu:N` is the N-th CUDA device (feature `cuda`), else the N-th graphics card of wgpu (feature
+//! `wgpu`); `wgpu:N` also counts adapters that are a program on the CPU, as Mesa's lavapipe. As
+//! with TensorFlow's `allow_soft_placement`, a device that is not there becomes the CPU, and one
+//! line says so.
+
+mod gpu;
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,7 +21,7 @@ pub enum DeviceName {
     Gpu(usize),
     /// The CUDA device of that number.
     Cuda(usize),
-    /// The adapter of that number among wgpu's.
+    /// The adapter of that number among wgpu's, graphics card or not.
     Wgpu(usize),
 }
 
@@ -54,57 +57,39 @@ impl fmt::Display for DeviceName {
 impl DeviceName {
     /// The device of that name, or the CPU and, on stderr, why.
     pub fn resolve(self) -> Device {
-        let found = match self {
-            Self::Cpu => return Device::flex(),
-            Self::Gpu(number) => {
-                cuda(number).or_else(|why| wgpu(number).map_err(|other| format!("{why}; {other}")))
-            }
-            Self::Cuda(number) => cuda(number),
-            Self::Wgpu(number) => wgpu(number),
-        };
-        found.unwrap_or_else(|why| {
+        self.find().unwrap_or_else(|why| {
             eprintln!("note: no {self} here ({why}): using the CPU");
             Device::flex()
         })
+    }
+
+    /// The device of that name.
+    ///
+    /// # Errors
+    /// Why there is none, in a few words.
+    pub fn find(self) -> Result<Device, String> {
+        match self {
+            Self::Cpu => Ok(Device::flex()),
+            Self::Gpu(number) => gpu::cuda(number)
+                .or_else(|why| gpu::wgpu_card(number).map_err(|other| format!("{why}; {other}"))),
+            Self::Cuda(number) => gpu::cuda(number),
+            Self::Wgpu(number) => gpu::wgpu(number),
+        }
+    }
+
+    /// The devices that this build and this machine have, the CPU first, each once by the name of
+    /// what drives it.
+    pub fn available() -> Vec<Self> {
+        let kinds: [fn(usize) -> Self; 2] = [Self::Cuda, Self::Wgpu];
+        let found =
+            |kind: fn(usize) -> Self| (0..).map(kind).take_while(|device| device.find().is_ok());
+        std::iter::once(Self::Cpu).chain(kinds.into_iter().flat_map(found)).collect()
     }
 }
 
 /// Whether `device` is burn's Flex backend, with or without autodiff.
 pub fn is_cpu(device: &Device) -> bool {
-    device.clone().without_autodiff() == Device::flex()
-}
-
-#[cfg(feature = "cuda")]
-fn cuda(number: usize) -> Result<Device, String> {
-    nth(burn::tensor::DeviceType::Cuda, number, "CUDA devices")
-}
-
-#[cfg(not(feature = "cuda"))]
-fn cuda(_number: usize) -> Result<Device, String> {
-    Err("built without `--features cuda`".into())
-}
-
-#[cfg(feature = "wgpu")]
-fn wgpu(number: usize) -> Result<Device, String> {
-    nth(burn::tensor::DeviceType::Wgpu, number, "wgpu adapters")
-}
-
-#[cfg(not(feature = "wgpu"))]
-fn wgpu(_number: usize) -> Result<Device, String> {
-    Err("built without `--features wgpu`".into())
-}
-
-/// The device number `number` among those of one kind.
-#[cfg(any(feature = "cuda", feature = "wgpu"))]
-fn nth(kind: burn::tensor::DeviceType, number: usize, plural: &str) -> Result<Device, String> {
-    // Where the driver's library is missing, its loader panics: that is "no device", no crash.
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| ()));
-    let found = std::panic::catch_unwind(|| Device::enumerate(kind).into_vec());
-    std::panic::set_hook(hook);
-    let devices = found.map_err(|_| format!("there is no driver for {plural}"))?;
-    let count = devices.len();
-    devices.into_iter().nth(number).ok_or_else(|| format!("there are {count} {plural}"))
+    *device == Device::flex()
 }
 
 #[cfg(test)]
@@ -128,7 +113,16 @@ mod tests {
     }
 
     #[test]
+    fn a_device_that_is_not_there_becomes_the_cpu() {
+        for name in [DeviceName::Gpu(99), DeviceName::Cuda(99), DeviceName::Wgpu(99)] {
+            assert!(!name.find().unwrap_err().contains('\n'));
+            assert!(is_cpu(&name.resolve()), "{name}");
+        }
+    }
+
+    #[test]
     fn the_cpu_is_always_there() {
+        assert_eq!(DeviceName::available()[0], DeviceName::Cpu);
         assert!(is_cpu(&DeviceName::Cpu.resolve()));
         assert!(is_cpu(&Device::flex().autodiff()));
     }

@@ -3,22 +3,23 @@
 //!
 //! On a GPU the bytes are uploaded once and gathered and scaled there. On the CPU a batch is
 //! gathered from the bytes directly: there is nothing to upload, and every thread gathers its own
-//! piece. Both give the same numbers.
+//! piece. Both give the same numbers, to the last bit.
 
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 
 use crate::Examples;
 use crate::device::is_cpu;
+use crate::resident::Resident;
 
 /// The examples of a split, ready for batches on one device.
 pub struct Feed {
     examples: Examples,
     device: Device,
-    /// The bytes `[examples, channels * height * width]` on the device.
-    resident: Option<Tensor<2, Int>>,
+    /// The examples on the device, where that is a GPU.
+    resident: Option<Resident>,
     /// Byte to pixel in -1..=1.
     scale: [f32; 256],
 }
@@ -26,12 +27,8 @@ pub struct Feed {
 impl Feed {
     /// Brings `examples` to `device`.
     pub fn new(examples: Examples, device: &Device) -> Self {
-        let resident = (!is_cpu(device) && device.supports_dtype(DType::U8)).then(|| {
-            let size: usize = examples.shape().iter().product();
-            let data = TensorData::new(examples.pixels().to_vec(), [examples.len(), size]);
-            Tensor::from_data(data, (device, DType::U8))
-        });
         let scale = std::array::from_fn(|byte| (byte as f32 / 255.0 - 0.5) * 2.0);
+        let resident = (!is_cpu(device)).then(|| Resident::new(&examples, &scale, device));
         Self { examples, device: device.clone(), resident, scale }
     }
 
@@ -54,7 +51,7 @@ impl Feed {
     /// for which `mirrored` says so.
     pub fn images(&self, indices: &[usize], mirrored: impl Fn(usize) -> bool) -> Tensor<4> {
         match &self.resident {
-            Some(bytes) => self.gather_there(bytes, indices, mirrored),
+            Some(resident) => resident.images(indices, mirrored),
             None => self.gather_here(indices, mirrored),
         }
     }
@@ -73,31 +70,6 @@ impl Feed {
         }
         let data = TensorData::new(pixels, [indices.len(), channels, height, width]);
         Tensor::from_data(data, &self.device)
-    }
-
-    fn gather_there(
-        &self,
-        bytes: &Tensor<2, Int>,
-        indices: &[usize],
-        mirrored: impl Fn(usize) -> bool,
-    ) -> Tensor<4> {
-        let [channels, height, width] = self.examples.shape();
-        let wanted: Vec<i32> = indices.iter().map(|&index| index as i32).collect();
-        let wanted = Tensor::from_data(TensorData::new(wanted, [indices.len()]), &self.device);
-        let images = bytes.clone().select(0, wanted).float();
-        let images = images.reshape([indices.len(), channels, height, width]);
-        let images = (images / 255.0 - 0.5) * 2.0;
-
-        let flips: Vec<bool> = indices.iter().map(|&index| mirrored(index)).collect();
-        if !flips.contains(&true) {
-            return images;
-        }
-        let flips = Tensor::<1, burn::tensor::Bool>::from_data(
-            TensorData::new(flips, [indices.len()]),
-            &self.device,
-        );
-        let mask = flips.reshape([indices.len(), 1, 1, 1]).expand(images.dims());
-        images.clone().mask_where(mask, images.flip([3]))
     }
 }
 
@@ -155,14 +127,15 @@ mod tests {
 
     #[test]
     fn gathered_there_as_gathered_here() {
-        let bytes: Vec<u8> = (0..=255).collect();
-        let examples = Examples::new([1, 4, 8], bytes, (0..8).collect()).unwrap();
+        // 7 rows of 9 bytes: the examples end within a word; all bytes occur, high ones everywhere.
+        let bytes: Vec<u8> = (0..8 * 63).map(|n| (n * 37 % 256) as u8).collect();
+        let examples = Examples::new([1, 7, 9], bytes, (0..8).collect()).unwrap();
         let feed = Feed::new(examples, &Device::flex());
-        let mirrored = |index: usize| index.is_multiple_of(3);
-        let data = TensorData::new(feed.examples.pixels().to_vec(), [8, 32]);
-        let there = Tensor::from_data(data, (&feed.device, DType::U8));
+        let there = Resident::new(&feed.examples, &feed.scale, &feed.device);
         let indices = [7, 0, 3, 3];
-        let here = feed.gather_here(&indices, mirrored).into_data();
-        feed.gather_there(&there, &indices, mirrored).into_data().assert_eq(&here, true);
+        for mirrored in [|_| false, |index: usize| index.is_multiple_of(3)] {
+            let here = feed.images(&indices, mirrored).into_data();
+            there.images(&indices, mirrored).into_data().assert_eq(&here, true);
+        }
     }
 }

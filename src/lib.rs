@@ -30,6 +30,7 @@ pub mod pictures;
 mod progress;
 mod python_number;
 mod report;
+mod resident;
 pub mod run;
 mod step;
 mod summaries;
