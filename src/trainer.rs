@@ -62,6 +62,12 @@ pub struct Finished {
 /// [`Exit::DataUnavailable`] without data, [`Exit::Failed`] where the folder belongs to another
 /// configuration or a file cannot be read or written.
 pub fn train_autoencoder(config: &RunConfig, settings: &Settings) -> Result<Finished> {
+    // On a thread of the pool, which works on the pieces of a batch itself instead of waking
+    // another thread and waiting for it at every step.
+    rayon::scope(|_| train(config, settings))
+}
+
+fn train(config: &RunConfig, settings: &Settings) -> Result<Finished> {
     let path = RunFolder::path_of(&settings.log, config);
     if !settings.restart {
         refuse_another_configuration(config, &path)?;
