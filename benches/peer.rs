@@ -1,0 +1,129 @@
+//! Images a second of SingleLayerCAE with Adam, measured as the other frameworks' scripts measure
+//! theirs, one line of JSON: `benches/peers.py` runs them side by side.
+//!
+//! Inside the clock: a shuffled batch gathered from 16,384 resident images of bytes, scaled to
+//! [-1, 1], forward, backward, Adam; with `--infer` forward and error. Median, least and most of
+//! three repeats, after six steps of warming up.
+//!
+//! ```sh
+//! cargo bench --bench peer -- --shape 28x28x1 --batch 128 --steps 50
+//! ```
+
+use std::time::Instant;
+
+use burn::tensor::Device;
+use clap::Parser;
+use dytb::models::SingleLayerCAE;
+use dytb::optimizers::{self, Arguments};
+use dytb::{Examples, Feed, Init, Network, mean_error, take};
+use rand::rngs::ChaCha8Rng;
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+
+const IMAGES: usize = 16_384;
+const WARM_UP: usize = 6;
+const REPEATS: usize = 3;
+
+#[derive(Parser)]
+struct Args {
+    /// Height x width x channels
+    #[arg(long, default_value = "28x28x1")]
+    shape: String,
+    #[arg(long, default_value_t = 128)]
+    batch: usize,
+    /// Steps a repeat
+    #[arg(long, default_value_t = 50)]
+    steps: usize,
+    /// Forward and error only
+    #[arg(long)]
+    infer: bool,
+    /// What `cargo bench` adds
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+impl Args {
+    /// `[channels, height, width]`.
+    fn shape(&self) -> [usize; 3] {
+        let sizes: Vec<_> = self.shape.split('x').map(|size| size.parse().unwrap()).collect();
+        let [height, width, channels] = sizes[..] else { panic!("`--shape 28x28x1`") };
+        [channels, height, width]
+    }
+}
+
+fn main() {
+    let args = Args::parse();
+    // As the trainer does.
+    let mut rates = rayon::scope(|_| if args.infer { infer(&args) } else { train(&args) });
+    rates.sort_by(f64::total_cmp);
+    let json = serde_json::json!({
+        "peer": "dytb", "version": env!("CARGO_PKG_VERSION"), "variant": "burn-flex",
+        "mode": if args.infer { "infer" } else { "train" },
+        "shape": args.shape, "batch": args.batch,
+        "threads": rayon::current_num_threads(), "steps": args.steps,
+        "images_per_s": rates[REPEATS / 2].round(),
+        "images_per_s_min": rates[0].round(), "images_per_s_max": rates[REPEATS - 1].round(),
+        "peak_rss_mb": peak_memory(),
+    });
+    println!("{json}");
+}
+
+fn feed(shape: [usize; 3], device: &Device, images: usize) -> Feed {
+    let mut pixels = vec![0; images * shape.iter().product::<usize>()];
+    ChaCha8Rng::seed_from_u64(0).fill_bytes(&mut pixels);
+    Feed::new(Examples::new(shape, pixels, vec![0; images]).unwrap(), device)
+}
+
+/// Images a second of each repeat.
+fn train(args: &Args) -> Vec<f64> {
+    let device = Device::flex().autodiff();
+    let feed = feed(args.shape(), &device, IMAGES);
+    let adam = optimizers::find("AdamOptimizer").unwrap();
+    let arguments = serde_json::from_str(r#"{"learning_rate": 1e-5}"#).unwrap();
+    let mut optimizer = (adam.build)(&Arguments::new(adam, arguments).unwrap());
+    let mut model = SingleLayerCAE::new(args.shape(), &mut Init::new(1, &device));
+
+    let mut order: Vec<_> = (0..feed.len()).collect();
+    order.shuffle(&mut ChaCha8Rng::seed_from_u64(0));
+    let mut batches = order.chunks_exact(args.batch).cycle();
+    let mut steps = |steps| {
+        for indices in batches.by_ref().take(steps) {
+            let step = take(&model, &feed, indices, |_| false, 0.0);
+            model.update(step.gradients, &mut optimizer, 1e-5);
+        }
+    };
+    steps(WARM_UP);
+    repeats(args.steps * args.batch, || steps(args.steps))
+}
+
+fn infer(args: &Args) -> Vec<f64> {
+    let device = Device::flex();
+    let images = args.steps * args.batch;
+    let feed = feed(args.shape(), &device, images.min(IMAGES) / args.batch * args.batch);
+    let model = SingleLayerCAE::new(args.shape(), &mut Init::new(1, &device));
+    mean_error(&model, &feed, args.batch);
+    let times = images.div_ceil(feed.len());
+    repeats(times * feed.len(), || {
+        for _ in 0..times {
+            mean_error(&model, &feed, args.batch);
+        }
+    })
+}
+
+/// `images` a second, each time that `work` is done.
+fn repeats(images: usize, mut work: impl FnMut()) -> Vec<f64> {
+    let mut once = || {
+        let start = Instant::now();
+        work();
+        images as f64 / start.elapsed().as_secs_f64()
+    };
+    (0..REPEATS).map(|_| once()).collect()
+}
+
+/// The most memory that the process had, in MB (2^20 bytes), as Linux counts it; 0 elsewhere.
+fn peak_memory() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
+    (kilobytes.unwrap_or(0.0) / 102.4).round() / 10.0
+}
