@@ -102,6 +102,11 @@ pub trait Dataset: Send + Sync {
     /// Number of classes.
     fn num_classes(&self) -> usize;
 
+    /// The names of the classes, by label; else their numbers.
+    fn class_names(&self) -> Vec<String> {
+        (0..self.num_classes()).map(|label| label.to_string()).collect()
+    }
+
     /// Reads a split, downloading its files if need be.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use anyhow::Result;
 use dytb::inputs::INPUTS;
 use dytb::{Dataset, Examples, Exit, Input, Source, Split};
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
@@ -17,24 +18,45 @@ use skip::skipped;
 
 const SPLITS: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
 
-/// What is known of a data set: its folder in `../shared/data`, the sizes of its splits there, and
-/// whether training and validation have no image in common.
+/// Where a data set's files are for the tests.
+enum Files {
+    /// In the program.
+    Inside,
+    /// In this folder of `../shared/data`.
+    Shared(&'static str),
+    /// Nowhere: their checksums are those of the real ones.
+    Nowhere,
+}
+
+/// What is known of a data set: its files, the sizes of its splits in them, and whether training
+/// and validation have no image in common.
 struct Known {
     name: &'static str,
-    folder: Option<&'static str>,
+    files: Files,
     sizes: [usize; 3],
     disjoint: bool,
 }
 
-const KNOWN: [Known; 3] = [
+const KNOWN: [Known; 4] = [
     Known {
         name: "Cifar10",
-        folder: Some("cifar-10-subset"),
+        files: Files::Shared("cifar-10-subset"),
         sizes: [8068, 1017, 1017],
         disjoint: false,
     },
-    Known { name: "Digits", folder: None, sizes: [1297, 250, 250], disjoint: true },
-    Known { name: "MNIST", folder: Some("mnist"), sizes: [55_000, 5_000, 10_000], disjoint: true },
+    Known { name: "Digits", files: Files::Inside, sizes: [1297, 250, 250], disjoint: true },
+    Known {
+        name: "FashionMNIST",
+        files: Files::Nowhere,
+        sizes: [55_000, 5_000, 10_000],
+        disjoint: true,
+    },
+    Known {
+        name: "MNIST",
+        files: Files::Shared("mnist"),
+        sizes: [55_000, 5_000, 10_000],
+        disjoint: true,
+    },
 ];
 
 fn known(name: &str) -> Option<&'static Known> {
@@ -43,23 +65,34 @@ fn known(name: &str) -> Option<&'static Known> {
 
 /// The folder of a data set that has one here.
 fn shared_folder(name: &str) -> Option<PathBuf> {
-    let folder = Path::new("../shared/data").join(known(name)?.folder?);
+    let Files::Shared(folder) = known(name)?.files else { return None };
+    let folder = Path::new("../shared/data").join(folder);
     folder.is_dir().then_some(folder)
 }
 
-fn open(input: &Input, data_dir: &Path) -> Box<dyn Dataset> {
-    input(&Source { data_dir: Some(data_dir.into()), offline: true }).unwrap()
+fn open(input: &Input, data_dir: &Path) -> Result<Box<dyn Dataset>> {
+    input(&Source { data_dir: Some(data_dir.into()), offline: true })
+}
+
+fn load(input: &Input, data_dir: &Path, split: Split) -> Result<Examples> {
+    open(input, data_dir)?.load(split)
+}
+
+/// A data set that can be loaded.
+struct Loadable {
+    name: &'static str,
+    dataset: Box<dyn Dataset>,
 }
 
 /// Every data set that can be loaded without a network.
-fn loadable() -> Vec<(&'static str, Box<dyn Dataset>)> {
+fn loadable() -> Vec<Loadable> {
     let empty = tempfile::tempdir().unwrap();
     let mut loadable = Vec::new();
     for (name, input) in INPUTS {
-        let folder = shared_folder(name).unwrap_or(empty.path().into());
-        let dataset = open(input, &folder);
-        match dataset.load(Split::Test) {
-            Ok(_) => loadable.push((*name, dataset)),
+        let folder = shared_folder(name);
+        let data_dir = folder.as_deref().unwrap_or(empty.path());
+        match open(input, data_dir).and_then(|dataset| dataset.load(Split::Test).and(Ok(dataset))) {
+            Ok(dataset) => loadable.push(Loadable { name, dataset }),
             Err(error) => {
                 assert_eq!(Exit::of(&error), Exit::DataUnavailable, "{name}: {error}");
                 skipped(&format!("{name}: its files are not here"));
@@ -71,7 +104,7 @@ fn loadable() -> Vec<(&'static str, Box<dyn Dataset>)> {
 
 #[test]
 fn digits_needs_nothing() {
-    assert!(loadable().iter().any(|(name, _)| *name == "Digits"));
+    assert!(loadable().iter().any(|Loadable { name, .. }| *name == "Digits"));
 }
 
 #[test]
@@ -88,7 +121,7 @@ fn every_file_is_listed() {
 
 #[test]
 fn splits_are_whole_and_the_same_each_time() {
-    for (name, dataset) in loadable() {
+    for Loadable { name, dataset } in loadable() {
         for (index, split) in SPLITS.into_iter().enumerate() {
             let examples = dataset.load(split).unwrap();
             assert_eq!(examples.shape(), dataset.shape(), "{name}");
@@ -102,6 +135,9 @@ fn splits_are_whole_and_the_same_each_time() {
                 assert_eq!(examples.len(), known.sizes[index], "{name} {split:?}");
             }
         }
+        let names = dataset.class_names();
+        assert_eq!(names.len(), dataset.num_classes(), "{name}");
+        assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len(), "{name}: {names:?}");
     }
 }
 
@@ -111,7 +147,7 @@ fn images(examples: &Examples) -> HashSet<&[u8]> {
 
 #[test]
 fn training_and_validation_are_disjoint() {
-    for (name, dataset) in loadable() {
+    for Loadable { name, dataset } in loadable() {
         if !known(name).is_some_and(|known| known.disjoint) {
             continue;
         }
@@ -126,11 +162,11 @@ fn training_and_validation_are_disjoint() {
 fn offline_without_files_is_data_unavailable() {
     let empty = tempfile::tempdir().unwrap();
     for (name, input) in INPUTS {
-        if known(name).is_some_and(|known| known.folder.is_none()) {
+        if known(name).is_some_and(|known| matches!(known.files, Files::Inside)) {
             continue;
         }
         for split in SPLITS {
-            let error = open(input, empty.path()).load(split).unwrap_err();
+            let error = load(input, empty.path(), split).unwrap_err();
             assert_eq!(Exit::of(&error), Exit::DataUnavailable, "{name}: {error}");
             let folder = empty.path().to_string_lossy().into_owned();
             assert!(error.to_string().contains(&folder), "{name}: {error}");
@@ -148,7 +184,7 @@ fn the_test_files_are_read_by_the_test_alone() {
         fs::copy(folder.join(name), copy.path().join(name)).unwrap();
     }
     let (_, input) = INPUTS.iter().find(|(name, _)| *name == "MNIST").unwrap();
-    let dataset = open(input, copy.path());
+    let dataset = open(input, copy.path()).unwrap();
     let error = dataset.load(Split::Train).unwrap_err();
     assert_eq!(Exit::of(&error), Exit::DataUnavailable);
     for name in ["t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"] {
@@ -162,8 +198,7 @@ fn the_test_files_are_read_by_the_test_alone() {
 
 /// The errors of loading `folder`, where one file was changed.
 fn errors(input: &Input, folder: &Path) -> Vec<anyhow::Error> {
-    let dataset = open(input, folder);
-    SPLITS.into_iter().filter_map(|split| dataset.load(split).err()).collect()
+    SPLITS.into_iter().filter_map(|split| load(input, folder, split).err()).collect()
 }
 
 /// A copy of a data set's folder, and its files of images and labels.
@@ -209,7 +244,7 @@ fn cifar10_in_the_folder_of_its_archive() {
     let below = above.path().join("cifar-10-batches-bin");
     fs::create_dir(&below).unwrap();
     fs::copy(folder.join("test_batch.bin"), below.join("test_batch.bin")).unwrap();
-    let [moved, first] = [above.path(), &folder].map(|dir| open(input, dir).load(Split::Test));
+    let [moved, first] = [above.path(), &folder].map(|dir| load(input, dir, Split::Test));
     assert!(moved.unwrap() == first.unwrap());
 }
 
@@ -221,10 +256,10 @@ fn damaged_files_are_named() {
         for file in files {
             let whole = fs::read(&file).unwrap();
             let mut label = whole.clone();
-            label[0] = 255;
-            let longer = [&whole[..], &[0]].concat();
+            label[..2].fill(255);
             // What follows a gzip file is not read.
-            let longer = if name == &"MNIST" { Vec::new() } else { longer };
+            let packed = file.extension().is_some_and(|extension| extension == "gz");
+            let longer = if packed { Vec::new() } else { [&whole[..], &[0]].concat() };
             for bytes in [&whole[..whole.len() - 1], &whole[..1], &[], &label, &longer] {
                 fs::write(&file, bytes).unwrap();
                 let errors = errors(input, copy.path());
@@ -260,7 +295,7 @@ fn no_byte_of_a_file_makes_it_panic() {
                 bytes[random.random_range(0..most)] = random.random();
             }
             fs::write(file, bytes).unwrap();
-            for error in [Split::Test].map(|split| open(input, copy.path()).load(split).err()) {
+            for error in [Split::Test].map(|split| load(input, copy.path(), split).err()) {
                 assert!(error.is_none_or(|error| Exit::of(&error) == Exit::Failed), "{name}");
             }
         }
