@@ -15,6 +15,7 @@ use dytb::inputs::INPUTS;
 use dytb::{Dataset, Examples, Exit, Input, Source, Split};
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 use skip::skipped;
+use tempfile::TempDir;
 
 const SPLITS: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
 
@@ -24,6 +25,8 @@ enum Files {
     Inside,
     /// In this folder of `../shared/data`.
     Shared(&'static str),
+    /// Written by this function.
+    Made(fn(&Path)),
     /// Nowhere: their checksums are those of the real ones.
     Nowhere,
 }
@@ -37,11 +40,17 @@ struct Known {
     disjoint: bool,
 }
 
-const KNOWN: [Known; 4] = [
+const KNOWN: [Known; 5] = [
     Known {
         name: "Cifar10",
         files: Files::Shared("cifar-10-subset"),
         sizes: [8068, 1017, 1017],
+        disjoint: false,
+    },
+    Known {
+        name: "Cifar100",
+        files: Files::Made(cifar_100),
+        sizes: [300, 100, 100],
         disjoint: false,
     },
     Known { name: "Digits", files: Files::Inside, sizes: [1297, 250, 250], disjoint: true },
@@ -63,11 +72,52 @@ fn known(name: &str) -> Option<&'static Known> {
     KNOWN.iter().find(|known| known.name == name)
 }
 
-/// The folder of a data set that has one here.
-fn shared_folder(name: &str) -> Option<PathBuf> {
-    let Files::Shared(folder) = known(name)?.files else { return None };
-    let folder = Path::new("../shared/data").join(folder);
-    folder.is_dir().then_some(folder)
+/// A folder with a data set's files, which goes with the test where the test made it.
+enum Folder {
+    Shared(PathBuf),
+    Made(TempDir),
+}
+
+impl Folder {
+    /// That of a data set which has files here.
+    fn of(name: &str) -> Option<Self> {
+        match known(name)?.files {
+            Files::Shared(folder) => {
+                let folder = Path::new("../shared/data").join(folder);
+                folder.is_dir().then_some(Self::Shared(folder))
+            }
+            Files::Made(make) => {
+                let folder = tempfile::tempdir().unwrap();
+                make(folder.path());
+                Some(Self::Made(folder))
+            }
+            Files::Inside | Files::Nowhere => None,
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Shared(path) => path,
+            Self::Made(folder) => folder.path(),
+        }
+    }
+}
+
+/// The bytes of a file of noise.
+fn noise(seed: u64, bytes: usize) -> Vec<u8> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    (0..bytes).map(|_| random.random()).collect()
+}
+
+/// Three images of each class for training and one for the test.
+fn cifar_100(folder: &Path) {
+    for (name, records) in [("train.bin", 300), ("test.bin", 100)] {
+        let mut file = noise(records, records as usize * 3074);
+        for (index, record) in file.chunks_exact_mut(3074).enumerate() {
+            record[..2].copy_from_slice(&[19, (index % 100) as u8]);
+        }
+        fs::write(folder.join(name), file).unwrap();
+    }
 }
 
 fn open(input: &Input, data_dir: &Path) -> Result<Box<dyn Dataset>> {
@@ -82,6 +132,7 @@ fn load(input: &Input, data_dir: &Path, split: Split) -> Result<Examples> {
 struct Loadable {
     name: &'static str,
     dataset: Box<dyn Dataset>,
+    _folder: Option<Folder>,
 }
 
 /// Every data set that can be loaded without a network.
@@ -89,10 +140,10 @@ fn loadable() -> Vec<Loadable> {
     let empty = tempfile::tempdir().unwrap();
     let mut loadable = Vec::new();
     for (name, input) in INPUTS {
-        let folder = shared_folder(name);
-        let data_dir = folder.as_deref().unwrap_or(empty.path());
+        let folder = Folder::of(name);
+        let data_dir = folder.as_ref().map_or(empty.path(), Folder::path);
         match open(input, data_dir).and_then(|dataset| dataset.load(Split::Test).and(Ok(dataset))) {
-            Ok(dataset) => loadable.push(Loadable { name, dataset }),
+            Ok(dataset) => loadable.push(Loadable { name, dataset, _folder: folder }),
             Err(error) => {
                 assert_eq!(Exit::of(&error), Exit::DataUnavailable, "{name}: {error}");
                 skipped(&format!("{name}: its files are not here"));
@@ -121,7 +172,7 @@ fn every_file_is_listed() {
 
 #[test]
 fn splits_are_whole_and_the_same_each_time() {
-    for Loadable { name, dataset } in loadable() {
+    for Loadable { name, dataset, _folder } in loadable() {
         for (index, split) in SPLITS.into_iter().enumerate() {
             let examples = dataset.load(split).unwrap();
             assert_eq!(examples.shape(), dataset.shape(), "{name}");
@@ -147,7 +198,7 @@ fn images(examples: &Examples) -> HashSet<&[u8]> {
 
 #[test]
 fn training_and_validation_are_disjoint() {
-    for Loadable { name, dataset } in loadable() {
+    for Loadable { name, dataset, _folder } in loadable() {
         if !known(name).is_some_and(|known| known.disjoint) {
             continue;
         }
@@ -178,10 +229,10 @@ fn offline_without_files_is_data_unavailable() {
 /// test opens them: here they are no files of images at all.
 #[test]
 fn the_test_files_are_read_by_the_test_alone() {
-    let Some(folder) = shared_folder("MNIST") else { return skipped("MNIST: no files") };
+    let Some(folder) = Folder::of("MNIST") else { return skipped("MNIST: no files") };
     let copy = tempfile::tempdir().unwrap();
     for name in ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"] {
-        fs::copy(folder.join(name), copy.path().join(name)).unwrap();
+        fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
     }
     let (_, input) = INPUTS.iter().find(|(name, _)| *name == "MNIST").unwrap();
     let dataset = open(input, copy.path()).unwrap();
@@ -219,8 +270,8 @@ fn copy(folder: &Path) -> (tempfile::TempDir, Vec<PathBuf>) {
 #[test]
 fn missing_files_are_named() {
     for (name, input) in INPUTS {
-        let Some(folder) = shared_folder(name) else { continue };
-        let (copy, files) = copy(&folder);
+        let Some(folder) = Folder::of(name) else { continue };
+        let (copy, files) = copy(folder.path());
         for file in files {
             let whole = fs::read(&file).unwrap();
             fs::remove_file(&file).unwrap();
@@ -238,21 +289,21 @@ fn missing_files_are_named() {
 
 #[test]
 fn cifar10_in_the_folder_of_its_archive() {
-    let Some(folder) = shared_folder("Cifar10") else { return skipped("Cifar10: no files") };
+    let Some(folder) = Folder::of("Cifar10") else { return skipped("Cifar10: no files") };
     let (_, input) = INPUTS.iter().find(|(name, _)| *name == "Cifar10").unwrap();
     let above = tempfile::tempdir().unwrap();
     let below = above.path().join("cifar-10-batches-bin");
     fs::create_dir(&below).unwrap();
-    fs::copy(folder.join("test_batch.bin"), below.join("test_batch.bin")).unwrap();
-    let [moved, first] = [above.path(), &folder].map(|dir| load(input, dir, Split::Test));
+    fs::copy(folder.path().join("test_batch.bin"), below.join("test_batch.bin")).unwrap();
+    let [moved, first] = [above.path(), folder.path()].map(|dir| load(input, dir, Split::Test));
     assert!(moved.unwrap() == first.unwrap());
 }
 
 #[test]
 fn damaged_files_are_named() {
     for (name, input) in INPUTS {
-        let Some(folder) = shared_folder(name) else { continue };
-        let (copy, files) = copy(&folder);
+        let Some(folder) = Folder::of(name) else { continue };
+        let (copy, files) = copy(folder.path());
         for file in files {
             let whole = fs::read(&file).unwrap();
             let mut label = whole.clone();
@@ -281,8 +332,8 @@ fn damaged_files_are_named() {
 fn no_byte_of_a_file_makes_it_panic() {
     let mut random = ChaCha8Rng::seed_from_u64(7);
     for (name, input) in INPUTS {
-        let Some(folder) = shared_folder(name) else { continue };
-        let (copy, mut files) = copy(&folder);
+        let Some(folder) = Folder::of(name) else { continue };
+        let (copy, mut files) = copy(folder.path());
         // The smallest: the loop is about bytes, not about size.
         files.sort_by_key(|file| fs::metadata(file).unwrap().len());
         let file = &files[0];

@@ -29,6 +29,10 @@ const IMAGE: usize = 3 * 32 * 32;
 /// CIFAR-10: one label of ten; at most 10,000 images a file.
 pub const CIFAR_10: Layout = Layout { label_bytes: 1, label: 0, classes: 10, max_records: 10_000 };
 
+/// CIFAR-100: the fine label of a hundred follows the coarse one; at most 50,000 images a file.
+pub const CIFAR_100: Layout =
+    Layout { label_bytes: 2, label: 1, classes: 100, max_records: 50_000 };
+
 /// What a record looks like.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout {
@@ -108,9 +112,6 @@ mod tests {
     use super::*;
     use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
-    /// CIFAR-100's fine labels.
-    const TWO_LABELS: Layout = Layout { label_bytes: 2, label: 1, classes: 100, max_records: 9 };
-
     fn file(layout: Layout, labels: &[u8]) -> Vec<u8> {
         let record = |&label: &u8| {
             let mut record = vec![label; layout.record()];
@@ -123,7 +124,7 @@ mod tests {
 
     #[test]
     fn one_and_two_labels() {
-        for layout in [CIFAR_10, TWO_LABELS] {
+        for layout in [CIFAR_10, CIFAR_100] {
             let (pixels, labels) = layout.parse(&file(layout, &[3, 9])).unwrap();
             assert_eq!(labels, [3, 9]);
             assert_eq!(pixels, [[3; IMAGE], [9; IMAGE]].concat());
@@ -136,7 +137,9 @@ mod tests {
         assert!(why(CIFAR_10, &file(CIFAR_10, &[1, 10])).contains("image 1 has label 10"));
         assert!(why(CIFAR_10, &file(CIFAR_10, &[1])[1..]).contains("3072 bytes are not whole"));
         assert!(why(CIFAR_10, &[]).contains("0 bytes"));
-        assert!(why(TWO_LABELS, &file(TWO_LABELS, &[1; 10])).contains("10 images"));
+        assert!(why(CIFAR_100, &file(CIFAR_100, &[100])).contains("image 0 has label 100"));
+        let short = Layout { max_records: 9, ..CIFAR_100 };
+        assert!(why(short, &file(short, &[1; 10])).contains("10 images"));
     }
 
     #[test]
