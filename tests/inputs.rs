@@ -8,6 +8,7 @@ mod skip;
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -16,6 +17,7 @@ use dytb::{Dataset, Examples, Exit, Input, Source, Split};
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 use skip::skipped;
 use tempfile::TempDir;
+use zip::write::{SimpleFileOptions, ZipWriter};
 
 const SPLITS: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
 
@@ -40,7 +42,7 @@ struct Known {
     disjoint: bool,
 }
 
-const KNOWN: [Known; 5] = [
+const KNOWN: [Known; 6] = [
     Known {
         name: "Cifar10",
         files: Files::Shared("cifar-10-subset"),
@@ -64,6 +66,12 @@ const KNOWN: [Known; 5] = [
         name: "MNIST",
         files: Files::Shared("mnist"),
         sizes: [55_000, 5_000, 10_000],
+        disjoint: true,
+    },
+    Known {
+        name: "ORLFaces",
+        files: Files::Made(orl_faces_zip),
+        sizes: [320, 40, 40],
         disjoint: true,
     },
 ];
@@ -118,6 +126,25 @@ fn cifar_100(folder: &Path) {
         }
         fs::write(folder.join(name), file).unwrap();
     }
+}
+
+/// Every file of ORLFaces: path and content.
+fn orl_faces() -> impl Iterator<Item = (String, Vec<u8>)> {
+    let keys = (1..=40).flat_map(|person| (1..=10).map(move |number| (person, number)));
+    keys.map(|(person, number)| {
+        let mut file = b"P5\n92 112\n255\n".to_vec();
+        file.extend(noise(person * 100 + number, 92 * 112));
+        (format!("s{person}/{number}.pgm"), file)
+    })
+}
+
+fn orl_faces_zip(folder: &Path) {
+    let mut zip = ZipWriter::new(fs::File::create(folder.join("att_faces.zip")).unwrap());
+    for (path, file) in orl_faces() {
+        zip.start_file(path, SimpleFileOptions::default()).unwrap();
+        zip.write_all(&file).unwrap();
+    }
+    zip.finish().unwrap();
 }
 
 fn open(input: &Input, data_dir: &Path) -> Result<Box<dyn Dataset>> {
@@ -247,6 +274,36 @@ fn the_test_files_are_read_by_the_test_alone() {
     assert!(error.to_string().contains("t10k-images-idx3-ubyte.gz is damaged"), "{error}");
 }
 
+/// Unpacked as the archive unpacks and in a folder of its own, complete or not.
+#[test]
+fn orl_faces_in_folders() {
+    let (_, input) = INPUTS.iter().find(|(name, _)| *name == "ORLFaces").unwrap();
+    let zip = Folder::of("ORLFaces").unwrap();
+    let above = tempfile::tempdir().unwrap();
+    let below = above.path().join("att_faces");
+    for (path, file) in orl_faces() {
+        let path = below.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, file).unwrap();
+    }
+    for split in SPLITS {
+        let packed = load(input, zip.path(), split).unwrap();
+        for folder in [above.path(), &below] {
+            assert!(load(input, folder, split).unwrap() == packed, "{split:?}");
+        }
+    }
+    // A face of another size, then none.
+    let face = below.join("s7/10.pgm");
+    fs::write(&face, b"P5 1 1 255 x").unwrap();
+    assert_eq!(load(input, &below, Split::Train).unwrap().len(), 320);
+    let error = load(input, &below, Split::Test).unwrap_err();
+    assert!(error.to_string().contains("s7/10.pgm is damaged\n  it has 1x1 pixels"), "{error}");
+    fs::remove_file(&face).unwrap();
+    let error = load(input, &below, Split::Train).unwrap_err();
+    assert_eq!(Exit::of(&error), Exit::DataUnavailable);
+    assert!(error.to_string().contains("it lacks s7/10.pgm"), "{error}");
+}
+
 /// The errors of loading `folder`, where one file was changed.
 fn errors(input: &Input, folder: &Path) -> Vec<anyhow::Error> {
     SPLITS.into_iter().filter_map(|split| load(input, folder, split).err()).collect()
@@ -308,8 +365,8 @@ fn damaged_files_are_named() {
             let whole = fs::read(&file).unwrap();
             let mut label = whole.clone();
             label[..2].fill(255);
-            // What follows a gzip file is not read.
-            let packed = file.extension().is_some_and(|extension| extension == "gz");
+            // What follows an archive is not read.
+            let packed = file.extension().is_some_and(|end| end == "gz" || end == "zip");
             let longer = if packed { Vec::new() } else { [&whole[..], &[0]].concat() };
             for bytes in [&whole[..whole.len() - 1], &whole[..1], &[], &label, &longer] {
                 fs::write(&file, bytes).unwrap();
@@ -319,7 +376,7 @@ fn damaged_files_are_named() {
                     assert_eq!(Exit::of(&error), Exit::Failed, "{error}");
                     let text = error.to_string();
                     assert!(text.contains(&file.to_string_lossy().into_owned()), "{text}");
-                    assert!(text.contains("delete it and run again"), "{text}");
+                    assert!(text.contains("put the original file in its place"), "{text}");
                 }
             }
             fs::write(&file, whole).unwrap();

@@ -1,9 +1,9 @@
 //! From files to bytes `[examples, channels, height, width]`: what the files of `inputs/` share.
 //!
 //! [`files`] finds a data set's files or downloads them; [`idx`] and [`cifar`] read two formats,
-//! [`mnist`] and [`cifar_files`] the files of two families of data sets. Nothing here trusts a file:
-//! a size that a header promises is checked before memory is taken, and what is read never exceeds
-//! it.
+//! [`mnist`] and [`cifar_files`] the files of two families of data sets; [`picture`] reads pictures
+//! and [`zip`] archives of them. Nothing here trusts a file: a size that a header promises is checked
+//! before memory is taken, and what is read never exceeds it.
 
 pub mod archive;
 pub mod cifar;
@@ -11,3 +11,5 @@ pub mod cifar_files;
 pub mod files;
 pub mod idx;
 pub mod mnist;
+pub mod picture;
+pub mod zip;
