@@ -6,8 +6,8 @@
 //! validation (40), 10 for the test (40).
 //!
 //! The files are `s1/1.pgm` to `s40/10.pgm`: folders in the data folder or in its `att_faces/`, or
-//! in its `att_faces.zip`, at any depth. They are not downloaded: who publishes them wants to be
-//! asked, and no checksum of the archive is published. The label is the folder's number less one.
+//! in its `att_faces.zip`, at any depth. They are not downloaded: we found no published checksum that
+//! a download could be checked by. The label is the folder's number less one.
 //!
 //! F. Samaria and A. Harter, "Parameterisation of a stochastic model for human face
 //! identification", 2nd IEEE Workshop on Applications of Computer Vision, 1994.

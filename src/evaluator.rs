@@ -46,7 +46,9 @@ pub fn evaluate_autoencoder(evaluation: &Evaluation) -> Result<f64> {
         .remedy(format!("--model {found}, or another --checkpoint_dir"))
         .into());
     }
-    let dataset = zoo::dataset(&evaluation.dataset, &evaluation.source)?;
+    let [_, height, width] = checkpoint.state.shape;
+    let size = [height, width];
+    let dataset = zoo::dataset_of_size(&evaluation.dataset, &evaluation.source, size)?;
     if dataset.shape() != checkpoint.state.shape {
         return Err(Failure::new(
             Exit::Failed,

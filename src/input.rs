@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use serde::{Deserialize, Serialize};
 
 use crate::{Exit, Failure};
 
@@ -114,13 +115,32 @@ pub trait Dataset: Send + Sync {
     /// [`Exit::Failed`], naming the file, where one is damaged.
     fn load(&self, split: Split) -> Result<Examples>;
 
+    /// Whether its images have the size that [`Source::image_size`] asks for.
+    fn resizes(&self) -> bool {
+        false
+    }
+
+    /// Which of many it is, where its name does not say that.
+    fn identity(&self) -> Option<Identity> {
+        None
+    }
+
     /// Whether training images are mirrored left to right at random.
     fn random_horizontal_flip(&self) -> bool {
         false
     }
 }
 
-/// Where a data set may look for its files.
+/// Which of the user's own data sets one is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// For people: it becomes a part of the names of runs.
+    pub name: String,
+    /// Another one where the data are others.
+    pub fingerprint: String,
+}
+
+/// Where a data set may look for its files, and what is asked of it.
 #[derive(Clone, Debug, Default)]
 pub struct Source {
     /// The folder that holds the files themselves; `None` for a folder named like the data set in
@@ -128,9 +148,11 @@ pub struct Source {
     pub data_dir: Option<PathBuf>,
     /// Never ask the network.
     pub offline: bool,
+    /// `[height, width]` that images are brought to, in a data set that [resizes](Dataset::resizes).
+    pub image_size: Option<[usize; 2]>,
 }
 
 /// How to open a data set: the constant `INPUT` that every file of `inputs/` ends with.
 ///
-/// It reads nothing yet: [`Dataset::load`] does.
+/// It reads no images yet: [`Dataset::load`] does.
 pub type Input = fn(&Source) -> Result<Box<dyn Dataset>>;

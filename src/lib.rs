@@ -45,7 +45,7 @@ pub use evaluator::{Evaluation, evaluate_autoencoder};
 pub use failure::{Exit, Failure};
 pub use feed::Feed;
 pub use init::Init;
-pub use input::{Dataset, Examples, Input, Source, Split};
+pub use input::{Dataset, Examples, Identity, Input, Source, Split};
 pub use interrupt::Interrupt;
 pub use model::{Autoencoder, BuildAutoencoder, Model, Network};
 pub use pass::Pass;

@@ -72,7 +72,8 @@ fn train(config: &RunConfig, settings: &Settings) -> Result<Finished> {
     if !settings.restart {
         refuse_another_configuration(config, &path)?;
     }
-    let dataset = zoo::dataset(&config.dataset, &settings.source)?;
+    let source = Source { image_size: config.image_size, ..settings.source.clone() };
+    let dataset = zoo::dataset(&config.dataset, &source)?;
     let train = Feed::new(dataset.load(Split::Train)?, &settings.train_device.clone().autodiff());
     let validation = Feed::new(dataset.load(Split::Validation)?, &settings.eval_device);
     let mut trainee =

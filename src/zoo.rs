@@ -15,12 +15,30 @@ pub fn autoencoder(name: &str, shape: [usize; 3], init: &mut Init) -> Result<Box
     build(shape, init)
 }
 
-/// The data set `name`, with its files where `source` says; nothing is read yet.
+/// The data set `name`, with its files where `source` says; no images are read yet.
 ///
 /// # Errors
-/// When there is none of that name.
+/// When there is none of that name, it cannot be opened, or it has images of one size alone and
+/// `source` asks for a size.
 pub fn dataset(name: &str, source: &Source) -> Result<Box<dyn Dataset>> {
-    find(INPUTS, "data set", name)?(source)
+    let dataset = find(INPUTS, "data set", name)?(source)?;
+    if source.image_size.is_some() && !dataset.resizes() {
+        let [_, height, width] = dataset.shape();
+        return Err(Failure::new(Exit::Usage, format!("`--image_size` with `--dataset {name}`"))
+            .why(format!("its images are {height}x{width}, and stay so"))
+            .remedy("leave the flag out; it is for data sets whose pictures have any size")
+            .into());
+    }
+    Ok(dataset)
+}
+
+/// The same for a model that takes images of `[height, width]`: in that size, if the data set
+/// resizes.
+///
+/// # Errors
+/// When there is none of that name, or it cannot be opened.
+pub fn dataset_of_size(name: &str, source: &Source, size: [usize; 2]) -> Result<Box<dyn Dataset>> {
+    find(INPUTS, "data set", name)?(&Source { image_size: Some(size), ..source.clone() })
 }
 
 /// The row of `table` called `name`.

@@ -30,7 +30,7 @@ pub struct SourceArgs {
 impl SourceArgs {
     /// The same, as data sets see it.
     pub fn source(&self) -> Source {
-        Source { data_dir: self.data_dir.clone(), offline: self.offline }
+        Source { data_dir: self.data_dir.clone(), offline: self.offline, image_size: None }
     }
 }
 

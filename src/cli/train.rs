@@ -14,6 +14,7 @@ use crate::models::MODELS;
 use crate::optimizers::{self, Arguments};
 use crate::run::{LearningRateDecay, RunConfig, RunFolder};
 use crate::trainer::Settings;
+use crate::{Source, zoo};
 
 /// The arguments that Dynamic Training Bench's default optimizer had.
 const MOMENTUM_ARGS: &str = r#"{"learning_rate": 1e-2, "momentum": 0.9}"#;
@@ -96,6 +97,10 @@ pub struct TrainArgs {
     images_every: u64,
     #[command(flatten)]
     source: SourceArgs,
+    /// Size that pictures are scaled to, in a data set of pictures of any size [default: they have
+    /// one size]
+    #[arg(long = "image_size", alias = "image-size", value_parser = values::image_size, value_name = "N|HxW")]
+    image_size: Option<[usize; 2]>,
     /// Print the results as JSON
     #[arg(long)]
     json: bool,
@@ -106,7 +111,8 @@ impl TrainArgs {
     /// already in its folder, or a new one.
     ///
     /// # Errors
-    /// When the optimizer's arguments are wrong or the folder's configuration cannot be read.
+    /// When the optimizer's arguments are wrong, the data set cannot be opened or the folder's
+    /// configuration cannot be read.
     pub fn config(&self) -> Result<RunConfig> {
         let entry = optimizers::find(&self.optimizer).expect("the parser checked the name");
         let given = match &self.optimizer_args {
@@ -114,9 +120,12 @@ impl TrainArgs {
             None if entry.short == "Momentum" => values::json_object(MOMENTUM_ARGS).expect("JSON"),
             None => Map::new(),
         };
+        let source = Source { image_size: self.image_size, ..self.source.source() };
         let config = RunConfig {
             model: self.model.clone(),
             dataset: self.dataset.clone(),
+            data: zoo::dataset(&self.dataset, &source)?.identity(),
+            image_size: self.image_size,
             optimizer: entry.name.to_owned(),
             optimizer_args: Arguments::new(entry, given)?,
             batch_size: self.batch_size,

@@ -39,6 +39,18 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
+/// `N` or `HxW`: height and width.
+pub(super) fn image_size(text: &str) -> Result<[usize; 2], String> {
+    let (height, width) = text.split_once('x').unwrap_or((text, text));
+    match [height, width].map(str::parse) {
+        [Ok(height @ 1..=MOST_PIXELS), Ok(width @ 1..=MOST_PIXELS)] => Ok([height, width]),
+        _ => Err(format!("it has to be N or HxW, each 1 to {MOST_PIXELS}, as 64 or 48x64")),
+    }
+}
+
+/// The longest side of a picture: a thousand of 4,096x4,096 in colour are 50 GB.
+const MOST_PIXELS: usize = 4096;
+
 /// A number from 0.
 pub(super) fn not_negative(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
@@ -69,6 +81,10 @@ mod tests {
         assert!(json_object("[1]").unwrap_err().contains("no JSON object"));
         assert!(at_least_one("0").unwrap_err().contains("1 or more"));
         assert!(at_least_one("-3").is_err());
+        assert_eq!((image_size("64"), image_size("48x64")), (Ok([64, 64]), Ok([48, 64])));
+        for wrong in ["", "x", "64x", "-1", "0", "1x0", "4097", "1x2x3", "1X2"] {
+            assert!(image_size(wrong).unwrap_err().contains("HxW"), "{wrong}");
+        }
         assert!(not_negative("nan").is_err());
         assert!(not_negative("-1e-9").is_err());
         assert_eq!(not_negative("1e-9"), Ok(1e-9));

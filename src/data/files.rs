@@ -164,11 +164,11 @@ mod tests {
     #[test]
     fn a_data_dir_must_exist() {
         let dir = tempfile::tempdir().unwrap();
-        let typo = Source { data_dir: Some(dir.path().join("typo")), offline: false };
+        let typo = Source { data_dir: Some(dir.path().join("typo")), ..Source::default() };
         let failure = folder("Set", &typo).unwrap_err();
         assert_eq!(failure.exit, Exit::DataUnavailable);
         assert!(failure.to_string().contains("typo"));
-        let right = Source { data_dir: Some(dir.path().into()), offline: false };
+        let right = Source { data_dir: Some(dir.path().into()), ..Source::default() };
         assert_eq!(folder("Set", &right).unwrap(), dir.path());
     }
 

@@ -1,13 +1,15 @@
 //! From files to bytes `[examples, channels, height, width]`: what the files of `inputs/` share.
 //!
 //! [`files`] finds a data set's files or downloads them; [`idx`] and [`cifar`] read two formats,
-//! [`mnist`] and [`cifar_files`] the files of two families of data sets; [`picture`] reads pictures
-//! and [`zip`] archives of them. Nothing here trusts a file: a size that a header promises is checked
-//! before memory is taken, and what is read never exceeds it.
+//! [`mnist`] and [`cifar_files`] the files of two families of data sets; [`picture`] reads pictures,
+//! [`zip`] archives of them, and [`class_folders`] finds them in folders. Nothing here trusts a file:
+//! a size that a header promises is checked before memory is taken, and what is read never exceeds
+//! it.
 
 pub mod archive;
 pub mod cifar;
 pub mod cifar_files;
+pub mod class_folders;
 pub mod files;
 pub mod idx;
 pub mod mnist;

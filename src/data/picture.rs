@@ -53,6 +53,8 @@ pub fn header(path: &Path) -> Result<Header, String> {
 
 fn header_of(bytes: &[u8]) -> Result<Header, String> {
     let mut decoder = decoder(bytes).map_err(reason)?;
+    // Not every decoder looks at this.
+    limits().reserve(decoder.total_bytes()).map_err(reason)?;
     let (width, height) = decoder.dimensions();
     let size = match turns(decoder.orientation().map_err(reason)?) {
         true => [width, height],
@@ -92,7 +94,6 @@ pub fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
     let picture = || {
         let mut decoder = decoder(bytes)?;
         let orientation = decoder.orientation()?;
-        limits().reserve(decoder.total_bytes())?;
         let mut picture = DynamicImage::from_decoder(decoder)?;
         picture.apply_orientation(orientation);
         Ok(picture)
@@ -290,8 +291,7 @@ mod tests {
         let bomb = b"P5 4000000000 4000000000 255 ".as_slice();
         assert!(decode(bomb).is_err());
         let large = b"P6 30000 30000 255 ".as_slice();
-        assert!(decode(large).unwrap_err().contains("256 MiB"));
-        assert_eq!(header_of(large).unwrap().size, [30_000, 30_000]);
+        assert!(header_of(large).unwrap_err().contains("256 MiB"));
     }
 
     #[test]

@@ -200,6 +200,8 @@ mod tests {
         let config = RunConfig {
             model: "M".into(),
             dataset: "D".into(),
+            data: None,
+            image_size: None,
             optimizer: entry.name.into(),
             optimizer_args: Arguments::new(entry, arguments).unwrap(),
             batch_size: 2,

@@ -1,8 +1,10 @@
 //! What a run is: everything that its numbers depend on.
 //!
 //! Its name, as Dynamic Training Bench made it, is a part of that:
-//! `{dataset}_{optimizer}_lr={learning rate}[_exp_lr][_l2={penalty}][_{comment}]`. The whole is kept
-//! in `config.json` in the run's folder, so that another run cannot go on in it by mistake.
+//! `{dataset}_{optimizer}_lr={learning rate}[_exp_lr][_l2={penalty}][_{comment}]`, where a data set
+//! of the user's own is followed by its name and, if one was asked for, the size of its images:
+//! `ImageFolder_cats_64x64`. The whole is kept in `config.json` in the run's folder, so that another
+//! run cannot go on in it by mistake.
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -10,7 +12,7 @@ use serde_json::Value;
 
 use crate::optimizers::{self, Arguments, Entry};
 use crate::python_number::python_repr;
-use crate::{Exit, Failure};
+use crate::{Exit, Failure, Identity};
 
 /// The configuration of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +21,12 @@ pub struct RunConfig {
     pub model: String,
     /// A file of `inputs/`.
     pub dataset: String,
+    /// Which one it is, where its name does not say that.
+    #[serde(default)]
+    pub data: Option<Identity>,
+    /// `[height, width]` that its images were brought to, if a size was asked for.
+    #[serde(default)]
+    pub image_size: Option<[usize; 2]>,
     /// TensorFlow's name of the optimizer.
     pub optimizer: String,
     /// Its arguments, the defaults filled in.
@@ -65,7 +73,14 @@ impl RunConfig {
             }
             whole => whole.to_string(),
         };
-        let mut name = format!("{}_{optimizer}_lr={learning_rate}", self.dataset);
+        let mut name = self.dataset.clone();
+        if let Some(data) = &self.data {
+            name += &format!("_{}", data.name);
+        }
+        if let Some([height, width]) = self.image_size {
+            name += &format!("_{height}x{width}");
+        }
+        name += &format!("_{optimizer}_lr={learning_rate}");
         if self.lr_decay.is_some() {
             name += "_exp_lr";
         }
@@ -120,6 +135,8 @@ mod tests {
         RunConfig {
             model: "SingleLayerCAE".into(),
             dataset: "MNIST".into(),
+            data: None,
+            image_size: None,
             optimizer: entry.name.into(),
             optimizer_args: Arguments::new(entry, serde_json::from_str(arguments).unwrap())
                 .unwrap(),
@@ -144,6 +161,32 @@ mod tests {
         assert_eq!(run.name(), "MNIST_Adam_lr=1e-05_exp_lr_l2=1e-09_again");
         let run = config("Momentum", r#"{"learning_rate": 1, "momentum": 0.9}"#);
         assert_eq!(run.name(), "MNIST_Momentum_lr=1");
+    }
+
+    #[test]
+    fn pictures_of_the_users_own() {
+        let mut run = config("Adam", r#"{"learning_rate": 1e-5}"#);
+        run.dataset = "ImageFolder".into();
+        let data = Identity { name: "cats".into(), fingerprint: "0123".into() };
+        run.data = Some(data);
+        assert_eq!(run.name(), "ImageFolder_cats_Adam_lr=1e-05");
+        run.image_size = Some([48, 64]);
+        assert_eq!(run.name(), "ImageFolder_cats_48x64_Adam_lr=1e-05");
+        let mut theirs = run.clone();
+        theirs.data.as_mut().unwrap().fingerprint = "4567".into();
+        let differences = run.differences(&theirs);
+        assert!(differences[0].starts_with("data: ") && differences[0].contains("4567"));
+    }
+
+    /// Runs of before there were such data sets.
+    #[test]
+    fn old_configurations_are_read() {
+        let config = config("Adam", r#"{"learning_rate": 1e-5}"#);
+        let mut json = serde_json::to_value(&config).unwrap();
+        for new in ["data", "image_size"] {
+            json.as_object_mut().unwrap().remove(new).unwrap();
+        }
+        assert_eq!(serde_json::from_value::<RunConfig>(json).unwrap(), config);
     }
 
     #[test]

@@ -1,0 +1,222 @@
+//! Pictures of your own: a folder for each class in the folder of `--data_dir`, or such folders in
+//! its `train/`, `validation/` (or `val/`) and `test/`. One class is enough for an autoencoder.
+//!
+//! ```text
+//! cats/1.png               train/cats/1.png
+//! cats/more/2.jpg    or    validation/cats/2.jpg
+//! dogs/3.webp              test/dogs/3.webp
+//! ```
+//!
+//! - Where there is no `validation/` or `test/`, a hash of a picture's path decides: about one
+//!   picture in ten each. See [`class_folders`].
+//! - Labels are the places of the classes' folders in the order of their names.
+//! - PNG, JPEG, WebP, PNM, BMP and GIF; `[1, height, width]` where all of them are grey, else
+//!   `[3, height, width]`. See [`picture`].
+//! - `--image_size` gives height and width: pictures are scaled to cover them and cut at the centre.
+//!   Without it all must have one size.
+//! - What cannot be read is left out, and told of.
+//!
+//! The pixels of the test pictures are read for the test alone; their headers tell the size of all.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+
+use anyhow::Result;
+use rayon::prelude::*;
+
+use dytb::data::class_folders::{self, ClassFolders, LeftOut, Picture};
+use dytb::data::picture;
+use dytb::{Dataset, Examples, Exit, Failure, Identity, Input, Source, Split};
+
+/// Names in a list of files or sizes; the others are counted.
+const SHOWN: usize = 5;
+
+/// `--dataset ImageFolder`
+pub struct ImageFolder {
+    folder: PathBuf,
+    shape: [usize; 3],
+    found: ClassFolders,
+    told: Once,
+}
+
+impl Dataset for ImageFolder {
+    fn shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    fn num_classes(&self) -> usize {
+        self.found.classes.len()
+    }
+
+    fn class_names(&self) -> Vec<String> {
+        self.found.classes.clone()
+    }
+
+    fn load(&self, split: Split) -> Result<Examples> {
+        self.told.call_once(|| self.tell());
+        let decoded: Vec<_> = self
+            .of(split)
+            .collect::<Vec<_>>()
+            .into_par_iter()
+            .map(|Picture { file, label, header }| {
+                let decoded = picture::open(&file.path)?;
+                if [decoded.height(), decoded.width()].map(|side| side as usize) != header.size {
+                    return Err("it is another picture than a moment ago".into());
+                }
+                Ok((picture::bytes(decoded, self.shape), *label))
+            })
+            .collect();
+        let (mut pixels, mut labels, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+        for (decoded, picture) in decoded.into_iter().zip(self.of(split)) {
+            match decoded {
+                Ok((bytes, label)) => {
+                    pixels.extend(bytes);
+                    labels.push(label);
+                }
+                Err(why) => left_out.push(LeftOut { path: picture.file.path.clone(), why }),
+            }
+        }
+        tell_left_out(&left_out);
+        if labels.is_empty() {
+            let why = format!("none of its pictures for {} can be read", purpose(split));
+            return Err(unusable(&self.folder, why).into());
+        }
+        Examples::new(self.shape, pixels, labels)
+    }
+
+    fn resizes(&self) -> bool {
+        true
+    }
+
+    fn identity(&self) -> Option<Identity> {
+        Some(Identity {
+            name: folder_name(&self.folder),
+            fingerprint: class_folders::fingerprint(&self.found.pictures),
+        })
+    }
+}
+
+impl ImageFolder {
+    /// Looks through the folder of `source`.
+    fn open(source: &Source) -> Result<Self, Failure> {
+        let Some(folder) = &source.data_dir else {
+            return Err(Failure::new(Exit::Usage, "ImageFolder without `--data_dir`")
+                .why("its pictures are your own")
+                .remedy(LAYOUT));
+        };
+        if !folder.is_dir() {
+            return Err(unusable(folder, "there is no such folder"));
+        }
+        let found = class_folders::find(folder)?;
+        if found.pictures.is_empty() {
+            tell_left_out(&found.left_out);
+            return Err(unusable(folder, "there is no picture in a folder of a class"));
+        }
+        let [height, width] = match source.image_size {
+            Some(size) => size,
+            None => only_size(folder, &found.pictures)?,
+        };
+        let channels = if found.pictures.iter().all(|picture| picture.header.grey) { 1 } else { 3 };
+        let shape = [channels, height, width];
+        let this = Self { folder: folder.clone(), shape, found, told: Once::new() };
+        for split in [Split::Train, Split::Validation, Split::Test] {
+            if this.of(split).next().is_none() {
+                let of = this.found.pictures.len();
+                let why = format!("none of its {of} pictures is for {}", purpose(split));
+                return Err(unusable(folder, why));
+            }
+        }
+        Ok(this)
+    }
+
+    /// The pictures of `split`.
+    fn of(&self, split: Split) -> impl Iterator<Item = &Picture> {
+        self.found.pictures.iter().filter(move |picture| picture.file.split == split)
+    }
+
+    /// Says what was found.
+    fn tell(&self) {
+        let count = |split| self.of(split).count();
+        let [train, validation, test] = [Split::Train, Split::Validation, Split::Test].map(count);
+        let names: Vec<_> = self.found.classes.iter().take(SHOWN).map(String::as_str).collect();
+        let more = if self.found.classes.len() > SHOWN { ", ..." } else { "" };
+        eprintln!(
+            "ImageFolder: {train} pictures for training, {validation} for validation, {test} for the \
+             test, as {:?}; {} classes: {}{more}",
+            self.shape,
+            self.found.classes.len(),
+            names.join(", "),
+        );
+        tell_left_out(&self.found.left_out);
+    }
+}
+
+/// What to do about a folder that cannot be used.
+const LAYOUT: &str = "give a folder with `--data_dir` that has a folder for each class, with pictures \
+    in it: DIR/CLASS/NAME.png; or such folders in DIR/train, DIR/validation and DIR/test";
+
+fn unusable(folder: &Path, why: impl Into<String>) -> Failure {
+    let what = format!("ImageFolder cannot use `{}`", folder.display());
+    Failure::new(Exit::DataUnavailable, what).why(why).remedy(LAYOUT)
+}
+
+fn purpose(split: Split) -> &'static str {
+    match split {
+        Split::Train => "training",
+        Split::Validation => "validation",
+        Split::Test => "the test",
+    }
+}
+
+/// The `[height, width]` of all pictures.
+fn only_size(folder: &Path, pictures: &[Picture]) -> Result<[usize; 2], Failure> {
+    let mut counts = BTreeMap::new();
+    for picture in pictures {
+        *counts.entry(picture.header.size).or_insert(0) += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    if let [(size, _)] = counts[..] {
+        return Ok(size);
+    }
+    // The most frequent first.
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let shown = counts.iter().take(SHOWN);
+    let mut sizes: Vec<_> =
+        shown.map(|([height, width], count)| format!("{count} of {height}x{width}")).collect();
+    if counts.len() > SHOWN {
+        sizes.push(format!("{} other sizes", counts.len() - SHOWN));
+    }
+    let [height, width] = counts[0].0;
+    Err(Failure::new(
+        Exit::Usage,
+        format!("the pictures in `{}` have different sizes", folder.display()),
+    )
+    .why(format!("height x width: {}", sizes.join(", ")))
+    .remedy(format!("scale them to one: --image_size {height}x{width}, or --image_size 64")))
+}
+
+/// Tells of what is not used: some names, then a count.
+fn tell_left_out(left_out: &[LeftOut]) {
+    if left_out.is_empty() {
+        return;
+    }
+    eprintln!("note: left out, {} in all:", left_out.len());
+    for LeftOut { path, why } in left_out.iter().take(SHOWN) {
+        eprintln!("  {}: {why}", path.display());
+    }
+    if left_out.len() > SHOWN {
+        eprintln!("  and {} more", left_out.len() - SHOWN);
+    }
+}
+
+/// The folder's own name, without what may not stand in the name of a run.
+fn folder_name(folder: &Path) -> String {
+    let whole = folder.canonicalize().unwrap_or(folder.to_owned());
+    let name = whole.file_name().unwrap_or("root".as_ref()).to_string_lossy();
+    let allowed = |c: char| !c.is_control() && !"/\\:*?\"<>|".contains(c);
+    name.chars().take(50).map(|c| if allowed(c) { c } else { '-' }).collect()
+}
+
+/// `--dataset ImageFolder`
+pub const INPUT: Input = |source| Ok(Box::new(ImageFolder::open(source)?));
