@@ -1,4 +1,4 @@
-//! Images a second of SingleLayerCAE with Adam, measured as the other frameworks' scripts measure
+//! Images a second of a model (SingleLayerCAE unless `--model` says otherwise) with Adam, measured as the other frameworks' scripts measure
 //! theirs, one line of JSON: `benches/peers.py` runs them side by side.
 //!
 //! Inside the clock: a shuffled batch gathered from 16,384 resident images of bytes, scaled to
@@ -13,19 +13,23 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use clap::Parser;
-use dytb::models::SingleLayerCAE;
+use dytb::models::MODELS;
 use dytb::optimizers::{self, Arguments};
-use dytb::{Examples, Feed, Init, Network, mean_error, take};
+use dytb::{Examples, Feed, Init, Learner, StepConfig, evaluate_feed, take};
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 
 const IMAGES: usize = 16_384;
+const CLASSES: usize = 10;
 const WARM_UP: usize = 6;
 const REPEATS: usize = 3;
 
 #[derive(Parser)]
 struct Args {
+    /// A file of models/
+    #[arg(long, default_value = "SingleLayerCAE")]
+    model: String,
     /// Height x width x channels
     #[arg(long, default_value = "28x28x1")]
     shape: String,
@@ -49,6 +53,11 @@ impl Args {
         let [height, width, channels] = sizes[..] else { panic!("`--shape 28x28x1`") };
         [channels, height, width]
     }
+
+    fn learner(&self, device: &Device) -> Learner {
+        let (_, model) = MODELS.iter().find(|(name, _)| *name == self.model).expect("a model");
+        Learner::new(*model, self.shape(), CLASSES, &mut Init::new(1, device)).unwrap()
+    }
 }
 
 fn main() {
@@ -58,7 +67,7 @@ fn main() {
     rates.sort_by(f64::total_cmp);
     let json = serde_json::json!({
         "peer": "dytb", "version": env!("CARGO_PKG_VERSION"), "variant": "burn-flex",
-        "mode": if args.infer { "infer" } else { "train" },
+        "model": args.model, "mode": if args.infer { "infer" } else { "train" },
         "shape": args.shape, "batch": args.batch,
         "threads": rayon::current_num_threads(), "steps": args.steps,
         "images_per_s": rates[REPEATS / 2].round(),
@@ -71,7 +80,8 @@ fn main() {
 fn feed(shape: [usize; 3], device: &Device, images: usize) -> Feed {
     let mut pixels = vec![0; images * shape.iter().product::<usize>()];
     ChaCha8Rng::seed_from_u64(0).fill_bytes(&mut pixels);
-    Feed::new(Examples::new(shape, pixels, vec![0; images]).unwrap(), device)
+    let labels = (0..images).map(|image| (image % CLASSES) as u32).collect();
+    Feed::new(Examples::new(shape, pixels, labels).unwrap(), device)
 }
 
 /// Images a second of each repeat.
@@ -81,15 +91,16 @@ fn train(args: &Args) -> Vec<f64> {
     let adam = optimizers::find("AdamOptimizer").unwrap();
     let arguments = serde_json::from_str(r#"{"learning_rate": 1e-5}"#).unwrap();
     let mut optimizer = (adam.build)(&Arguments::new(adam, arguments).unwrap());
-    let mut model = SingleLayerCAE::new(args.shape(), &mut Init::new(1, &device));
+    let mut model = args.learner(&device);
 
     let mut order: Vec<_> = (0..feed.len()).collect();
     order.shuffle(&mut ChaCha8Rng::seed_from_u64(0));
     let mut batches = order.chunks_exact(args.batch).cycle();
     let mut steps = |steps| {
         for indices in batches.by_ref().take(steps) {
-            let step = take(&model, &feed, indices, |_| false, 0.0);
-            model.update(step.gradients, &mut optimizer, 1e-5);
+            let config = StepConfig { l2_penalty: 0.0, seed: 1 };
+            let step = take(&model, &feed, indices, |_| false, config);
+            model.network_mut().update(step.gradients, &mut optimizer, 1e-5);
         }
     };
     steps(WARM_UP);
@@ -100,12 +111,12 @@ fn infer(args: &Args) -> Vec<f64> {
     let device = Device::flex();
     let images = args.steps * args.batch;
     let feed = feed(args.shape(), &device, images.min(IMAGES) / args.batch * args.batch);
-    let model = SingleLayerCAE::new(args.shape(), &mut Init::new(1, &device));
-    mean_error(&model, &feed, args.batch);
+    let model = args.learner(&device);
+    evaluate_feed(&model, &feed, args.batch);
     let times = images.div_ceil(feed.len());
     repeats(times * feed.len(), || {
         for _ in 0..times {
-            mean_error(&model, &feed, args.batch);
+            evaluate_feed(&model, &feed, args.batch);
         }
     })
 }

@@ -13,9 +13,9 @@ use std::hint::black_box;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use dytb::models::SingleLayerCAE;
+use dytb::models::MODELS;
 use dytb::optimizers::{self, Arguments};
-use dytb::{Activation, Examples, Feed, Init, Network, conv2d, mean_error, take};
+use dytb::{Activation, Examples, Feed, Init, Learner, StepConfig, conv2d, evaluate_feed, take};
 
 /// MNIST's and CIFAR-10's `[channels, height, width]`.
 const SHAPES: [[usize; 3]; 2] = [[1, 28, 28], [3, 32, 32]];
@@ -41,6 +41,12 @@ fn layers(channels: usize) -> [Layer; 2] {
 
 fn name([channels, height, width]: [usize; 3]) -> String {
     format!("{height}x{width}x{channels}")
+}
+
+/// SingleLayerCAE for images of `shape`.
+fn learner(shape: [usize; 3], device: &Device) -> Learner {
+    let (_, model) = MODELS.iter().find(|(name, _)| *name == "SingleLayerCAE").unwrap();
+    Learner::new(*model, shape, 10, &mut Init::new(1, device)).unwrap()
 }
 
 /// Numbers in -1..=1.
@@ -98,7 +104,7 @@ fn steps(criterion: &mut Criterion) {
         let feed = feed(shape, &device);
         let mut group = criterion.benchmark_group(format!("step/{}", name(shape)));
         for batch in BATCHES {
-            let mut model = SingleLayerCAE::new(shape, &mut Init::new(1, &device));
+            let mut model = learner(shape, &device);
             let mut optimizer = (adam.build)(&arguments);
             // 17 has no divisor in common with the number of images.
             let indices: Vec<_> = (0..batch).map(|i| i * 17 % feed.len()).collect();
@@ -106,9 +112,11 @@ fn steps(criterion: &mut Criterion) {
             group.bench_function(BenchmarkId::from_parameter(batch), |bencher| {
                 rayon::scope(|_| {
                     bencher.iter(|| {
-                        let step = take(&model, &feed, &indices, |_| false, 0.0);
-                        model.update(step.gradients, &mut optimizer, arguments.learning_rate());
-                        black_box(step.loss)
+                        let config = StepConfig { l2_penalty: 0.0, seed: 1 };
+                        let step = take(&model, &feed, &indices, |_| false, config);
+                        let rate = arguments.learning_rate();
+                        model.network_mut().update(step.gradients, &mut optimizer, rate);
+                        black_box(step.measured.loss)
                     })
                 });
             });
@@ -120,11 +128,11 @@ fn evaluation(criterion: &mut Criterion) {
     let device = Device::flex();
     for shape in SHAPES {
         let feed = feed(shape, &device);
-        let model = SingleLayerCAE::new(shape, &mut Init::new(1, &device));
+        let model = learner(shape, &device);
         let mut group = criterion.benchmark_group(format!("evaluation/{}", name(shape)));
         group.throughput(Throughput::Elements(feed.len() as u64));
         group.bench_function("200", |bencher| {
-            rayon::scope(|_| bencher.iter(|| mean_error(&model, &feed, 200)));
+            rayon::scope(|_| bencher.iter(|| evaluate_feed(&model, &feed, 200)));
         });
     }
 }

@@ -1,13 +1,14 @@
-//! The error of a trained model on a part of a data set.
+//! The error or the accuracy of a trained model on a part of a data set.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use burn::tensor::Device;
 
+use crate::confusion::{ClassScore, Confusion};
 use crate::feed::Feed;
 use crate::run::{Checkpoint, latest};
-use crate::{Autoencoder, Exit, Failure, Init, Source, Split, step, zoo};
+use crate::{Exit, Failure, Init, Kind, Learner, Score, Source, Split, step, zoo};
 
 /// Examples evaluated at a time, as Dynamic Training Bench did.
 pub(crate) const BATCH: usize = 200;
@@ -30,11 +31,30 @@ pub struct Evaluation {
     pub device: Device,
 }
 
-/// The error of an autoencoder.
+/// How a model does on some examples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assessment {
+    /// In all.
+    pub score: Score,
+    /// Which classes it takes for which, if classes are what it tells.
+    pub confusion: Option<Confusion>,
+    /// The names of the classes, by label.
+    pub class_names: Vec<String>,
+}
+
+impl Assessment {
+    /// The score of each class; none of an autoencoder's.
+    pub fn class_scores(&self) -> Vec<ClassScore> {
+        let confusion = self.confusion.as_ref();
+        confusion.map_or(Vec::new(), |confusion| confusion.class_scores(&self.class_names))
+    }
+}
+
+/// How a trained model does.
 ///
 /// # Errors
 /// When there is no such checkpoint, it is damaged or another model's, or the data cannot be had.
-pub fn evaluate_autoencoder(evaluation: &Evaluation) -> Result<f64> {
+pub fn evaluate(evaluation: &Evaluation) -> Result<Assessment> {
     let (path, checkpoint) = find(&evaluation.checkpoint)?;
     let found = &checkpoint.state.config.model;
     if *found != evaluation.model {
@@ -46,41 +66,62 @@ pub fn evaluate_autoencoder(evaluation: &Evaluation) -> Result<f64> {
         .remedy(format!("--model {found}, or another --checkpoint_dir"))
         .into());
     }
-    let [_, height, width] = checkpoint.state.shape;
+    let state = &checkpoint.state;
+    let [_, height, width] = state.shape;
     let size = [height, width];
     let dataset = zoo::dataset_of_size(&evaluation.dataset, &evaluation.source, size)?;
-    if dataset.shape() != checkpoint.state.shape {
+    if dataset.shape() != state.shape {
         return Err(Failure::new(
             Exit::Failed,
             format!("`{}` cannot take {}", path.display(), evaluation.dataset),
         )
         .why(format!(
             "it was trained on {} (images of {:?}); those of {} are {:?}",
-            checkpoint.state.config.dataset,
-            checkpoint.state.shape,
+            state.config.dataset,
+            state.shape,
             evaluation.dataset,
             dataset.shape()
         ))
         .into());
     }
     let model = restore(&checkpoint, &path, &evaluation.device)?;
+    if model.kind() == Kind::Classifier && dataset.num_classes() != state.classes {
+        return Err(Failure::new(
+            Exit::Failed,
+            format!("`{}` cannot tell the classes of {}", path.display(), evaluation.dataset),
+        )
+        .why(format!(
+            "it was trained on the {} classes of {}; {} has {}",
+            state.classes,
+            state.config.dataset,
+            evaluation.dataset,
+            dataset.num_classes()
+        ))
+        .into());
+    }
     let feed = Feed::new(dataset.load(evaluation.split)?, &evaluation.device);
-    Ok(step::mean_error(&*model, &feed, BATCH))
+    Ok(assess(&model, &feed, dataset.class_names()))
+}
+
+/// How `model` does on the examples of `feed`, both on a device without autodiff.
+pub(crate) fn assess(model: &Learner, feed: &Feed, class_names: Vec<String>) -> Assessment {
+    let step::Evaluated { loss, predictions } = step::evaluate(model, feed, BATCH);
+    let labels = feed.examples().labels();
+    let score = model.score(loss, &predictions, labels);
+    let confusion = (model.kind() == Kind::Classifier)
+        .then(|| Confusion::new(class_names.len(), labels, &predictions));
+    Assessment { score, confusion, class_names }
 }
 
 /// The model of `checkpoint`, which was read from `path`, on `device`.
 ///
 /// # Errors
 /// When its parameters are not the model's.
-pub(crate) fn restore(
-    checkpoint: &Checkpoint,
-    path: &Path,
-    device: &Device,
-) -> Result<Box<dyn Autoencoder>> {
+pub(crate) fn restore(checkpoint: &Checkpoint, path: &Path, device: &Device) -> Result<Learner> {
     let state = &checkpoint.state;
     let mut init = Init::new(state.config.seed, device);
-    let mut model = zoo::autoencoder(&state.config.model, state.shape, &mut init)?;
-    model.load_bytes(checkpoint.model.clone()).map_err(|error| {
+    let mut model = zoo::model(&state.config.model, state.shape, state.classes, &mut init)?;
+    model.network_mut().load_bytes(checkpoint.model.clone()).map_err(|error| {
         Failure::new(Exit::Failed, format!("`{}` is no {}", path.display(), state.config.model))
             .why(format!("{error:#}"))
             .remedy("its file in models/ has changed since; --restart trains it anew")

@@ -5,10 +5,7 @@
 //! gathered from the bytes directly: there is nothing to upload, and every thread gathers its own
 //! piece. Both give the same numbers, to the last bit.
 
-use burn::tensor::{Device, Tensor, TensorData};
-use rand::SeedableRng;
-use rand::rngs::ChaCha8Rng;
-use rand::seq::SliceRandom;
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::Examples;
 use crate::device::is_cpu;
@@ -56,6 +53,19 @@ impl Feed {
         }
     }
 
+    /// The classes `[indices]` of the examples at `indices`.
+    pub fn labels(&self, indices: &[usize]) -> Tensor<1, Int> {
+        let labels: Vec<i32> =
+            indices.iter().map(|&index| self.examples.labels()[index] as i32).collect();
+        // 32 bits: every device has them.
+        Tensor::from_data(TensorData::new(labels, [indices.len()]), (&self.device, DType::I32))
+    }
+
+    /// The examples themselves.
+    pub fn examples(&self) -> &Examples {
+        &self.examples
+    }
+
     fn gather_here(&self, indices: &[usize], mirrored: impl Fn(usize) -> bool) -> Tensor<4> {
         let [channels, height, width] = self.examples.shape();
         let mut pixels = Vec::with_capacity(indices.len() * channels * height * width);
@@ -73,48 +83,9 @@ impl Feed {
     }
 }
 
-/// The order in which an epoch goes through `examples` examples: a function of `seed` and `epoch`
-/// alone, so that a resumed run goes on as it would have gone.
-pub fn epoch_order(seed: u64, epoch: u64, examples: usize) -> Vec<usize> {
-    let mut order: Vec<_> = (0..examples).collect();
-    order.shuffle(&mut ChaCha8Rng::seed_from_u64(mix(seed, epoch)));
-    order
-}
-
-/// Whether an epoch mirrors the example `index`: a fair coin of `seed`, `epoch` and `index`.
-pub fn coin(seed: u64, epoch: u64, index: usize) -> bool {
-    mix(mix(seed, epoch), index as u64) & 1 == 1
-}
-
-/// A random function of two numbers: SplitMix64's finaliser (Steele, Lea and Flood 2014) over
-/// their combination.
-fn mix(a: u64, b: u64) -> u64 {
-    let mut z = a ^ b.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_epoch_holds_each_example_once_and_differs_from_the_next() {
-        let mut order = epoch_order(1, 0, 100);
-        assert_eq!(order, epoch_order(1, 0, 100));
-        assert_ne!(order, epoch_order(1, 1, 100));
-        assert_ne!(order, epoch_order(2, 0, 100));
-        order.sort_unstable();
-        assert_eq!(order, (0..100).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn the_coin_is_fair() {
-        let heads = (0..10_000).filter(|&index| coin(3, 5, index)).count();
-        assert!((4_800..5_200).contains(&heads), "{heads}");
-        assert!((0..100).any(|index| coin(3, 5, index) != coin(3, 6, index)));
-    }
 
     #[test]
     fn images_are_scaled_and_mirrored() {

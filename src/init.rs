@@ -13,7 +13,7 @@
 //! assert_eq!(weight.val().dims(), [32, 1, 3, 3]);
 //! ```
 
-use burn::module::{Param, ParamId};
+use burn::module::{Param, ParamId, RunningState};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -24,12 +24,14 @@ pub struct Init {
     device: Device,
     rng: ChaCha8Rng,
     parameters: u64,
+    whole_batches: bool,
 }
 
 impl Init {
     /// Parameters on `device`, drawn from `seed`.
     pub fn new(seed: u64, device: &Device) -> Self {
-        Self { device: device.clone(), rng: ChaCha8Rng::seed_from_u64(seed), parameters: 0 }
+        let rng = ChaCha8Rng::seed_from_u64(seed);
+        Self { device: device.clone(), rng, parameters: 0, whole_batches: false }
     }
 
     /// Where the parameters are made.
@@ -50,7 +52,32 @@ impl Init {
 
     /// Zeros of `shape`.
     pub fn zeros<const D: usize>(&mut self, shape: [usize; D]) -> Param<Tensor<D>> {
-        self.parameter(vec![0.0; shape.iter().product()], shape)
+        self.constant(0.0, shape)
+    }
+
+    /// `value` everywhere in `shape`.
+    pub fn constant<const D: usize>(&mut self, value: f32, shape: [usize; D]) -> Param<Tensor<D>> {
+        self.parameter(vec![value; shape.iter().product()], shape)
+    }
+
+    /// A statistic of `length` numbers that begin as `value`: kept and saved with the parameters,
+    /// but not trained.
+    pub fn statistic(&mut self, value: f32, length: usize) -> RunningState<Tensor<1>> {
+        self.parameters += 1;
+        let tensor = Tensor::full([length], value, &self.device);
+        RunningState::with_id(ParamId::from(self.parameters), tensor)
+    }
+
+    /// Says that the model must see a batch whole: on the CPU it is cut into pieces otherwise, see
+    /// [`take`](crate::take). A layer says so that computes across examples, or whose weights are
+    /// so many that reading them for each piece would take more time than the cache saves.
+    pub fn whole_batches(&mut self) {
+        self.whole_batches = true;
+    }
+
+    /// Whether a layer asked for whole batches.
+    pub fn wants_whole_batches(&self) -> bool {
+        self.whole_batches
     }
 
     /// A standard normal within ±2.

@@ -10,7 +10,9 @@ extern crate self as dytb;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+mod chance;
 mod cli;
+mod confusion;
 mod conv;
 pub mod data;
 mod device;
@@ -23,36 +25,46 @@ mod init;
 mod input;
 mod interrupt;
 pub mod layers;
+mod learner;
 mod model;
 pub mod optimizers;
 mod pass;
 pub mod pictures;
+mod pool;
 mod progress;
 mod python_number;
 mod report;
 mod resident;
 pub mod run;
+mod score;
 mod step;
 mod summaries;
 mod trainee;
 mod trainer;
 mod zoo;
 
-pub use cli::{EvaluateArgs, SourceArgs, TrainArgs, exit};
-pub use conv::{Activation, conv2d};
+pub use cli::{
+    EvaluateAutoencoder, EvaluateClassifier, SourceArgs, TrainAutoencoder, TrainClassifier, exit,
+};
+pub use confusion::{ClassScore, Confusion};
+pub use conv::{Activation, conv2d, strided_conv2d};
 pub use device::DeviceName;
-pub use evaluator::{Evaluation, evaluate_autoencoder};
+pub use evaluator::{Assessment, Evaluation, evaluate};
 pub use failure::{Exit, Failure};
 pub use feed::Feed;
 pub use init::Init;
 pub use input::{Dataset, Examples, Identity, Input, Source, Split};
 pub use interrupt::Interrupt;
-pub use model::{Autoencoder, BuildAutoencoder, Model, Network};
+pub use learner::{Learner, Measured};
+pub use model::{
+    Autoencoder, BuildAutoencoder, BuildClassifier, Classifier, Kind, Model, Network, Parameter,
+};
 pub use pass::Pass;
 pub use python_number::python_repr;
-pub use step::{Step, mean_error, take};
+pub use score::Score;
+pub use step::{Evaluated, Step, StepConfig, evaluate as evaluate_feed, take};
 pub use summaries::{Recorder, Summary};
-pub use trainer::{Finished, Settings, train_autoencoder};
+pub use trainer::{Finished, Settings, train};
 
 /// The models: one file each in `models/`.
 pub mod models {

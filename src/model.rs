@@ -30,9 +30,9 @@ use anyhow::{Context, Result};
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::store::ModuleRecord;
-use burn::tensor::{Bytes, Tensor};
+use burn::tensor::{Bytes, Int, Tensor};
 
-use crate::{Init, Pass};
+use crate::{Init, Pass, layers};
 
 /// A network that reconstructs its input. Images are `[batch, channels, height, width]` in -1..=1.
 pub trait Autoencoder: Network {
@@ -43,15 +43,33 @@ pub trait Autoencoder: Network {
     fn error(&self, reconstructions: Tensor<4>, images: Tensor<4>) -> Tensor<1> {
         (reconstructions - images).square().mean() / 2.0
     }
+
+    /// What training brings down, `[1]`: the error of the reconstructions, unless the model is
+    /// trained on more than its output. The L2 penalty is added elsewhere.
+    fn loss(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<1> {
+        let reconstructions = self.forward(images.clone(), pass);
+        self.error(reconstructions, images)
+    }
+}
+
+/// A network that tells classes apart. Images are `[batch, channels, height, width]` in -1..=1.
+pub trait Classifier: Network {
+    /// The logits `[batch, classes]` of `images`.
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<2>;
+
+    /// The mean cross-entropy of `logits` `[batch, classes]` and `labels` `[batch]`: `[1]`.
+    fn loss(&self, logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
+        layers::softmax_cross_entropy(logits, labels).mean()
+    }
 }
 
 /// What a trainer asks of any network. Every burn [`Module`] has it; nobody implements it by hand.
 pub trait Network: Send + Sync {
-    /// Number of trainable numbers.
+    /// How many numbers it consists of, statistics that are not trained included.
     fn num_parameters(&self) -> usize;
 
-    /// Id and name of every parameter, as `encode.weight`.
-    fn parameter_names(&self) -> Vec<(ParamId, String)>;
+    /// Every parameter and every statistic.
+    fn parameters(&self) -> Vec<Parameter>;
 
     /// The gradients of `loss` `[1]`.
     fn gradients(&self, loss: Tensor<1>) -> GradientsParams;
@@ -85,10 +103,10 @@ impl<M: Module + Sync + 'static> Network for M {
         self.num_params()
     }
 
-    fn parameter_names(&self) -> Vec<(ParamId, String)> {
-        let mut names = Names::default();
-        self.visit(&mut names);
-        names.found
+    fn parameters(&self) -> Vec<Parameter> {
+        let mut parameters = Parameters::default();
+        self.visit(&mut parameters);
+        parameters.found
     }
 
     fn gradients(&self, loss: Tensor<1>) -> GradientsParams {
@@ -125,14 +143,28 @@ impl<M: Module + Sync + 'static> Network for M {
     }
 }
 
-/// Collects the names of the parameters.
-#[derive(Default)]
-struct Names {
-    path: Vec<String>,
-    found: Vec<(ParamId, String)>,
+/// What is known of a parameter without its values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// What gradients and summaries know it by.
+    pub id: ParamId,
+    /// The fields on the way to it, as `encode.weight`.
+    pub name: String,
+    /// Its dimensions.
+    pub shape: Vec<usize>,
+    /// Whether training changes it: a statistic, or anything on a device without autodiff, it does
+    /// not.
+    pub trained: bool,
 }
 
-impl ModuleVisitor for Names {
+/// Collects the parameters.
+#[derive(Default)]
+struct Parameters {
+    path: Vec<String>,
+    found: Vec<Parameter>,
+}
+
+impl ModuleVisitor for Parameters {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.to_owned());
     }
@@ -142,12 +174,20 @@ impl ModuleVisitor for Names {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.found.push((param.id, self.path.join(".")));
+        self.found.push(Parameter {
+            id: param.id,
+            name: self.path.join("."),
+            shape: param.val().dims().to_vec(),
+            trained: param.is_require_grad(),
+        });
     }
 }
 
 /// Builds an autoencoder for images of `[channels, height, width]`.
 pub type BuildAutoencoder = fn([usize; 3], &mut Init) -> Result<Box<dyn Autoencoder>>;
+
+/// Builds a classifier of images of `[channels, height, width]` in so many classes.
+pub type BuildClassifier = fn([usize; 3], usize, &mut Init) -> Result<Box<dyn Classifier>>;
 
 /// How to build a model: the constant `MODEL` that every file of `models/` ends with.
 #[derive(Clone, Copy)]
@@ -155,4 +195,36 @@ pub enum Model {
     /// Trained by `train_autoencoder`; built for images of `[channels, height, width]`. It fails
     /// where they are too small for it.
     Autoencoder(BuildAutoencoder),
+    /// Trained by `train_classifier`; built for images of `[channels, height, width]` in so many
+    /// classes. It fails where they are too small for it.
+    Classifier(BuildClassifier),
+}
+
+/// What a model is trained for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// To reconstruct its input.
+    Autoencoder,
+    /// To tell classes apart.
+    Classifier,
+}
+
+impl Kind {
+    /// `autoencoder` or `classifier`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Autoencoder => "autoencoder",
+            Self::Classifier => "classifier",
+        }
+    }
+}
+
+impl Model {
+    /// What it is trained for.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Autoencoder(_) => Kind::Autoencoder,
+            Self::Classifier(_) => Kind::Classifier,
+        }
+    }
 }

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::Score;
+
 /// At least that long between two lines where there is no terminal, but for the ends of epochs.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
@@ -43,12 +45,12 @@ impl Progress {
         }
     }
 
-    /// Shows a step and its `loss`; `images` a step since the last call make the rate.
-    pub fn step(&mut self, step: u64, epoch: u64, loss: f64, images_per_step: f64) {
+    /// Shows a step and its `score`; `images` a step since the last call make the rate.
+    pub fn step(&mut self, step: u64, epoch: u64, score: &Score, images_per_step: f64) {
         let (since, from) = self.rate_from;
         let rate = (step - from) as f64 * images_per_step / since.elapsed().as_secs_f64().max(1e-9);
         self.rate_from = (Instant::now(), step);
-        let message = format!("loss {loss:.6}  {rate:.0} images/s");
+        let message = format!("{score}  {rate:.0} images/s");
         let place = format!("epoch {}/{}", epoch + 1, self.epochs);
         if let Some(bar) = &self.bar {
             bar.set_prefix(place);
@@ -62,10 +64,10 @@ impl Progress {
     }
 
     /// Shows the end of an epoch; the clock of the rate starts anew.
-    pub fn epoch(&mut self, step: u64, epoch: u64, validation: f64, best: bool) {
+    pub fn epoch(&mut self, step: u64, epoch: u64, validation: &Score, best: bool) {
         let mark = if best { "  (best so far)" } else { "" };
         self.say(&format!(
-            "epoch {}/{}  step {step}  validation error {validation:.6}{mark}",
+            "epoch {}/{}  step {step}  validation {validation}{mark}",
             epoch + 1,
             self.epochs
         ));

@@ -1,14 +1,14 @@
 //! What a run writes for TensorBoard: the scalars and pictures of training below `train/`, the
-//! error of each epoch below `validation/`.
+//! scores of each epoch below `validation/`.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
 use crate::events::EventWriter;
-use crate::pictures;
 use crate::run::RunFolder;
 use crate::summaries::Summary;
+use crate::{Assessment, Score, pictures};
 
 /// What happened when an event could not be written.
 const UNWRITABLE: &str = "cannot write an event file of the run";
@@ -33,25 +33,41 @@ impl Report {
         Ok(Self { train: open(folder.train())?, validation: open(folder.validation())? })
     }
 
-    /// The loss and the learning rate of a step.
+    /// The score and the learning rate of a step.
     ///
     /// # Errors
     /// When they cannot be written.
-    pub fn step(&mut self, step: u64, loss: f64, learning_rate: f64) -> Result<()> {
-        let step = step as i64;
-        self.train
-            .scalar(step, "error", loss as f32)
-            .and_then(|()| self.train.scalar(step, "learning_rate", learning_rate as f32))
+    pub fn step(&mut self, step: u64, score: &Score, learning_rate: f64) -> Result<()> {
+        scalars(&mut self.train, step, score)
+            .and_then(|()| self.train.scalar(step as i64, "learning_rate", learning_rate as f32))
             .and_then(|()| self.train.flush())
             .context(UNWRITABLE)
     }
 
-    /// The validation error after a step.
+    /// The score of the validation after a step.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn validation(&mut self, step: u64, error: f64) -> Result<()> {
-        self.validation.scalar(step as i64, "error", error as f32).context(UNWRITABLE)
+    pub fn validation(&mut self, step: u64, score: &Score) -> Result<()> {
+        scalars(&mut self.validation, step, score).context(UNWRITABLE)
+    }
+
+    /// Which classes a classifier takes for which on the validation examples, and the accuracy of
+    /// each; nothing of an autoencoder.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn classes(&mut self, step: u64, validated: &Assessment) -> Result<()> {
+        let Some(confusion) = &validated.confusion else { return Ok(()) };
+        let step = step as i64;
+        let picture = pictures::confusion(confusion.counts(), confusion.classes());
+        self.validation.image(step, "confusion_matrix", &picture).context(UNWRITABLE)?;
+        for class in validated.class_scores() {
+            let Some(accuracy) = class.accuracy else { continue };
+            let tag = format!("class_accuracy/{}", class.class);
+            self.validation.scalar(step, &tag, accuracy as f32).context(UNWRITABLE)?;
+        }
+        Ok(())
     }
 
     /// `images` beside their `reconstructions`, both of `shape` `[batch, channels, height, width]`.
@@ -67,6 +83,15 @@ impl Report {
     ) -> Result<()> {
         let picture = pictures::input_output(images, reconstructions, shape)?;
         self.train.image(step as i64, "input_output", &picture).context(UNWRITABLE)
+    }
+
+    /// `images` of `shape` `[batch, channels, height, width]`.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn inputs(&mut self, step: u64, shape: [usize; 4], images: &[f32]) -> Result<()> {
+        let picture = pictures::inputs(images, shape)?;
+        self.train.image(step as i64, "inputs", &picture).context(UNWRITABLE)
     }
 
     /// What a layer shows of itself.
@@ -96,4 +121,10 @@ impl Report {
     pub fn sync(&mut self) -> Result<()> {
         self.train.sync().and_then(|()| self.validation.sync()).context(UNWRITABLE)
     }
+}
+
+/// Writes all of `score`.
+fn scalars(writer: &mut EventWriter, step: u64, score: &Score) -> std::io::Result<()> {
+    let mut rows = score.scalars().into_iter();
+    rows.try_for_each(|(tag, value)| writer.scalar(step as i64, tag, value as f32))
 }

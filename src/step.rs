@@ -1,89 +1,130 @@
-//! The loss and the gradients of one batch.
+//! The loss and the gradients of one batch, and the measure of a model on many.
 //!
-//! loss = error(batch) + λ Σ_w ‖w‖² / 2. The error is a mean over examples, so a batch may be cut
+//! loss = loss(batch) + λ Σ_w ‖w‖² / 2. The loss is a mean over examples, so a batch may be cut
 //! into pieces, and the gradients of the pieces, each weighted by its share of the batch, added up.
 //! On the CPU a piece is small enough that its activations stay in the cache, and the threads take
 //! pieces in turn. The pieces are added in their order: the numbers do not depend on the number
-//! of threads. A GPU takes a batch whole.
+//! of threads. A GPU takes a batch whole, and so does the CPU where a layer asks for it
+//! ([`Init::whole_batches`](crate::Init::whole_batches)); the layers share the work out then.
 
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Int, Tensor};
 use rayon::prelude::*;
 
+use crate::chance::mix;
 use crate::device::is_cpu;
 use crate::feed::Feed;
-use crate::{Autoencoder, Pass};
+use crate::{Learner, Measured, Pass, Score};
 
 /// Examples in a piece on the CPU.
 const CPU_PIECE: usize = 16;
 
-/// The loss of a batch and its gradients.
+/// What a model makes of a batch, and how to make it better.
 pub struct Step {
-    /// `[1]`, still on the device.
-    pub loss: Tensor<1>,
+    /// Still on the device; the loss has the penalty in it.
+    pub measured: Measured,
     /// Of all parameters.
     pub gradients: GradientsParams,
 }
 
-/// The loss and gradients of `model` for the examples at `indices`, mirrored where `mirrored` says
-/// so, with the L2 penalty's factor `l2_penalty`.
+/// What is particular to a step.
+#[derive(Clone, Copy, Debug)]
+pub struct StepConfig {
+    /// λ of the L2 penalty.
+    pub l2_penalty: f64,
+    /// The seed of what the layers draw.
+    pub seed: u64,
+}
+
+/// The loss and gradients of `learner` for the examples at `indices`, mirrored where `mirrored`
+/// says so.
 pub fn take(
-    model: &dyn Autoencoder,
+    learner: &Learner,
     feed: &Feed,
     indices: &[usize],
     mirrored: impl Fn(usize) -> bool + Sync,
-    l2_penalty: f64,
+    StepConfig { l2_penalty, seed }: StepConfig,
 ) -> Step {
-    let pieces = in_pieces(indices, feed.device(), |number, piece| {
-        let images = feed.images(piece, &mirrored);
+    let network = learner.network();
+    let pieces = in_pieces(learner, indices, feed, |number, piece| {
         // The penalty belongs to the batch: one piece carries it.
-        let mut pass = Pass::training();
+        let mut pass = Pass::training(mix(seed, number as u64));
         if number == 0 && l2_penalty > 0.0 {
             pass = pass.with_penalties();
         }
-        let reconstructions = model.forward(images.clone(), &mut pass);
+        let measured = learner.measure(feed, piece, &mirrored, &mut pass);
         let share = piece.len() as f64 / indices.len() as f64;
-        let error = model.error(reconstructions, images) * share;
         let loss = match pass.penalty() {
-            Some(penalty) => error + penalty * l2_penalty,
-            None => error,
+            Some(penalty) => measured.loss * share + penalty * l2_penalty,
+            None => measured.loss * share,
         };
-        (loss.clone().inner(), model.gradients(loss))
+        let predictions = measured.predictions.map(Tensor::inner);
+        ((loss.clone().inner(), predictions), network.gradients(loss))
     });
-    let (losses, gradients): (Vec<_>, Vec<_>) = pieces.into_iter().unzip();
-    Step {
-        loss: losses.into_iter().reduce(|sum, loss| sum + loss).expect("a batch has examples"),
-        gradients: model.sum(gradients),
-    }
+    let (measured, gradients): (Vec<_>, Vec<_>) = pieces.into_iter().unzip();
+    let (losses, predictions): (Vec<_>, Vec<_>) = measured.into_iter().unzip();
+    let predictions: Option<Vec<_>> = predictions.into_iter().collect();
+    let loss = losses.into_iter().reduce(|sum, loss| sum + loss).expect("a batch has examples");
+    let predictions = predictions.map(|pieces| Tensor::cat(pieces, 0));
+    Step { measured: Measured { loss, predictions }, gradients: network.sum(gradients) }
 }
 
-/// The mean error of `model` over the examples of `feed`, without penalty: batches of
-/// `batch_size`, each weighted by its size.
+/// The measure of a model on many examples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluated {
+    /// The mean loss, without penalty.
+    pub loss: f64,
+    /// The class that it told for each example; empty if it tells none.
+    pub predictions: Vec<u32>,
+}
+
+/// The measure of `learner` on the examples of `feed`: batches of `batch_size`, each weighted by
+/// its size.
 ///
 /// The model must be on a device without autodiff.
-pub fn mean_error(model: &dyn Autoencoder, feed: &Feed, batch_size: usize) -> f64 {
+pub fn evaluate(learner: &Learner, feed: &Feed, batch_size: usize) -> Evaluated {
     let all: Vec<_> = (0..feed.len()).collect();
-    let mut errors = Vec::new();
+    let (mut losses, mut predictions) = (Vec::new(), Vec::new());
     for batch in all.chunks(batch_size) {
-        errors.extend(in_pieces(batch, feed.device(), |_, piece| {
-            let images = feed.images(piece, |_| false);
-            let reconstructions = model.forward(images.clone(), &mut Pass::evaluation());
-            model.error(reconstructions, images) * piece.len() as f64
-        }));
+        let pieces = in_pieces(learner, batch, feed, |_, piece| {
+            let measured = learner.measure(feed, piece, |_| false, &mut Pass::evaluation());
+            (measured.loss * piece.len() as f64, measured.predictions)
+        });
+        for (loss, classes) in pieces {
+            losses.push(loss);
+            predictions.extend(classes);
+        }
     }
     // Read back once, at the end.
-    let errors = Tensor::cat(errors, 0).into_data().convert::<f64>();
-    let sum: f64 = errors.iter::<f64>().sum();
-    sum / feed.len() as f64
+    let losses = Tensor::cat(losses, 0).into_data().convert::<f64>();
+    let sum: f64 = losses.iter::<f64>().sum();
+    Evaluated { loss: sum / feed.len() as f64, predictions: classes(predictions) }
+}
+
+/// The score of `learner`, which made `measured` of the examples of `feed` at `indices`, read back
+/// from the device.
+pub fn score(learner: &Learner, measured: Measured, feed: &Feed, indices: &[usize]) -> Score {
+    let predictions = classes(measured.predictions.into_iter().collect());
+    let labels: Vec<_> = indices.iter().map(|&index| feed.examples().labels()[index]).collect();
+    learner.score(measured.loss.into_scalar::<f32>().into(), &predictions, &labels)
+}
+
+/// The numbers of the classes in `pieces`, read back from their device.
+fn classes(pieces: Vec<Tensor<1, Int>>) -> Vec<u32> {
+    if pieces.is_empty() {
+        return Vec::new();
+    }
+    Tensor::cat(pieces, 0).into_data().convert::<u32>().iter::<u32>().collect()
 }
 
 /// `work(number, piece)` for each piece of `indices`, in their order.
 fn in_pieces<T: Send>(
+    learner: &Learner,
     indices: &[usize],
-    device: &Device,
+    feed: &Feed,
     work: impl Fn(usize, &[usize]) -> T + Sync,
 ) -> Vec<T> {
-    if !is_cpu(device) {
+    if learner.wants_whole_batches() || !is_cpu(feed.device()) {
         return vec![work(0, indices)];
     }
     indices.par_chunks(CPU_PIECE).enumerate().map(|(number, piece)| work(number, piece)).collect()

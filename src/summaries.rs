@@ -9,6 +9,8 @@ use std::collections::HashMap;
 use burn::module::ParamId;
 use burn::tensor::Tensor;
 
+use crate::Network;
+
 /// One thing to be shown.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Summary {
@@ -48,10 +50,11 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// For a network whose parameters have these `names`, as `encode.weight`
-    /// (see [`Network::parameter_names`](crate::Network::parameter_names)).
-    pub fn new(names: Vec<(ParamId, String)>) -> Self {
-        Self { names: names.into_iter().collect(), summaries: Vec::new() }
+    /// For `network`, whose parameters' names become tags.
+    pub fn new(network: &dyn Network) -> Self {
+        let parameters = network.parameters().into_iter();
+        let names = parameters.map(|parameter| (parameter.id, parameter.name)).collect();
+        Self { names, summaries: Vec::new() }
     }
 
     /// The summaries, in the order of the layers.
@@ -66,12 +69,16 @@ impl Recorder {
         weight: Tensor<D>,
         bias: Option<Tensor<1>>,
     ) {
-        let values = floats(weight);
-        self.summaries.push(Summary::Histogram { tag: self.tag(id, "weights"), values });
+        self.histogram(id, "weights", weight);
         if let Some(bias) = bias {
-            let values = floats(bias);
-            self.summaries.push(Summary::Histogram { tag: self.tag(id, "biases"), values });
+            self.histogram(id, "biases", bias);
         }
+    }
+
+    /// Shows the distribution of `values` of the layer that the parameter `id` belongs to.
+    pub fn histogram<const D: usize>(&mut self, id: ParamId, what: &str, values: Tensor<D>) {
+        let values = floats(values);
+        self.summaries.push(Summary::Histogram { tag: self.tag(id, what), values });
     }
 
     /// Shows the filters `[out, in, kernel height, kernel width]` of a convolution. Those whose

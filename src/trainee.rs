@@ -3,37 +3,39 @@
 use std::path::Path;
 
 use anyhow::Result;
-use burn::optim::ModuleOptimizer;
+use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 
-use crate::evaluator::BATCH;
+use crate::evaluator::{self, Assessment, BATCH};
 use crate::feed::Feed;
 use crate::report::Report;
 use crate::run::{Checkpoint, RunConfig, State};
 use crate::summaries::{Recorder, floats};
-use crate::{Autoencoder, Exit, Failure, Init, Pass, optimizers, step, zoo};
+use crate::{Exit, Failure, Init, Learner, Pass, optimizers, zoo};
 
 /// What is trained: the model, its optimizer, and a copy of the model for evaluation, which may be
 /// on another device.
 pub(crate) struct Trainee {
     /// On the training device, with autodiff.
-    pub model: Box<dyn Autoencoder>,
+    pub model: Learner,
     /// With its slots.
     pub optimizer: ModuleOptimizer,
     /// On the evaluation device; has the parameters of the last validation.
-    evaluated: Box<dyn Autoencoder>,
+    evaluated: Learner,
 }
 
 impl Trainee {
-    /// The run `config` at its beginning, for images of `shape` `[channels, height, width]`.
+    /// The run `config` at its beginning, for images of `shape` `[channels, height, width]` in so
+    /// many `classes`.
     pub fn new(
         config: &RunConfig,
         shape: [usize; 3],
+        classes: usize,
         train_device: &Device,
         eval_device: &Device,
     ) -> Result<Self> {
         let build = |device: &Device| {
-            zoo::autoencoder(&config.model, shape, &mut Init::new(config.seed, device))
+            zoo::model(&config.model, shape, classes, &mut Init::new(config.seed, device))
         };
         Ok(Self {
             model: build(&train_device.clone().autodiff())?,
@@ -54,7 +56,7 @@ impl Trainee {
                 .why(format!("{error:#}"))
                 .remedy("--restart deletes the run and begins it anew")
         };
-        self.model.load_bytes(checkpoint.model).map_err(damaged)?;
+        self.model.network_mut().load_bytes(checkpoint.model).map_err(damaged)?;
         self.optimizer =
             optimizers::restore(&self.optimizer, checkpoint.optimizer).map_err(damaged)?;
         let mut state = checkpoint.state;
@@ -65,28 +67,37 @@ impl Trainee {
     /// The run as it stands at `state`.
     pub fn checkpoint(&self, state: &State) -> Result<Checkpoint> {
         let optimizer = optimizers::to_bytes(&self.optimizer)?;
-        Ok(Checkpoint { state: state.clone(), model: self.model.to_bytes()?, optimizer })
+        Ok(Checkpoint { state: state.clone(), model: self.model.network().to_bytes()?, optimizer })
     }
 
-    /// The mean error over the examples of `validation`.
-    pub fn validate(&mut self, validation: &Feed) -> Result<f64> {
-        self.evaluated.load_bytes(self.model.to_bytes()?)?;
-        Ok(step::mean_error(&*self.evaluated, validation, BATCH))
+    /// One step of the optimizer down `gradients`.
+    pub fn update(&mut self, gradients: GradientsParams, learning_rate: f64) {
+        self.model.network_mut().update(gradients, &mut self.optimizer, learning_rate);
     }
 
-    /// Shows `images` `[batch, channels, height, width]`, what the model that was last validated
-    /// makes of them, and what is in its layers.
+    /// How the model does on the examples of `validation`.
+    pub fn validate(&mut self, validation: &Feed, names: Vec<String>) -> Result<Assessment> {
+        self.evaluated.network_mut().load_bytes(self.model.network().to_bytes()?)?;
+        Ok(evaluator::assess(&self.evaluated, validation, names))
+    }
+
+    /// Shows `images` `[batch, channels, height, width]`, what an autoencoder that was last
+    /// validated makes of them, and what is in the model's layers.
     pub fn picture(&self, images: Tensor<4>, step: u64, report: &mut Report) -> Result<()> {
-        let reconstruct = |images| self.evaluated.forward(images, &mut Pass::evaluation());
-        // In parts: the maps of a large batch would take more memory than the training.
-        let parts = images.clone().split(BATCH, 0).into_iter().map(reconstruct).collect();
-        let reconstructions = Tensor::cat(parts, 0);
-        let mut recorder = Recorder::new(self.evaluated.parameter_names());
-        let first = images.clone().narrow(0, 0, 1);
-        self.evaluated.forward(first, &mut Pass::recording(&mut recorder));
         let shape = images.dims();
-        let [images, reconstructions] = [images, reconstructions].map(floats);
-        report.input_output(step, shape, &images, &reconstructions)?;
+        let first = images.clone().narrow(0, 0, 1);
+        // In parts: the maps of a large batch would take more memory than the training.
+        let parts = images.clone().split(BATCH, 0).into_iter();
+        let parts: Option<Vec<_>> = parts.map(|part| self.evaluated.reconstruct(part)).collect();
+        match parts {
+            Some(parts) => {
+                let reconstructions = floats(Tensor::cat(parts, 0));
+                report.input_output(step, shape, &floats(images), &reconstructions)?;
+            }
+            None => report.inputs(step, shape, &floats(images))?,
+        }
+        let mut recorder = Recorder::new(self.evaluated.network());
+        self.evaluated.show(first, &mut Pass::recording(&mut recorder));
         for summary in recorder.into_summaries() {
             report.summary(step, &summary)?;
         }

@@ -1,7 +1,7 @@
 //! The training loop.
 //!
 //! For each epoch e: the examples in the order that (seed, e) gives, in batches, a step of the
-//! optimizer each; then the validation error, the pictures, and a checkpoint. A run goes on from
+//! optimizer each; then the validation, the pictures, and a checkpoint. A run goes on from
 //! its last checkpoint as if it had never stopped.
 
 use std::path::{Path, PathBuf};
@@ -9,14 +9,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 
-use crate::evaluator::{self, BATCH};
-use crate::feed::{Feed, coin, epoch_order};
+use crate::chance::{coin, epoch_order, step_seed};
+use crate::evaluator::{self, Assessment};
+use crate::feed::Feed;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::run::{self, Best, Outcome, RunConfig, RunFolder, State};
+use crate::step::{self, StepConfig};
 use crate::trainee::Trainee;
-use crate::{Dataset, Exit, Failure, Source, Split, step, zoo};
+use crate::{Dataset, Exit, Failure, Source, Split, zoo};
 
 /// Checkpoints that are kept.
 const KEEP: usize = 2;
@@ -61,13 +63,13 @@ pub struct Finished {
 /// [`Exit::Diverged`] when the loss is no longer finite, [`Exit::Interrupted`] after a signal,
 /// [`Exit::DataUnavailable`] without data, [`Exit::Failed`] where the folder belongs to another
 /// configuration or a file cannot be read or written.
-pub fn train_autoencoder(config: &RunConfig, settings: &Settings) -> Result<Finished> {
+pub fn train(config: &RunConfig, settings: &Settings) -> Result<Finished> {
     // On a thread of the pool, which works on the pieces of a batch itself instead of waking
     // another thread and waiting for it at every step.
-    rayon::scope(|_| train(config, settings))
+    rayon::scope(|_| run(config, settings))
 }
 
-fn train(config: &RunConfig, settings: &Settings) -> Result<Finished> {
+fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
     let path = RunFolder::path_of(&settings.log, config);
     if !settings.restart {
         refuse_another_configuration(config, &path)?;
@@ -76,8 +78,9 @@ fn train(config: &RunConfig, settings: &Settings) -> Result<Finished> {
     let dataset = zoo::dataset(&config.dataset, &source)?;
     let train = Feed::new(dataset.load(Split::Train)?, &settings.train_device.clone().autodiff());
     let validation = Feed::new(dataset.load(Split::Validation)?, &settings.eval_device);
+    let (shape, classes) = (dataset.shape(), dataset.num_classes());
     let mut trainee =
-        Trainee::new(config, dataset.shape(), &settings.train_device, &settings.eval_device)?;
+        Trainee::new(config, shape, classes, &settings.train_device, &settings.eval_device)?;
 
     let folder = RunFolder::open(&path)?;
     if settings.restart {
@@ -89,7 +92,7 @@ fn train(config: &RunConfig, settings: &Settings) -> Result<Finished> {
     }
     let mut state = match run::latest(&folder.checkpoints())? {
         Some((path, checkpoint)) => trainee.resume(checkpoint, &path, config)?,
-        None => State::new(config.clone(), dataset.shape()),
+        None => State::new(config.clone(), shape, classes),
     };
     folder.write_config(config)?;
     let mut report = Report::open(&folder, state.step)?;
@@ -111,16 +114,18 @@ fn train(config: &RunConfig, settings: &Settings) -> Result<Finished> {
         for batch in &batches[(state.step % steps_per_epoch) as usize..] {
             let learning_rate = config.learning_rate(state.step, steps_per_epoch);
             let mirrored = |index| flips && coin(config.seed, epoch, index);
-            let step = step::take(&*trainee.model, &train, batch, mirrored, config.l2_penalty);
-            trainee.model.update(step.gradients, &mut trainee.optimizer, learning_rate);
+            let seed = step_seed(config.seed, state.step);
+            let particulars = StepConfig { l2_penalty: config.l2_penalty, seed };
+            let step = step::take(&trainee.model, &train, batch, mirrored, particulars);
+            trainee.update(step.gradients, learning_rate);
             state.step += 1;
 
             let epoch_ends = state.step.is_multiple_of(steps_per_epoch);
             if epoch_ends || state.step.is_multiple_of(settings.log_every) {
-                let loss = f64::from(step.loss.into_scalar::<f32>());
-                refuse_divergence("loss", loss, state.step, &folder)?;
-                report.step(state.step, loss, learning_rate)?;
-                progress.step(state.step, epoch, loss, images_per_step);
+                let score = step::score(&trainee.model, step.measured, &train, batch);
+                refuse_divergence("loss", score.loss(), state.step, &folder)?;
+                report.step(state.step, &score, learning_rate)?;
+                progress.step(state.step, epoch, &score, images_per_step);
             }
             if !epoch_ends && let Some(signal) = settings.interrupt.signal() {
                 report.sync()?;
@@ -129,21 +134,23 @@ fn train(config: &RunConfig, settings: &Settings) -> Result<Finished> {
             }
         }
 
-        let error = trainee.validate(&validation)?;
-        refuse_divergence("validation error", error, state.step, &folder)?;
-        report.validation(state.step, error)?;
+        let validated = trainee.validate(&validation, dataset.class_names())?;
+        let score = validated.score;
+        refuse_divergence("validation loss", score.loss(), state.step, &folder)?;
+        report.validation(state.step, &score)?;
         if settings.images_every > 0 && (epoch + 1).is_multiple_of(settings.images_every) {
             // The first batch is whole, the last may hold a single image.
             let shown = &batches[0][..batches[0].len().min(SHOWN)];
             let images = train.images(shown, |_| false).inner().to_device(&settings.eval_device);
             trainee.picture(images, state.step, &mut report)?;
+            report.classes(state.step, &validated)?;
         }
         report.sync()?;
 
-        let is_best = state.best.is_none_or(|best| error < best.error);
-        progress.epoch(state.step, epoch, error, is_best);
+        let is_best = state.best.is_none_or(|best| score.is_better_than(&best.score));
+        progress.epoch(state.step, epoch, &score, is_best);
         if is_best {
-            state.best = Some(Best { error, step: state.step, epoch: epoch + 1 });
+            state.best = Some(Best { score, step: state.step, epoch: epoch + 1 });
             trainee.checkpoint(&state)?.save(&folder.best())?;
             run::prune(&folder.best(), 1)?;
         }
@@ -156,20 +163,21 @@ fn train(config: &RunConfig, settings: &Settings) -> Result<Finished> {
     progress.finish();
 
     let best = state.best.context("a run of at least one epoch has a best validation")?;
-    let test_error = test(&folder, &*dataset, &settings.eval_device)?;
-    let outcome = Outcome::new(state.step / steps_per_epoch, best, test_error);
+    let test = test(&folder, &*dataset, &settings.eval_device)?;
+    let outcome = Outcome::new(state.step / steps_per_epoch, best, &test);
     let outcome = run::record(&settings.results, &folder, config, outcome)?;
     Ok(Finished { outcome, folder: path })
 }
 
-/// The test error of the best checkpoint in `folder`. This is the only place that reads the test
-/// split.
-fn test(folder: &RunFolder, dataset: &dyn Dataset, device: &Device) -> Result<f64> {
+/// How the best checkpoint in `folder` does on the test examples. This is the only place that reads
+/// them.
+fn test(folder: &RunFolder, dataset: &dyn Dataset, device: &Device) -> Result<Assessment> {
     let (path, checkpoint) = run::latest(&folder.best())?.with_context(|| {
         format!("the best checkpoint is gone from `{}`", folder.best().display())
     })?;
     let model = evaluator::restore(&checkpoint, &path, device)?;
-    Ok(step::mean_error(&*model, &Feed::new(dataset.load(Split::Test)?, device), BATCH))
+    let feed = Feed::new(dataset.load(Split::Test)?, device);
+    Ok(evaluator::assess(&model, &feed, dataset.class_names()))
 }
 
 /// Fails when the run that lives at `path` is not the run `config`.

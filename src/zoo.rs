@@ -4,15 +4,14 @@ use anyhow::Result;
 
 use crate::inputs::INPUTS;
 use crate::models::MODELS;
-use crate::{Autoencoder, Dataset, Exit, Failure, Init, Model, Source};
+use crate::{Dataset, Exit, Failure, Init, Learner, Source};
 
-/// The autoencoder `name` for images of `shape` `[channels, height, width]`.
+/// The model `name` for images of `shape` `[channels, height, width]` in so many `classes`.
 ///
 /// # Errors
 /// When there is none of that name, or the images do not suit it.
-pub fn autoencoder(name: &str, shape: [usize; 3], init: &mut Init) -> Result<Box<dyn Autoencoder>> {
-    let Model::Autoencoder(build) = find(MODELS, "model", name)?;
-    build(shape, init)
+pub fn model(name: &str, shape: [usize; 3], classes: usize, init: &mut Init) -> Result<Learner> {
+    Learner::new(find(MODELS, "model", name)?, shape, classes, init)
 }
 
 /// The data set `name`, with its files where `source` says; no images are read yet.

@@ -11,7 +11,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use common::{assert_close, dims, flat, golden};
 use dytb::models::SingleLayerCAE;
 use dytb::optimizers::{self, Arguments};
-use dytb::{Autoencoder, Init, Network, Pass};
+use dytb::{Autoencoder, Init, Network, Parameter, Pass};
 use serde_json::Value;
 
 /// TensorFlow's names of the parameters, and ours.
@@ -69,7 +69,7 @@ fn model_and_images(case: &Value) -> (SingleLayerCAE, Tensor<4>) {
 
 /// The loss with λ = `l2_penalty`, `[1]`, and the reconstructions.
 fn loss(model: &SingleLayerCAE, images: &Tensor<4>, l2_penalty: f64) -> (Tensor<1>, Tensor<4>) {
-    let mut pass = Pass::training().with_penalties();
+    let mut pass = Pass::training(1).with_penalties();
     let output = model.forward(images.clone(), &mut pass);
     let penalty = pass.penalty().expect("the encoder's weights are penalised") * l2_penalty;
     (model.error(output.clone(), images.clone()) + penalty, output)
@@ -133,7 +133,7 @@ fn output_loss_and_gradients() {
         assert_close(name, &values(loss.clone()), &[flat(&expected["loss"])[0]], 1e-5, 0.0);
 
         let gradients = model.gradients(loss);
-        for (id, ours) in model.parameter_names() {
+        for Parameter { id, name: ours, .. } in model.parameters() {
             let (their_name, _) = NAMES.iter().find(|(_, name)| **name == ours).unwrap();
             let theirs = our_layout(&expected["gradients"][their_name]);
             let theirs: Vec<f32> = theirs.try_into_vec().unwrap();

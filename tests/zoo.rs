@@ -1,38 +1,59 @@
-//! What holds for every file of `models/`, also for one that is written tomorrow.
+//! What holds for every file of `models/` and `inputs/`, also for those of tomorrow.
 
 use std::fs;
 
+use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Tensor};
 use dytb::inputs::INPUTS;
 use dytb::models::MODELS;
-use dytb::{Autoencoder, Feed, Init, Model, Pass, Recorder, Source, Split, Summary};
-use dytb::{mean_error, take};
+use dytb::optimizers::{self, Arguments};
+use dytb::{
+    Evaluated, Examples, Exit, Feed, Init, Kind, Learner, Measured, Pass, Recorder, StepConfig,
+    Summary, evaluate_feed, take,
+};
 
-/// Shapes that every model should take.
-const SHAPES: [[usize; 3]; 3] = [[1, 28, 28], [3, 32, 32], [1, 8, 8]];
+/// Shapes of images, `[channels, height, width]`, the smallest first.
+const SHAPES: [[usize; 3]; 4] = [[1, 8, 8], [1, 28, 28], [3, 32, 32], [1, 40, 33]];
+const CLASSES: usize = 10;
+const PLAIN: StepConfig = StepConfig { l2_penalty: 0.0, seed: 9 };
 
-/// The autoencoders, for images of `shape`.
-fn autoencoders(
-    shape: [usize; 3],
-    seed: u64,
-    device: &Device,
-) -> impl Iterator<Item = (&'static str, Box<dyn Autoencoder>)> {
-    MODELS.iter().map(move |(name, Model::Autoencoder(build))| {
-        (*name, build(shape, &mut Init::new(seed, device)).unwrap())
+/// The model in a row of the table, for images of `shape`.
+fn build(row: usize, shape: [usize; 3], seed: u64, device: &Device) -> anyhow::Result<Learner> {
+    Learner::new(MODELS[row].1, shape, CLASSES, &mut Init::new(seed, device))
+}
+
+/// Every model with the smallest images that it takes: its row, name and their shape.
+fn models() -> impl Iterator<Item = (usize, &'static str, [usize; 3])> {
+    MODELS.iter().enumerate().map(|(row, (name, _))| {
+        let takes = |shape: &[usize; 3]| build(row, *shape, 1, &Device::flex()).is_ok();
+        (row, *name, SHAPES.into_iter().find(takes).unwrap_or_else(|| panic!("{name} takes none")))
     })
 }
 
-/// Images of noise, the same every time.
-fn images([channels, height, width]: [usize; 3], batch: usize, device: &Device) -> Tensor<4> {
-    let values = (0..batch * channels * height * width).map(|i| (i as f32 * 1.7).sin()).collect();
-    let data = burn::tensor::TensorData::new::<f32, _>(values, [batch, channels, height, width]);
-    Tensor::from_data(data, device)
+/// Images of noise of all classes, the same every time.
+fn feed(shape: [usize; 3], examples: usize, device: &Device) -> Feed {
+    let pixels = (0..examples * shape.iter().product::<usize>())
+        .map(|i| ((i as u32).wrapping_mul(0x9e37_79b9).rotate_left(15) >> 24) as u8)
+        .collect();
+    let labels = (0..examples).map(|example| (example % CLASSES) as u32).collect();
+    Feed::new(Examples::new(shape, pixels, labels).unwrap(), device)
 }
 
-/// A data set that is in the program.
-fn digits(split: Split, device: &Device) -> Feed {
-    let (_, open) = INPUTS.iter().find(|(name, _)| *name == "Digits").unwrap();
-    Feed::new(open(&Source::default()).unwrap().load(split).unwrap(), device)
+fn adam() -> ModuleOptimizer {
+    let entry = optimizers::find("Adam").unwrap();
+    let arguments = serde_json::from_str(r#"{"learning_rate": 1e-3}"#).unwrap();
+    (entry.build)(&Arguments::new(entry, arguments).unwrap())
+}
+
+fn all(feed: &Feed) -> Vec<usize> {
+    (0..feed.len()).collect()
+}
+
+/// One step of training on all of `feed`; the loss before it.
+fn train(learner: &mut Learner, feed: &Feed, optimizer: &mut ModuleOptimizer, rate: f64) -> f32 {
+    let step = take(learner, feed, &all(feed), |_| false, PLAIN);
+    learner.network_mut().update(step.gradients, optimizer, rate);
+    step.measured.loss.into_scalar()
 }
 
 #[test]
@@ -52,69 +73,105 @@ fn every_file_is_listed() {
     }
 }
 
+/// Reconstructions look like the images, classes are classes; images that are too small are refused
+/// with their size, and larger ones are not.
 #[test]
-fn reconstructions_have_the_shape_of_the_images() {
+fn outputs_have_the_shape_they_should_have() {
     let device = Device::flex();
-    for shape in SHAPES {
-        for (name, model) in autoencoders(shape, 1, &device) {
-            let images = images(shape, 3, &device);
-            let output = model.forward(images.clone(), &mut Pass::evaluation());
-            assert_eq!(output.dims(), images.dims(), "{name}");
+    for (row, name, smallest) in models() {
+        for shape in SHAPES {
+            let learner = match build(row, shape, 1, &device) {
+                Ok(learner) => learner,
+                Err(error) => {
+                    let [_, height, width] = shape;
+                    let needle = format!("{name} cannot take images of {height}x{width}");
+                    let family = needle.replacen(name, "", 1);
+                    assert!(error.to_string().contains(&family), "{name}: {error}");
+                    assert_eq!(Exit::of(&error), Exit::Failed);
+                    assert!(height < smallest[1], "{name} takes {smallest:?}, not {shape:?}");
+                    continue;
+                }
+            };
+            let feed = feed(shape, 3, &device);
+            let images = feed.images(&[0, 1, 2], |_| false);
+            if let Some(output) = learner.reconstruct(images.clone()) {
+                assert_eq!(output.dims(), images.dims(), "{name}");
+            }
+            let Evaluated { loss, predictions } = evaluate_feed(&learner, &feed, 2);
+            assert!(loss.is_finite(), "{name}");
+            let expected = if learner.kind() == Kind::Classifier { 3 } else { 0 };
+            assert_eq!(predictions.len(), expected, "{name}");
+            assert!(predictions.iter().all(|&class| (class as usize) < CLASSES), "{name}");
         }
     }
 }
 
-/// Ten steps on the same batch bring its error down, and gradients reach every parameter.
+/// Ten steps on the same batch bring its loss down, and gradients reach every parameter.
 #[test]
-fn every_autoencoder_learns() {
+fn every_model_learns() {
     let device = Device::flex().autodiff();
-    let feed = digits(Split::Train, &device);
-    let batch: Vec<_> = (0..100).collect();
-    let entry = dytb::optimizers::find("Adam").unwrap();
-    let arguments = serde_json::from_str(r#"{"learning_rate": 1e-3}"#).unwrap();
-    let arguments = dytb::optimizers::Arguments::new(entry, arguments).unwrap();
-    for (name, mut model) in autoencoders([1, 8, 8], 1, &device) {
-        let mut optimizer = (entry.build)(&arguments);
-        let mut losses = Vec::new();
-        for _ in 0..10 {
-            let step = take(&*model, &feed, &batch, |_| false, 0.0);
-            assert_eq!(step.gradients.len(), model.parameter_names().len(), "{name}");
-            losses.push(step.loss.into_scalar::<f32>());
-            model.update(step.gradients, &mut optimizer, 1e-3);
-        }
-        assert!(losses[9] < 0.9 * losses[0], "{name}: {losses:?}");
+    for (row, name, shape) in models() {
+        let feed = feed(shape, 20, &device);
+        let mut learner = build(row, shape, 1, &device).unwrap();
+        let step = take(&learner, &feed, &all(&feed), |_| false, PLAIN);
+        let parameters = learner.network().parameters();
+        let trained = parameters.iter().filter(|parameter| parameter.trained).count();
+        assert_eq!(step.gradients.len(), trained, "{name}: {parameters:?}");
+
+        let mut optimizer = adam();
+        let losses: Vec<_> =
+            (0..10).map(|_| train(&mut learner, &feed, &mut optimizer, 1e-3)).collect();
+        assert!(losses[9] < 0.95 * losses[0], "{name}: {losses:?}");
     }
 }
 
-/// A batch in pieces has the loss of the whole batch, penalty included, and the same on any number
-/// of threads, bit for bit.
+/// The same seed makes the same step on any number of threads, bit for bit.
+#[test]
+fn threads_do_not_change_a_bit() {
+    let device = Device::flex().autodiff();
+    for (row, name, shape) in models() {
+        let feed = feed(shape, 20, &device);
+        let on_threads = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let mut learner = build(row, shape, 2, &device).unwrap();
+                let config = StepConfig { l2_penalty: 0.1, seed: 3 };
+                let step = take(&learner, &feed, &all(&feed), |i| i % 2 == 0, config);
+                learner.network_mut().update(step.gradients, &mut adam(), 1e-3);
+                let loss: f32 = step.measured.loss.into_scalar();
+                (loss, learner.network().to_bytes().unwrap())
+            })
+        };
+        let one = on_threads(1);
+        for threads in [2, 3] {
+            assert!(on_threads(threads) == one, "{name}: {threads} threads");
+        }
+    }
+}
+
+/// A batch in pieces has the loss of the whole batch, penalty included. (Where layers draw, each
+/// piece draws for itself.)
 #[test]
 fn pieces_make_a_batch() {
     let device = Device::flex().autodiff();
-    let feed = digits(Split::Train, &device);
-    let batch: Vec<_> = (100..177).collect();
-    for (name, model) in autoencoders([1, 8, 8], 2, &device) {
-        let mut pass = Pass::training().with_penalties();
-        let images = feed.images(&batch, |index| index % 2 == 0);
-        let output = model.forward(images.clone(), &mut pass);
-        let mut whole = model.error(output, images);
-        if let Some(penalty) = pass.penalty() {
-            whole = whole + penalty * 0.1;
-        }
-        let whole = whole.into_scalar::<f32>();
-
-        let on_threads = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let step = pool.install(|| take(&*model, &feed, &batch, |i| i % 2 == 0, 0.1));
-            let (id, _) = model.parameter_names()[0].clone();
-            let gradient = step.gradients.get::<4>(id).unwrap();
-            (step.loss.into_scalar::<f32>(), gradient.try_into_vec_as::<f32>().unwrap())
+    for (row, name, shape) in models() {
+        let feed = feed(shape, 20, &device);
+        let learner = build(row, shape, 2, &device).unwrap();
+        let whole = |seed| {
+            let mut pass = Pass::training(seed).with_penalties();
+            let Measured { loss, .. } =
+                learner.measure(&feed, &all(&feed), |i| i % 2 == 0, &mut pass);
+            let penalty = pass.penalty().map(|penalty| penalty * 0.1);
+            penalty.map_or(loss.clone(), |penalty| loss + penalty).into_scalar::<f32>()
         };
-        let one = on_threads(1);
-        assert!((one.0 - whole).abs() < 1e-5 * whole, "{name}: {} and {whole}", one.0);
-        for threads in [2, 3] {
-            assert_eq!(on_threads(threads), one, "{name}: {threads} threads");
+        let expected = whole(1);
+        if whole(2) != expected {
+            continue;
         }
+        let config = StepConfig { l2_penalty: 0.1, seed: 1 };
+        let step = take(&learner, &feed, &all(&feed), |i| i % 2 == 0, config);
+        let loss: f32 = step.measured.loss.into_scalar();
+        assert!((loss - expected).abs() < 1e-5 * expected, "{name}: {loss} and {expected}");
     }
 }
 
@@ -122,33 +179,41 @@ fn pieces_make_a_batch() {
 #[test]
 fn a_partial_batch_counts_by_its_size() {
     let device = Device::flex();
-    let feed = digits(Split::Validation, &device);
-    for (name, model) in autoencoders([1, 8, 8], 3, &device) {
-        let whole = mean_error(&*model, &feed, feed.len());
-        for batch_size in [1, 7, 200, 1000] {
-            let error = mean_error(&*model, &feed, batch_size);
-            assert!((error / whole - 1.0).abs() < 1e-6, "{name}: {error} and {whole}");
+    for (row, name, shape) in models() {
+        let feed = feed(shape, 23, &device);
+        let learner = build(row, shape, 3, &device).unwrap();
+        let whole = evaluate_feed(&learner, &feed, feed.len());
+        for batch_size in [1, 7, 200] {
+            let Evaluated { loss, predictions } = evaluate_feed(&learner, &feed, batch_size);
+            assert!((loss / whole.loss - 1.0).abs() < 1e-5, "{name}: {loss} and {}", whole.loss);
+            assert_eq!(predictions, whole.predictions, "{name}");
         }
     }
 }
 
+/// What is saved after a step and read back is the same model: statistics too.
 #[test]
 fn parameters_survive_the_disk() {
     let device = Device::flex();
-    let images = images([1, 8, 8], 2, &device);
-    let output = |model: &dyn Autoencoder| {
-        model.forward(images.clone(), &mut Pass::evaluation()).into_data()
-    };
-    let others = autoencoders([1, 8, 8], 5, &device);
-    for ((name, saved), (_, mut loaded)) in autoencoders([1, 8, 8], 4, &device).zip(others) {
-        assert_ne!(output(&*saved), output(&*loaded), "{name}");
-        loaded.load_bytes(saved.to_bytes().unwrap()).unwrap();
-        output(&*saved).assert_eq(&output(&*loaded), true);
-        loaded.load_bytes(b"no parameters".to_vec()).unwrap_err();
-    }
-    for (name, mut model) in autoencoders([1, 8, 8], 4, &device) {
-        let (_, other) = autoencoders([3, 8, 8], 4, &device).find(|(n, _)| *n == name).unwrap();
-        model.load_bytes(other.to_bytes().unwrap()).unwrap_err();
+    for (row, name, shape) in models() {
+        let (train_feed, feed) =
+            (feed(shape, 20, &device.clone().autodiff()), feed(shape, 20, &device));
+        let mut trained = build(row, shape, 4, &device.clone().autodiff()).unwrap();
+        let mut loaded = build(row, shape, 5, &device).unwrap();
+        train(&mut trained, &train_feed, &mut adam(), 1e-3);
+        let before = evaluate_feed(&loaded, &feed, 20);
+        let bytes = trained.network().to_bytes().unwrap();
+        loaded.network_mut().load_bytes(bytes.clone()).unwrap();
+        assert_eq!(loaded.network().to_bytes().unwrap(), bytes, "{name}");
+        assert_ne!(evaluate_feed(&loaded, &feed, 20), before, "{name}");
+
+        let mut again = build(row, shape, 6, &device).unwrap();
+        again.network_mut().load_bytes(bytes.clone()).unwrap();
+        assert_eq!(evaluate_feed(&again, &feed, 20), evaluate_feed(&loaded, &feed, 20), "{name}");
+        again.network_mut().load_bytes(b"no parameters".to_vec()).unwrap_err();
+        let [channels, height, width] = shape;
+        let mut other = build(row, [channels + 2, height, width], 4, &device).unwrap();
+        other.network_mut().load_bytes(bytes).unwrap_err();
     }
 }
 
@@ -156,22 +221,29 @@ fn parameters_survive_the_disk() {
 #[test]
 fn every_parameter_is_shown() {
     let device = Device::flex();
-    for (name, model) in autoencoders([3, 8, 8], 1, &device) {
-        let mut recorder = Recorder::new(model.parameter_names());
-        model.forward(images([3, 8, 8], 2, &device), &mut Pass::recording(&mut recorder));
-        let tags: Vec<_> = recorder
-            .into_summaries()
-            .into_iter()
+    for (row, name, [_, height, width]) in models() {
+        let learner = build(row, [3, height, width], 1, &device).unwrap();
+        let mut recorder = Recorder::new(learner.network());
+        let images = Tensor::zeros([1, 3, height, width], &device);
+        learner.show(images, &mut Pass::recording(&mut recorder));
+        let summaries = recorder.into_summaries();
+        let tags: Vec<_> = summaries
+            .iter()
             .map(|summary| match summary {
                 Summary::Histogram { tag, .. }
                 | Summary::Filters { tag, .. }
                 | Summary::Activations { tag, .. } => tag,
             })
             .collect();
-        for (_, parameter) in model.parameter_names() {
-            let layer = parameter.rsplit_once('.').unwrap().0.replace('.', "/");
+        for parameter in learner.network().parameters() {
+            let layer = parameter.name.rsplit_once('.').unwrap().0.replace('.', "/");
             assert!(tags.iter().any(|tag| tag.starts_with(&layer)), "{name}: {layer} in {tags:?}");
         }
+        let values = summaries.iter().filter_map(|summary| match summary {
+            Summary::Histogram { values, .. } => Some(values.len()),
+            _ => None,
+        });
+        assert_eq!(values.sum::<usize>(), learner.network().num_parameters(), "{name}");
         let mut unique = tags.clone();
         unique.sort();
         unique.dedup();

@@ -1,23 +1,19 @@
-//! The flags of `evaluate_autoencoder`.
+//! The flags that all evaluating programs have.
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use anyhow::Result;
+use clap::Args;
 
-use super::{SourceArgs, values};
+use super::{SourceArgs, output, values};
 use crate::Split;
 use crate::device::DeviceName;
-use crate::evaluator::Evaluation;
+use crate::evaluator::{self, Assessment, Evaluation};
 use crate::inputs::INPUTS;
-use crate::models::MODELS;
 
-/// Print the error of a trained autoencoder on a data set's validation or test images
-#[derive(Parser, Clone, Debug)]
-#[command(version)]
+/// What to evaluate, but for the model.
+#[derive(Args, Clone, Debug)]
 pub struct EvaluateArgs {
-    /// The model: a file of models/
-    #[arg(long, value_parser = values::names(MODELS), value_name = "NAME")]
-    model: String,
     /// What to evaluate it on: a file of inputs/
     #[arg(long, value_parser = values::names(INPUTS), value_name = "NAME")]
     dataset: String,
@@ -38,20 +34,38 @@ pub struct EvaluateArgs {
 }
 
 impl EvaluateArgs {
-    /// The evaluation that the flags describe.
-    pub fn evaluation(&self) -> Evaluation {
-        Evaluation {
-            model: self.model.clone(),
+    /// How `model` does, as the flags say.
+    ///
+    /// # Errors
+    /// As [`evaluator::evaluate`].
+    pub fn evaluate(&self, model: &str) -> Result<Assessment> {
+        evaluator::evaluate(&Evaluation {
+            model: model.to_owned(),
             dataset: self.dataset.clone(),
             checkpoint: self.checkpoint_dir.clone(),
-            split: if self.test { Split::Test } else { Split::Validation },
+            split: self.split(),
             source: self.source.source(),
             device: self.device.resolve(),
-        }
+        })
+    }
+
+    /// Prints `assessment`.
+    ///
+    /// # Errors
+    /// When nobody takes it.
+    pub fn print(&self, assessment: &Assessment) -> Result<()> {
+        output::print(&match self.json {
+            true => output::assessment_as_json(self.split(), assessment),
+            false => output::score_as_text(self.split(), &assessment.score),
+        })
     }
 
     /// Whether the result is printed as JSON.
     pub fn json(&self) -> bool {
         self.json
+    }
+
+    fn split(&self) -> Split {
+        if self.test { Split::Test } else { Split::Validation }
     }
 }

@@ -2,6 +2,8 @@
 //! understood too). Parsing only validates.
 
 mod evaluate;
+mod output;
+mod programs;
 mod train;
 mod values;
 
@@ -11,8 +13,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-pub use evaluate::EvaluateArgs;
-pub use train::TrainArgs;
+pub use programs::{EvaluateAutoencoder, EvaluateClassifier, TrainAutoencoder, TrainClassifier};
 
 use crate::{Exit, Source};
 

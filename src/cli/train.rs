@@ -1,33 +1,26 @@
-//! The flags of `train_autoencoder`.
+//! The flags that all training programs have.
 
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::Parser;
+use clap::Args;
 use serde_json::{Map, Value};
 
-use super::{SourceArgs, values};
+use super::{SourceArgs, output, values};
 use crate::device::DeviceName;
 use crate::inputs::INPUTS;
 use crate::interrupt::Interrupt;
-use crate::models::MODELS;
 use crate::optimizers::{self, Arguments};
 use crate::run::{LearningRateDecay, RunConfig, RunFolder};
-use crate::trainer::Settings;
+use crate::trainer::{self, Settings};
 use crate::{Source, zoo};
 
 /// The arguments that Dynamic Training Bench's default optimizer had.
 const MOMENTUM_ARGS: &str = r#"{"learning_rate": 1e-2, "momentum": 0.9}"#;
 
-/// Train an autoencoder of models/ on a data set of inputs/.
-///
-/// The same command run again continues from the run's last checkpoint.
-#[derive(Parser, Clone, Debug)]
-#[command(version)]
+/// What and how to train, but for the model.
+#[derive(Args, Clone, Debug)]
 pub struct TrainArgs {
-    /// What to train: a file of models/
-    #[arg(long, value_parser = values::names(MODELS), value_name = "NAME")]
-    model: String,
     /// What to train it on: a file of inputs/
     #[arg(long, value_parser = values::names(INPUTS), value_name = "NAME")]
     dataset: String,
@@ -107,13 +100,26 @@ pub struct TrainArgs {
 }
 
 impl TrainArgs {
-    /// The run that the flags describe. Without `--seed` it has the seed of the run that is
+    /// Trains `model` as the flags say and prints what it reached.
+    ///
+    /// # Errors
+    /// As [`trainer::train`], and when the flags make no sense or nothing can be printed.
+    pub fn train(&self, model: &str) -> Result<()> {
+        let config = self.config(model)?;
+        let finished = trainer::train(&config, &self.settings()?)?;
+        output::print(&match self.json {
+            true => output::finished_as_json(model, &finished),
+            false => output::finished_as_text(&finished),
+        })
+    }
+
+    /// The run of `model` that the flags describe. Without `--seed` it has the seed of the run that is
     /// already in its folder, or a new one.
     ///
     /// # Errors
     /// When the optimizer's arguments are wrong, the data set cannot be opened or the folder's
     /// configuration cannot be read.
-    pub fn config(&self) -> Result<RunConfig> {
+    fn config(&self, model: &str) -> Result<RunConfig> {
         let entry = optimizers::find(&self.optimizer).expect("the parser checked the name");
         let given = match &self.optimizer_args {
             Some(given) => given.clone(),
@@ -122,7 +128,7 @@ impl TrainArgs {
         };
         let source = Source { image_size: self.image_size, ..self.source.source() };
         let config = RunConfig {
-            model: self.model.clone(),
+            model: model.to_owned(),
             dataset: self.dataset.clone(),
             data: zoo::dataset(&self.dataset, &source)?.identity(),
             image_size: self.image_size,
@@ -149,7 +155,7 @@ impl TrainArgs {
     ///
     /// # Errors
     /// When signals cannot be listened to.
-    pub fn settings(&self) -> Result<Settings> {
+    fn settings(&self) -> Result<Settings> {
         let train_device = self.train_device.resolve();
         let eval_device = match self.eval_device == self.train_device {
             true => train_device.clone(),
@@ -166,10 +172,5 @@ impl TrainArgs {
             images_every: self.images_every,
             interrupt: Interrupt::listen()?,
         })
-    }
-
-    /// Whether the results are printed as JSON.
-    pub fn json(&self) -> bool {
-        self.json
     }
 }

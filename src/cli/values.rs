@@ -3,11 +3,19 @@
 use clap::builder::PossibleValuesParser;
 use serde_json::{Map, Value};
 
+use crate::Kind;
+use crate::models::MODELS;
 use crate::optimizers::OPTIMIZERS;
 
 /// Accepts the names of `table` and lists them in `--help`.
 pub(super) fn names<T>(table: &'static [(&'static str, T)]) -> PossibleValuesParser {
     PossibleValuesParser::new(table.iter().map(|(name, _)| *name))
+}
+
+/// Accepts the names of the models of this kind.
+pub(super) fn models(kind: Kind) -> PossibleValuesParser {
+    let models = MODELS.iter().filter(|(_, model)| model.kind() == kind);
+    PossibleValuesParser::new(models.map(|(name, _)| *name))
 }
 
 /// Accepts the names of the optimizers.

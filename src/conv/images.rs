@@ -2,7 +2,7 @@
 
 /// The order of an image's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+pub(crate) enum Order {
     /// `[channels, rows, columns]`: a plane for each channel.
     Planes,
     /// `[rows, columns, channels]`: the channels of a pixel together.
@@ -11,7 +11,7 @@ pub(super) enum Order {
 
 /// Channels, rows, columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Size {
+pub(crate) struct Size {
     pub channels: usize,
     pub rows: usize,
     pub columns: usize,
@@ -19,12 +19,12 @@ pub(super) struct Size {
 
 impl Size {
     /// Values in an image.
-    pub(super) fn len(self) -> usize {
+    pub(crate) fn len(self) -> usize {
         self.channels * self.rows * self.columns
     }
 
     /// From one channel, row, column to the next, in values.
-    pub(super) fn strides(self, order: Order) -> [usize; 3] {
+    pub(crate) fn strides(self, order: Order) -> [usize; 3] {
         match order {
             Order::Planes => [self.rows * self.columns, self.columns, 1],
             Order::Pixels => [1, self.columns * self.channels, self.channels],
@@ -39,7 +39,7 @@ impl Size {
 
 /// The images of a batch, one after the other.
 #[derive(Clone, Copy)]
-pub(super) struct Images<'a> {
+pub(crate) struct Images<'a> {
     pub values: &'a [f32],
     pub size: Size,
     pub order: Order,
@@ -47,12 +47,12 @@ pub(super) struct Images<'a> {
 
 impl<'a> Images<'a> {
     /// Image `i`.
-    pub(super) fn image(self, i: usize) -> &'a [f32] {
+    pub(crate) fn image(self, i: usize) -> &'a [f32] {
         &self.values[i * self.size.len()..][..self.size.len()]
     }
 
     /// Image `i` in this order; `scratch` holds it if it must be reordered.
-    pub(super) fn image_in<'s>(self, i: usize, order: Order, scratch: &'s mut Vec<f32>) -> &'s [f32]
+    pub(crate) fn image_in<'s>(self, i: usize, order: Order, scratch: &'s mut Vec<f32>) -> &'s [f32]
     where
         'a: 's,
     {
@@ -68,7 +68,7 @@ impl<'a> Images<'a> {
 /// Copies an image of `size` into the larger or smaller image `out` of size `room`, its corner at
 /// row and column `corner`. What lies outside of `room` is left out; what is outside of the image
 /// stays as it is in `out`.
-pub(super) fn place(
+pub(crate) fn place(
     image: &[f32],
     from: Order,
     size: Size,

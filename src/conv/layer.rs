@@ -3,15 +3,17 @@
 //! Groups have a fixed number of images and their weight gradients are added in order: the result
 //! is the same to the last bit whatever the number of threads.
 
-use rayon::prelude::*;
-
 use super::Activation;
 use super::correlation::{Correlation, is_wide, output_order, taps};
+use super::groups::{GROUP, for_groups};
 use super::images::{Images, Order, Size, place};
 use super::kernels::{Derive, Level, MAX_LANES, Outer, PlaneSums};
+use super::lowered;
 
-/// Images in a group.
-const GROUP: usize = 8;
+/// The sums of all groups take no more numbers than this, if that leaves work for some threads.
+const MOST_SUMS: usize = 1 << 24;
+/// So many groups may be, whatever their sums take.
+const FEWEST_GROUPS: usize = 4;
 
 /// What a layer computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +48,14 @@ impl Layer {
 
     /// The order of the output.
     pub(super) fn output_order(&self) -> Order {
+        if lowered::is_better_for(self) {
+            return Order::Pixels;
+        }
         output_order(self.input.channels, self.outputs)
     }
 
     /// The size of the padded input.
-    fn padded(&self) -> Size {
+    pub(super) fn padded(&self) -> Size {
         let [top, bottom, left, right] = self.padding;
         let Size { channels, rows, columns } = self.input;
         Size { channels, rows: rows + top + bottom, columns: columns + left + right }
@@ -72,6 +77,9 @@ impl Layer {
 
     /// The activated outputs of all images, one after the other in [`Layer::output_order`].
     pub(super) fn forward(&self, x: Images, weight: &[f32], bias: &[f32]) -> Vec<f32> {
+        if lowered::is_better_for(self) {
+            return lowered::forward(self, x, weight, bias);
+        }
         let padded = self.padded();
         let correlation = Correlation::new(
             self.level,
@@ -94,7 +102,7 @@ impl Layer {
     }
 
     /// Image `i` with its padding.
-    fn pad<'s, 'a: 's>(
+    pub(super) fn pad<'s, 'a: 's>(
         &self,
         x: Images<'a>,
         i: usize,
@@ -122,11 +130,15 @@ impl Layer {
         weight: &[f32],
         input_too: bool,
     ) -> LayerGradients {
+        if lowered::is_better_for(self) {
+            return lowered::backward(self, x, y, gradient, weight, input_too);
+        }
         let images = x.values.len() / x.size.len();
         let back = Backward::new(self, weight, x.order, input_too);
         let mut dx = vec![0.0; if input_too { x.values.len() } else { 0 }];
-        let groups = images.div_ceil(GROUP);
-        let n = if input_too { GROUP * x.size.len() } else { 0 };
+        let group_size = GROUP.max(images.div_ceil(back.most_groups()));
+        let groups = images.div_ceil(group_size);
+        let n = if input_too { group_size * x.size.len() } else { 0 };
         // A group's part of the input's gradient, then its sums.
         let mut sums: Vec<Vec<f32>> = vec![Vec::new(); groups];
         let mut parts: Vec<(&mut [f32], &mut Vec<f32>)> = Vec::with_capacity(groups);
@@ -138,7 +150,7 @@ impl Layer {
         }
         for_groups(&mut parts, 1, |group, part| {
             let (dx, sums) = &mut part[0];
-            let range = group * GROUP..images.min((group + 1) * GROUP);
+            let range = group * group_size..images.min((group + 1) * group_size);
             **sums = back.group(x, y, gradient, range, dx);
         });
         let mut sums = sums.into_iter();
@@ -149,16 +161,6 @@ impl Layer {
         let (weight, bias) = back.unpack(&total);
         let order = output_order(self.outputs, self.input.channels);
         LayerGradients { input: input_too.then_some((dx, order)), weight, bias }
-    }
-}
-
-/// Calls `work` with the number and the values of each chunk. A thread of a pool does all of it
-/// itself: it was given a piece of the batch, and the others have theirs.
-fn for_groups<T: Send>(values: &mut [T], n: usize, work: impl Fn(usize, &mut [T]) + Sync) {
-    if values.len() <= n || rayon::current_thread_index().is_some() {
-        values.chunks_mut(n).enumerate().for_each(|(i, chunk)| work(i, chunk));
-    } else {
-        values.par_chunks_mut(n).enumerate().for_each(|(i, chunk)| work(i, chunk));
     }
 }
 
@@ -197,6 +199,11 @@ impl<'a> Backward<'a> {
     /// Sums of the weight gradient, as the kernel writes them.
     fn weight_sums(&self) -> usize {
         self.taps.len() * self.channels().next_multiple_of(MAX_LANES)
+    }
+
+    /// As many groups as the memory for their sums allows.
+    fn most_groups(&self) -> usize {
+        (MOST_SUMS / self.weight_sums()).max(FEWEST_GROUPS)
     }
 
     /// Sums of a group: of the weight gradient, then of the bias gradient.

@@ -17,10 +17,13 @@
 //! assert_eq!(y.dims(), [1, 2, 4, 4]);
 //! ```
 
+pub(crate) mod batch;
 mod correlation;
-mod images;
+pub(crate) mod groups;
+pub(crate) mod images;
 mod kernels;
 mod layer;
+mod lowered;
 mod op;
 
 use burn::backend::{Dispatch, DispatchDevice};
@@ -43,6 +46,17 @@ pub enum Activation {
     Relu,
 }
 
+impl Activation {
+    /// The activation of each value of `x`.
+    pub fn apply<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::Identity => x,
+            Self::Tanh => x.tanh(),
+            Self::Relu => activation::relu(x),
+        }
+    }
+}
+
 /// `activation(x * weight + bias)`, stride 1: x `[batch, in, h, w]`, weight `[out, in, kh, kw]`,
 /// bias `[out]`, `padding` zeros on the top, bottom, left and right.
 ///
@@ -61,8 +75,25 @@ pub fn conv2d(
     if single && is_flex(&x.device()) && x.dims()[0] > 0 {
         fused(x, weight, bias, Settings { padding, activation, level: Level::best() })
     } else {
-        plain(x, weight, bias, padding, activation)
+        plain(x, weight, bias, [1, 1], padding, activation)
     }
+}
+
+/// [`conv2d`] with another `stride`, `[rows, columns]` from one output to the next; composed of
+/// Burn's operations.
+///
+/// # Panics
+/// As [`conv2d`] does.
+pub fn strided_conv2d(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    stride: [usize; 2],
+    padding: [usize; 4],
+    activation: Activation,
+) -> Tensor<4> {
+    check(&x, &weight, bias.as_ref(), padding);
+    plain(x, weight, bias, stride, padding, activation)
 }
 
 fn check(x: &Tensor<4>, weight: &Tensor<4>, bias: Option<&Tensor<1>>, padding: [usize; 4]) {
@@ -100,17 +131,13 @@ fn plain(
     x: Tensor<4>,
     weight: Tensor<4>,
     bias: Option<Tensor<1>>,
+    stride: [usize; 2],
     [top, bottom, left, right]: [usize; 4],
     activation: Activation,
 ) -> Tensor<4> {
     let x = x.pad([(top, bottom), (left, right)], PadMode::Constant(0.0));
-    let options = ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
-    let y = module::conv2d(x, weight, bias, options);
-    match activation {
-        Activation::Identity => y,
-        Activation::Tanh => y.tanh(),
-        Activation::Relu => activation::relu(y),
-    }
+    let options = ConvOptions::new(stride, [0, 0], [1, 1], 1);
+    activation.apply(module::conv2d(x, weight, bias, options))
 }
 
 #[cfg(test)]

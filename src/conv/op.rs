@@ -1,17 +1,15 @@
 //! The convolution as an operation of Burn's Flex backend, with its own backward pass.
 
-use std::borrow::Cow;
-
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Flex, TensorMetadata, backend_extension};
-use burn::tensor::{DType, Shape};
+use burn::tensor::Shape;
 use burn_flex::{FlexTensor, Layout};
 
 use super::Activation;
-use super::images::{Images, Order, Size};
+use super::batch::{Batch, flat, size, tensor, values};
 use super::kernels::Level;
 use super::layer::Layer;
 
@@ -103,60 +101,6 @@ fn layer(x: &FlexTensor, weight: &FlexTensor, settings: Settings) -> Layer {
         outputs: kernel[0],
         kernel: [kernel[2], kernel[3]],
         padding: settings.padding,
-    }
-}
-
-fn size(shape: &Shape) -> Size {
-    Size { channels: shape[1], rows: shape[2], columns: shape[3] }
-}
-
-/// The values of a tensor in the order of its dimensions.
-fn values(tensor: &FlexTensor) -> Cow<'_, [f32]> {
-    match tensor.as_slice::<f32>() {
-        Some(values) => Cow::Borrowed(values),
-        None => Cow::Owned(tensor.to_contiguous().storage::<f32>().to_vec()),
-    }
-}
-
-/// The images of a tensor, copied only if they lie neither as planes nor as pixels.
-struct Batch<'a> {
-    values: Cow<'a, [f32]>,
-    size: Size,
-    order: Order,
-}
-
-impl<'a> Batch<'a> {
-    fn new(tensor: &'a FlexTensor) -> Self {
-        let size = size(tensor.layout().shape());
-        let pixels = tensor.layout().permute(&[0, 2, 3, 1]);
-        if !tensor.is_contiguous() && pixels.is_contiguous() {
-            let from = pixels.start_offset();
-            let values = &tensor.storage::<f32>()[from..from + pixels.num_elements()];
-            return Self { values: Cow::Borrowed(values), size, order: Order::Pixels };
-        }
-        Self { values: values(tensor), size, order: Order::Planes }
-    }
-
-    fn images(&self) -> Images<'_> {
-        Images { values: &self.values, size: self.size, order: self.order }
-    }
-}
-
-fn flat(values: Vec<f32>, layout: Layout) -> FlexTensor {
-    FlexTensor::new(burn::tensor::Bytes::from_elems(values), layout, DType::F32)
-}
-
-/// A tensor `[images, channels, rows, columns]` of images that lie in this order.
-fn tensor(values: Vec<f32>, images: usize, size: Size, order: Order) -> FlexTensor {
-    let Size { channels, rows, columns } = size;
-    match order {
-        Order::Planes => {
-            flat(values, Layout::contiguous(Shape::from([images, channels, rows, columns])))
-        }
-        Order::Pixels => {
-            let layout = Layout::contiguous(Shape::from([images, rows, columns, channels]));
-            flat(values, layout.permute(&[0, 3, 1, 2]))
-        }
     }
 }
 

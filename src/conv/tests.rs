@@ -11,6 +11,9 @@ fn cases() -> Vec<Case> {
         (1, 32, 3, [3, 3], [34, 13], [0; 4]),
         (1, 1, 1, [1, 1], [1, 1], [0; 4]),
         (3, 32, 32, [3, 3], [8, 8], [1; 4]),
+        // So many weights that they are products of matrices.
+        (17, 180, 170, [3, 3], [4, 3], [1, 0, 2, 1]),
+        (9, 64, 1025, [2, 2], [2, 2], [0; 4]),
     ];
     let widths = [1, 7, 8, 13, 28, 30, 34];
     let kernels = [[1, 1], [3, 3], [2, 5], [5, 5]];
@@ -77,7 +80,8 @@ fn every_level_agrees_with_burn() {
     for case in cases() {
         let padding = case.5;
         for activation in [Activation::Identity, Activation::Tanh, Activation::Relu] {
-            let want = gradients(&case, |x, w, b| plain(x, w, Some(b), padding, activation));
+            let want =
+                gradients(&case, |x, w, b| plain(x, w, Some(b), [1, 1], padding, activation));
             for level in Level::available() {
                 let settings = Settings { padding, activation, level };
                 let got = gradients(&case, |x, w, b| fused(x, w, Some(b), settings));
@@ -97,9 +101,8 @@ fn threads_do_not_change_a_bit() {
     let run = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let conv = |x, w, b| conv2d(x, w, Some(b), case.5, Activation::Tanh);
-        // A thread outside of the pool may share the work out, one inside does all of it itself.
-        let inside = pool.install(|| gradients(&case, conv));
-        inside.map(|tensor| tensor.into_data().try_into_vec::<f32>().unwrap())
+        pool.install(|| gradients(&case, conv))
+            .map(|tensor| tensor.into_data().try_into_vec::<f32>().unwrap())
     };
     let one = run(1);
     for threads in [2, 3] {
@@ -116,7 +119,7 @@ fn views_and_missing_bias() {
     // Rows and columns swapped, then a part of the channels: neither planes nor pixels.
     let x = wide.swap_dims(2, 3).slice([0..3, 2..6, 0..5, 1..9]);
     let weight = random([2, 2, 3, 4], 2, &device).swap_dims(0, 1).reshape([1, 4, 3, 4]);
-    let want = plain(x.clone(), weight.clone(), None, [1, 0, 2, 1], Activation::Relu);
+    let want = plain(x.clone(), weight.clone(), None, [1, 1], [1, 0, 2, 1], Activation::Relu);
     let got = conv2d(x, weight, None, [1, 0, 2, 1], Activation::Relu);
     assert_eq!(got.dims(), want.dims());
     assert_close(got.flatten(0, 3), want.flatten(0, 3), "y");

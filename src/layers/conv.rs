@@ -1,7 +1,7 @@
 //! Convolution, bias and activation: y = f(x ∗ W + b).
 //!
 //! x `[batch, in, height, width]`, W `[out, in, kernel height, kernel width]`, b `[out]`,
-//! y `[batch, out, height + top + bottom - kernel height + 1, ...]`; stride 1.
+//! y `[batch, out, ⌊(height + top + bottom - kernel height) / stride⌋ + 1, ...]`.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -20,7 +20,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use crate::conv::{Activation, conv2d};
+use super::Padding;
+use crate::conv::{Activation, conv2d, strided_conv2d};
 use crate::{Init, Pass};
 
 /// How to make a [`Conv`].
@@ -28,20 +29,21 @@ use crate::{Init, Pass};
 pub struct ConvConfig {
     channels: [usize; 2],
     kernel: [usize; 2],
-    /// Zeros `[top, bottom, left, right]`.
-    padding: [usize; 4],
+    padding: Padding,
+    stride: usize,
     activation: Activation,
     penalised: bool,
 }
 
 impl ConvConfig {
     /// From `channels[0]` to `channels[1]` maps with a `kernel` of `[height, width]`: no padding
-    /// (TensorFlow's VALID), no activation, weights in the L2 penalty.
+    /// (TensorFlow's VALID), stride 1, no activation, weights in the L2 penalty.
     pub fn new(channels: [usize; 2], kernel: [usize; 2]) -> Self {
         Self {
             channels,
             kernel,
-            padding: [0; 4],
+            padding: Padding::Valid,
+            stride: 1,
             activation: Activation::Identity,
             penalised: true,
         }
@@ -49,7 +51,17 @@ impl ConvConfig {
 
     /// `zeros` zeros on every side before the convolution.
     pub fn with_zero_padding(self, zeros: usize) -> Self {
-        Self { padding: [zeros; 4], ..self }
+        Self { padding: Padding::Zeros(zeros), ..self }
+    }
+
+    /// Zeros as TensorFlow's SAME places them: ⌈size / stride⌉ outputs.
+    pub fn with_same_padding(self) -> Self {
+        Self { padding: Padding::Same, ..self }
+    }
+
+    /// Rows and columns from one output to the next.
+    pub fn with_stride(self, stride: usize) -> Self {
+        Self { stride, ..self }
     }
 
     /// What is applied to the sums.
@@ -73,6 +85,7 @@ impl ConvConfig {
             ),
             bias: init.zeros([channels_out]),
             padding: self.padding,
+            stride: self.stride,
             activation: self.activation,
             penalised: self.penalised,
         }
@@ -85,7 +98,9 @@ pub struct Conv {
     weight: Param<Tensor<4>>,
     bias: Param<Tensor<1>>,
     #[module(skip)]
-    padding: [usize; 4],
+    padding: Padding,
+    #[module(skip)]
+    stride: usize,
     #[module(skip)]
     activation: Activation,
     #[module(skip)]
@@ -105,7 +120,13 @@ impl Conv {
     }
 
     fn convolve(&self, images: Tensor<4>, activation: Activation) -> Tensor<4> {
-        conv2d(images, self.weight.val(), Some(self.bias.val()), self.padding, activation)
+        let (weight, bias) = (self.weight.val(), Some(self.bias.val()));
+        let ([_, _, height, width], [_, _, rows, columns]) = (images.dims(), weight.dims());
+        let padding = self.padding.amounts([height, width], [rows, columns], self.stride);
+        if self.stride == 1 {
+            return conv2d(images, weight, bias, padding, activation);
+        }
+        strided_conv2d(images, weight, bias, [self.stride; 2], padding, activation)
     }
 
     /// Shows the layer; `image` is `[1, in, height, width]`.

@@ -33,6 +33,14 @@ pub fn input_output(inputs: &[f32], outputs: &[f32], shape: [usize; 4]) -> Resul
     Ok(inputs.beside(&square(outputs, shape, 1, Range::SIGNED)?, GAP))
 }
 
+/// A square of `images` `[batch, channels, height, width]`; -1 is black and 1 white.
+///
+/// # Errors
+/// When they do not have `shape`, or their channels are no colours.
+pub fn inputs(images: &[f32], shape: [usize; 4]) -> Result<Picture> {
+    square(images, shape, 1, Range::SIGNED)
+}
+
 /// The filters of a convolution's `weights` `[out, in, height, width]`, 25 of 32 in a 5x5 grid: the
 /// least of all weights is black, the greatest white. Filters of less than 16 pixels are enlarged by
 /// whole pixels.

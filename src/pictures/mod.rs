@@ -10,14 +10,17 @@
 //! assert_eq!(picture.bytes(), [0, 128, 255, 0]);
 //! ```
 //!
-//! The kinds that a run writes: [`input_output`], [`filters`], [`pre_post_activation`].
+//! The kinds that a run writes: [`input_output`], [`inputs`], [`filters`], [`pre_post_activation`],
+//! [`confusion`].
 
+mod confusion;
 mod grid;
 mod kinds;
 mod picture;
 mod range;
 
+pub use confusion::confusion;
 pub use grid::Grid;
-pub use kinds::{filters, input_output, pre_post_activation};
+pub use kinds::{filters, input_output, inputs, pre_post_activation};
 pub use picture::Picture;
 pub use range::Range;

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::RunConfig;
 use super::folder::write_atomically;
-use crate::{Exit, Failure};
+use crate::{Exit, Failure, Score};
 
 /// The version of the format below.
 const FORMAT: u32 = 1;
@@ -32,6 +32,9 @@ pub struct State {
     pub config: RunConfig,
     /// `[channels, height, width]` of the images.
     pub shape: [usize; 3],
+    /// Number of classes of the data set.
+    #[serde(default)]
+    pub classes: usize,
     /// Steps taken.
     pub step: u64,
     /// The best validation so far.
@@ -41,8 +44,9 @@ pub struct State {
 /// A validation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Best {
-    /// Its error.
-    pub error: f64,
+    /// Its error, or its accuracy and loss.
+    #[serde(flatten)]
+    pub score: Score,
     /// Steps taken until then.
     pub step: u64,
     /// Epochs finished until then.
@@ -61,9 +65,10 @@ pub struct Checkpoint {
 }
 
 impl State {
-    /// The beginning of a run of `config` on images of `shape` `[channels, height, width]`.
-    pub fn new(config: RunConfig, shape: [usize; 3]) -> Self {
-        Self { format: FORMAT, config, shape, step: 0, best: None }
+    /// The beginning of a run of `config` on images of `shape` `[channels, height, width]` in so
+    /// many `classes`.
+    pub fn new(config: RunConfig, shape: [usize; 3], classes: usize) -> Self {
+        Self { format: FORMAT, config, shape, classes, step: 0, best: None }
     }
 }
 
@@ -211,8 +216,8 @@ mod tests {
             seed: u64::MAX,
             comment: None,
         };
-        let best = Some(Best { error: 0.1 + 0.2, step, epoch: 1 });
-        let state = State { step, best, ..State::new(config, [1, 2, 3]) };
+        let best = Some(Best { score: Score::Error { error: 0.1 + 0.2 }, step, epoch: 1 });
+        let state = State { step, best, ..State::new(config, [1, 2, 3], 10) };
         Checkpoint { state, model: vec![1; 700], optimizer: vec![] }
     }
 

@@ -1,5 +1,5 @@
 //! `validation_results.txt` and `test_results.txt` in the working directory: one line a finished
-//! run, `{Model}: {name} {error}`, as Dynamic Training Bench appended them.
+//! run, `{Model}: {name} {error or accuracy}`, as Dynamic Training Bench appended them.
 //!
 //! A finished run that is run again appends nothing: its folder's `results.json` says that it has.
 
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Best, RunConfig, RunFolder};
 use crate::python_number::python_repr;
+use crate::{Assessment, ClassScore, Score};
 
 /// What a finished run reached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,16 +21,20 @@ pub struct Outcome {
     pub epochs: u64,
     /// The best validation.
     pub best: Best,
-    /// The test error of the parameters of the best validation.
-    pub test_error: f64,
+    /// The parameters of the best validation on the test examples.
+    pub test: Score,
+    /// Each class's share of that, if classes are what the model tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub test_classes: Vec<ClassScore>,
     /// Whether the lines are in the results files.
     recorded: bool,
 }
 
 impl Outcome {
     /// Of a run that has not been recorded yet.
-    pub fn new(epochs: u64, best: Best, test_error: f64) -> Self {
-        Self { epochs, best, test_error, recorded: false }
+    pub fn new(epochs: u64, best: Best, test: &Assessment) -> Self {
+        let test_classes = test.class_scores();
+        Self { epochs, best, test: test.score, test_classes, recorded: false }
     }
 
     /// What `run` reached when it was finished, if it was and its lines are in the results files.
@@ -57,11 +62,12 @@ pub fn record(
     // already there are then not written twice.
     let interrupted = run.read_json::<Outcome>("results.json")?.as_ref() == Some(&outcome);
     run.write_json("results.json", &outcome)?;
-    let line = |error: f64| format!("{}: {} {}\n", config.model, config.name(), python_repr(error));
-    for (file, error) in
-        [("validation_results.txt", outcome.best.error), ("test_results.txt", outcome.test_error)]
+    for (file, score) in
+        [("validation_results.txt", outcome.best.score), ("test_results.txt", outcome.test)]
     {
-        append(&directory.join(file), &line(error), interrupted)?;
+        let (_, value) = score.headline();
+        let line = format!("{}: {} {}\n", config.model, config.name(), python_repr(value));
+        append(&directory.join(file), &line, interrupted)?;
     }
     outcome.recorded = true;
     run.write_json("results.json", &outcome)?;

@@ -45,6 +45,16 @@ impl Bench {
         run(self.command(env!("CARGO_BIN_EXE_evaluate_autoencoder"), line))
     }
 
+    /// `train_classifier`, to its end.
+    pub fn train_classifier(&self, line: &str) -> Done {
+        run(self.command(env!("CARGO_BIN_EXE_train_classifier"), line))
+    }
+
+    /// `evaluate_classifier`, to its end.
+    pub fn evaluate_classifier(&self, line: &str) -> Done {
+        run(self.command(env!("CARGO_BIN_EXE_evaluate_classifier"), line))
+    }
+
     /// The lines of a results file.
     pub fn lines(&self, file: &str) -> Vec<String> {
         let text = std::fs::read_to_string(self.path(file)).unwrap_or_default();

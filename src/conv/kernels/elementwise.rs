@@ -63,6 +63,34 @@ pub(super) unsafe fn activate<S: Simd>(s: S, activation: Activation, values: *mu
     }
 }
 
+/// `out[i][k] = activation(out[i][k] + bias[k])`
+pub(crate) struct Activate<'a> {
+    pub activation: Activation,
+    /// `[channels]`.
+    pub bias: &'a [f32],
+    /// `[pixels, channels]`.
+    pub out: &'a mut [f32],
+}
+
+impl Kernel for Activate<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        for out in self.out.chunks_exact_mut(self.bias.len()) {
+            out.iter_mut().zip(self.bias).for_each(|(sum, bias)| *sum += bias);
+            // SAFETY: all of a slice.
+            unsafe { activate(s, self.activation, out.as_mut_ptr(), out.len()) }
+        }
+    }
+
+    fn plain(self) {
+        for out in self.out.chunks_exact_mut(self.bias.len()) {
+            for (sum, bias) in out.iter_mut().zip(self.bias) {
+                *sum = plain(self.activation, *sum + bias);
+            }
+        }
+    }
+}
+
 /// `out = gradient * activation'`, the derivative taken from the activation's output:
 /// `1 - y²` for tanh, `y > 0` for relu.
 pub(crate) struct Derive<'a> {

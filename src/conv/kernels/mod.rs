@@ -19,5 +19,6 @@ mod wide;
 
 pub use simd::Level;
 pub(super) use {
-    elementwise::Derive, narrow::Narrow, outer::Outer, simd::MAX_LANES, sums::PlaneSums, wide::Wide,
+    elementwise::Activate, elementwise::Derive, narrow::Narrow, outer::Outer, simd::MAX_LANES,
+    sums::PlaneSums, wide::Wide,
 };

@@ -1,0 +1,10 @@
+//! Prints the accuracy of a trained classifier on a data set's validation or test images.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use dytb::{EvaluateClassifier, exit};
+
+fn main() -> ExitCode {
+    exit(EvaluateClassifier::parse().run())
+}

@@ -1,0 +1,121 @@
+//! The command lines of the four programs: which models each knows, and what it does with them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+
+use super::evaluate::EvaluateArgs;
+use super::train::TrainArgs;
+use super::{output, values};
+use crate::{Kind, pictures};
+
+/// Train an autoencoder of models/ on a data set of inputs/.
+///
+/// The same command run again continues from the run's last checkpoint.
+#[derive(Parser, Clone, Debug)]
+#[command(version)]
+pub struct TrainAutoencoder {
+    /// What to train: a file of models/
+    #[arg(long, value_parser = values::models(Kind::Autoencoder), value_name = "NAME")]
+    model: String,
+    #[command(flatten)]
+    args: TrainArgs,
+}
+
+/// Train a classifier of models/ on a data set of inputs/.
+///
+/// The same command run again continues from the run's last checkpoint.
+#[derive(Parser, Clone, Debug)]
+#[command(version)]
+pub struct TrainClassifier {
+    /// What to train: a file of models/
+    #[arg(long, value_parser = values::models(Kind::Classifier), value_name = "NAME")]
+    model: String,
+    #[command(flatten)]
+    args: TrainArgs,
+}
+
+/// Print the error of a trained autoencoder on a data set's validation or test images
+#[derive(Parser, Clone, Debug)]
+#[command(version)]
+pub struct EvaluateAutoencoder {
+    /// The model: a file of models/
+    #[arg(long, value_parser = values::models(Kind::Autoencoder), value_name = "NAME")]
+    model: String,
+    #[command(flatten)]
+    args: EvaluateArgs,
+}
+
+/// Print the accuracy of a trained classifier on a data set's validation or test images
+#[derive(Parser, Clone, Debug)]
+#[command(version)]
+pub struct EvaluateClassifier {
+    /// The model: a file of models/
+    #[arg(long, value_parser = values::models(Kind::Classifier), value_name = "NAME")]
+    model: String,
+    #[command(flatten)]
+    args: EvaluateArgs,
+    /// Print the accuracy of each class too (with --json it is always there)
+    #[arg(long = "per_class", alias = "per-class")]
+    per_class: bool,
+    /// Write the confusion matrix to PATH.csv and, as a picture, to PATH.png
+    #[arg(long = "confusion_matrix", alias = "confusion-matrix", value_name = "PATH")]
+    confusion_matrix: Option<PathBuf>,
+}
+
+impl TrainAutoencoder {
+    /// Trains it and prints what it reached.
+    ///
+    /// # Errors
+    /// As [`train`](crate::train).
+    pub fn run(&self) -> Result<()> {
+        self.args.train(&self.model)
+    }
+}
+
+impl TrainClassifier {
+    /// Trains it and prints what it reached.
+    ///
+    /// # Errors
+    /// As [`train`](crate::train).
+    pub fn run(&self) -> Result<()> {
+        self.args.train(&self.model)
+    }
+}
+
+impl EvaluateAutoencoder {
+    /// Evaluates it and prints its error.
+    ///
+    /// # Errors
+    /// As [`evaluate`](crate::evaluate).
+    pub fn run(&self) -> Result<()> {
+        self.args.print(&self.args.evaluate(&self.model)?)
+    }
+}
+
+impl EvaluateClassifier {
+    /// Evaluates it and prints its accuracy.
+    ///
+    /// # Errors
+    /// As [`evaluate`](crate::evaluate), and when the confusion matrix cannot be written.
+    pub fn run(&self) -> Result<()> {
+        let assessment = self.args.evaluate(&self.model)?;
+        if let (Some(path), Some(confusion)) = (&self.confusion_matrix, &assessment.confusion) {
+            let csv = confusion.to_csv(&assessment.class_names);
+            let picture = pictures::confusion(confusion.counts(), confusion.classes());
+            write(&path.with_added_extension("csv"), csv.as_bytes())?;
+            write(&path.with_added_extension("png"), &picture.png()?)?;
+        }
+        self.args.print(&assessment)?;
+        if self.per_class && !self.args.json() {
+            output::print(&output::classes_as_text(&assessment.class_scores()))?;
+        }
+        Ok(())
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes).with_context(|| format!("cannot write `{}`", path.display()))
+}

@@ -1,0 +1,23 @@
+//! Sharing the images of a batch out among threads, in groups whose size does not depend on how many
+//! threads there are.
+
+use rayon::prelude::*;
+
+/// Images in a group.
+pub(crate) const GROUP: usize = 8;
+/// Groups that one thread does by itself: a piece of a batch has as many, and the other threads
+/// have theirs.
+const ALONE: usize = 2;
+
+/// Calls `work` with the number and the values of each chunk. A few are not shared out.
+pub(crate) fn for_groups<T: Send>(
+    values: &mut [T],
+    n: usize,
+    work: impl Fn(usize, &mut [T]) + Sync,
+) {
+    if values.len() <= ALONE * n {
+        values.chunks_mut(n).enumerate().for_each(|(i, chunk)| work(i, chunk));
+    } else {
+        values.par_chunks_mut(n).enumerate().for_each(|(i, chunk)| work(i, chunk));
+    }
+}

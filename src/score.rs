@@ -1,0 +1,102 @@
+//! How good a model is on some examples.
+//!
+//! An autoencoder has an error, of which less is better; a classifier an accuracy, of which more is
+//! better, and a loss, which does not decide.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The measure of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Score {
+    /// Of an autoencoder.
+    Error {
+        /// Half the mean squared error.
+        error: f64,
+    },
+    /// Of a classifier.
+    Accuracy {
+        /// The share of examples whose class it tells, 0..=1.
+        accuracy: f64,
+        /// The mean cross-entropy.
+        loss: f64,
+    },
+}
+
+impl Score {
+    /// What it is called and its value: what results files and `evaluate_...` print.
+    pub fn headline(&self) -> (&'static str, f64) {
+        match *self {
+            Self::Error { error } => ("error", error),
+            Self::Accuracy { accuracy, .. } => ("accuracy", accuracy),
+        }
+    }
+
+    /// The value that training brings down: the error or the loss.
+    pub fn loss(&self) -> f64 {
+        match *self {
+            Self::Error { error } => error,
+            Self::Accuracy { loss, .. } => loss,
+        }
+    }
+
+    /// All of it, by TensorBoard's tags, as Dynamic Training Bench had them.
+    pub fn scalars(&self) -> Vec<(&'static str, f64)> {
+        match *self {
+            Self::Error { error } => vec![("error", error)],
+            Self::Accuracy { accuracy, loss } => vec![("loss", loss), ("accuracy", accuracy)],
+        }
+    }
+
+    /// Whether it beats `other`; an equal one does not, and NaN beats nothing.
+    pub fn is_better_than(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Error { error: ours }, Self::Error { error: theirs }) => ours < theirs,
+            (Self::Accuracy { accuracy: ours, .. }, Self::Accuracy { accuracy: theirs, .. }) => {
+                ours > theirs
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Score {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error { error } => write!(f, "error {error:.6}"),
+            Self::Accuracy { accuracy, loss } => {
+                write!(f, "accuracy {accuracy:.4}  loss {loss:.6}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn less_error_and_more_accuracy_are_better() {
+        let error = |error| Score::Error { error };
+        assert!(error(0.1).is_better_than(&error(0.2)));
+        assert!(!error(0.2).is_better_than(&error(0.2)));
+        assert!(!error(f64::NAN).is_better_than(&error(0.2)));
+        let accuracy = |accuracy| Score::Accuracy { accuracy, loss: 1.0 - accuracy };
+        assert!(accuracy(0.9).is_better_than(&accuracy(0.8)));
+        assert!(!accuracy(0.9).is_better_than(&accuracy(0.9)));
+        assert!(!accuracy(0.9).is_better_than(&error(0.9)));
+    }
+
+    #[test]
+    fn scores_survive_json() {
+        for (score, json) in [
+            (Score::Error { error: 0.1 + 0.2 }, r#"{"error":0.30000000000000004}"#),
+            (Score::Accuracy { accuracy: 0.5, loss: 1.0 }, r#"{"accuracy":0.5,"loss":1.0}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&score).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Score>(json).unwrap(), score);
+        }
+    }
+}
