@@ -1,0 +1,18 @@
+//! [`LeNet`] with dropout scaled by how probable the number of kept neurons was; neurons are kept
+//! with probability 0.7 after the first convolution, 0.6 after the second, 0.5 after the hidden
+//! layer.
+//!
+//! Source: Dynamic Training Bench's `models/LeNetBinomialDropout.py`.
+
+use dytb::Model;
+use dytb::layers::{Dropout, Regularizer};
+use dytb::models::LeNet;
+
+/// [`LeNet`] that drops neurons.
+pub type LeNetBinomialDropout = LeNet;
+
+/// `--model LeNetBinomialDropout`
+pub const MODEL: Model = Model::Classifier(|shape, classes, init| {
+    let dropout = Regularizer::Dropout(Dropout::Binomial);
+    Ok(Box::new(LeNetBinomialDropout::new(shape, classes, dropout, init)?))
+});

@@ -1,0 +1,78 @@
+//! VGG with sixteen layers of weights, for small images.
+//!
+//! 3x3 SAME convolutions with ReLU to 64, 64, pool, 128, 128, pool, 256, 256, 256, pool, 512, 512,
+//! 512, pool, 512, 512, 512 maps, pool; 512 neurons, ReLU; the classes. Each 2x2 max pooling halves
+//! height and width: `[batch, 3, 32, 32]` -> `[batch, 512, 1, 1]` -> `[batch, 512]` ->
+//! `[batch, classes]`.
+//!
+//! Simonyan and Zisserman 2014, model D. Source: Dynamic Training Bench's `models/VGG.py`. The last
+//! layer's weights are not in the L2 penalty. Its variants keep neurons with probability 0.7 after
+//! the first convolution, 0.6 after the others and 0.5 after the hidden layer where they drop some.
+
+use anyhow::Result;
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use dytb::layers::{ConvBlock, Dense, DenseBlock, DenseConfig, Padding, Regularizer, max_pool};
+use dytb::{Classifier, Exit, Failure, Init, Model, Pass};
+
+/// Maps of each convolution, a pooling after each row.
+const MAPS: [&[usize]; 5] =
+    [&[64, 64], &[128, 128], &[256, 256, 256], &[512, 512, 512], &[512, 512, 512]];
+
+/// Thirteen convolutions and two fully connected layers.
+#[derive(Module, Debug)]
+pub struct VGG {
+    stages: Vec<Vec<ConvBlock>>,
+    fc: DenseBlock,
+    softmax_linear: Dense,
+}
+
+impl VGG {
+    /// For images of `[channels, height, width]` in so many `classes`.
+    ///
+    /// # Errors
+    /// When nothing of the images would be left after the poolings.
+    pub fn new(
+        [channels, height, width]: [usize; 3],
+        classes: usize,
+        regularizer: Regularizer,
+        init: &mut Init,
+    ) -> Result<Self> {
+        if height.min(width) < 32 {
+            let what = format!("VGG cannot take images of {height}x{width}");
+            return Err(Failure::new(Exit::Failed, what)
+                .why("it halves them five times: they have to be 32x32 or larger")
+                .into());
+        }
+        let (mut from, mut keep) = (channels, 0.7);
+        let mut block = |to| {
+            let block = ConvBlock::new([from, to], 3, regularizer, keep, init);
+            (from, keep) = (to, 0.6);
+            block
+        };
+        let stages = MAPS.map(|maps| maps.iter().map(|&to| block(to)).collect()).into();
+        let left = 512 * (height / 32) * (width / 32);
+        Ok(Self {
+            stages,
+            fc: DenseBlock::new([left, 512], regularizer, 0.5, init),
+            softmax_linear: DenseConfig::new([512, classes]).without_penalty().init(init),
+        })
+    }
+}
+
+impl Classifier for VGG {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<2> {
+        let maps = self.stages.iter().fold(images, |maps, stage| {
+            let maps = stage.iter().fold(maps, |maps, block| block.forward(maps, pass));
+            max_pool(maps, 2, 2, Padding::Valid)
+        });
+        let hidden = self.fc.forward(maps.flatten(1, 3), pass);
+        self.softmax_linear.forward(hidden, pass)
+    }
+}
+
+/// `--model VGG`
+pub const MODEL: Model = Model::Classifier(|shape, classes, init| {
+    Ok(Box::new(VGG::new(shape, classes, Regularizer::None, init)?))
+});

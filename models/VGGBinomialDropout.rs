@@ -1,0 +1,17 @@
+//! [`VGG`] with dropout scaled by how probable the number of kept neurons was; neurons are kept with
+//! probability 0.7 after the first convolution, 0.6 after the others, 0.5 after the hidden layer.
+//!
+//! Source: Dynamic Training Bench's `models/VGGBinomialDropout.py`.
+
+use dytb::Model;
+use dytb::layers::{Dropout, Regularizer};
+use dytb::models::VGG;
+
+/// [`VGG`] that drops neurons.
+pub type VGGBinomialDropout = VGG;
+
+/// `--model VGGBinomialDropout`
+pub const MODEL: Model = Model::Classifier(|shape, classes, init| {
+    let dropout = Regularizer::Dropout(Dropout::Binomial);
+    Ok(Box::new(VGGBinomialDropout::new(shape, classes, dropout, init)?))
+});

@@ -1,0 +1,17 @@
+//! [`VGG`] with inverted dropout; neurons are kept with probability 0.7 after the first convolution,
+//! 0.6 after the others, 0.5 after the hidden layer.
+//!
+//! Source: Dynamic Training Bench's `models/VGGDropout.py`.
+
+use dytb::Model;
+use dytb::layers::{Dropout, Regularizer};
+use dytb::models::VGG;
+
+/// [`VGG`] that drops neurons.
+pub type VGGDropout = VGG;
+
+/// `--model VGGDropout`
+pub const MODEL: Model = Model::Classifier(|shape, classes, init| {
+    let dropout = Regularizer::Dropout(Dropout::Inverted);
+    Ok(Box::new(VGGDropout::new(shape, classes, dropout, init)?))
+});
