@@ -1,0 +1,79 @@
+//! Nine convolutional autoencoders of one hidden layer, each trained on what the one before makes.
+//!
+//! Autoencoder k encodes its input x_k with two zeros on every side by a 3x3 convolution to 9 maps,
+//! tanh, dropout (half of the neurons, in training), and decodes it by a 3x3 convolution back to the
+//! image's channels, tanh: x_{k+1}. The loss is Σ_k mean((x_{k+1} - x_k)²) / 2; no gradient goes from
+//! one autoencoder to the one before. The error, of the last output, is that of any autoencoder.
+//!
+//! Source: Dynamic Training Bench's `models/StackedCAE.py`. Only the encoders' weights are in the L2
+//! penalty.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use dytb::layers::{Conv, ConvConfig, Dropout};
+use dytb::{Activation, Autoencoder, Init, Model, Pass};
+
+/// Autoencoders that are stacked.
+const DEPTH: usize = 9;
+/// Maps of each hidden layer.
+const MAPS: usize = 9;
+/// The probability of a neuron to be kept in training.
+pub(crate) const KEEP: f64 = 0.5;
+
+/// Encoder and decoder.
+#[derive(Module, Debug)]
+pub struct Layer {
+    encode: Conv,
+    decode: Conv,
+}
+
+impl Layer {
+    /// What the autoencoder makes of `images`, of the same shape.
+    pub fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
+        let encoding = self.encode.forward(images, pass);
+        self.decode.forward(Dropout::Inverted.forward(KEEP, encoding, pass), pass)
+    }
+}
+
+/// Nine autoencoders for images of `[channels, height, width]`, whose encoders end in `activation`.
+pub(crate) fn layers(channels: usize, activation: Activation, init: &mut Init) -> Vec<Layer> {
+    let mut layer = || Layer {
+        encode: ConvConfig::new([channels, MAPS], [3, 3])
+            .with_zero_padding(2)
+            .with_activation(activation)
+            .init(init),
+        decode: ConvConfig::new([MAPS, channels], [3, 3])
+            .with_activation(Activation::Tanh)
+            .without_penalty()
+            .init(init),
+    };
+    (0..DEPTH).map(|_| layer()).collect()
+}
+
+/// A stack of autoencoders.
+#[derive(Module, Debug)]
+pub struct StackedCAE {
+    layers: Vec<Layer>,
+}
+
+impl Autoencoder for StackedCAE {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
+        self.layers.iter().fold(images, |images, layer| layer.forward(images, pass))
+    }
+
+    fn loss(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<1> {
+        let (mut input, mut losses) = (images, Vec::new());
+        for layer in &self.layers {
+            let output = layer.forward(input.clone(), pass);
+            losses.push(self.error(output.clone(), input));
+            input = output.detach();
+        }
+        Tensor::cat(losses, 0).sum()
+    }
+}
+
+/// `--model StackedCAE`
+pub const MODEL: Model = Model::Autoencoder(|[channels, _, _], init| {
+    Ok(Box::new(StackedCAE { layers: layers(channels, Activation::Tanh, init) }))
+});

@@ -1,0 +1,50 @@
+//! A stack of autoencoders like [`StackedCAE`](super::StackedCAE) that learns to take noise away.
+//!
+//! In training the first one's input is clip(x + u, -1, 1), u uniform in ±0.5, and every autoencoder's
+//! output, after dropout (but for the last one's), is the next one's input. Each is compared with the
+//! clean image: the loss is Σ_k mean((x_{k+1} - x)²) / 2. The encoders end in ReLUs.
+//!
+//! Source: Dynamic Training Bench's `models/StackedDenoisingCAE.py`. Only the encoders' weights are
+//! in the L2 penalty.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use super::StackedCAE::{KEEP, Layer, layers};
+use dytb::layers::Dropout;
+use dytb::{Activation, Autoencoder, Model, Pass};
+
+/// The noise is no stronger than this.
+const NOISE: f32 = 0.5;
+
+/// A stack of autoencoders.
+#[derive(Module, Debug)]
+pub struct StackedDenoisingCAE {
+    layers: Vec<Layer>,
+}
+
+impl Autoencoder for StackedDenoisingCAE {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
+        self.layers.iter().fold(images, |images, layer| layer.forward(images, pass))
+    }
+
+    fn loss(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<1> {
+        let noise = pass.uniform([-NOISE, NOISE], images.dims(), &images.device());
+        let mut input = (images.clone() + noise).clamp(-1.0, 1.0);
+        let mut losses = Vec::new();
+        for (number, layer) in self.layers.iter().enumerate() {
+            let mut output = layer.forward(input, pass);
+            if number + 1 < self.layers.len() {
+                output = Dropout::Inverted.forward(KEEP, output, pass);
+            }
+            losses.push(self.error(output.clone(), images.clone()));
+            input = output.detach();
+        }
+        Tensor::cat(losses, 0).sum()
+    }
+}
+
+/// `--model StackedDenoisingCAE`
+pub const MODEL: Model = Model::Autoencoder(|[channels, _, _], init| {
+    Ok(Box::new(StackedDenoisingCAE { layers: layers(channels, Activation::Relu, init) }))
+});
