@@ -46,6 +46,44 @@ fn a_run_from_nothing() {
     }
 }
 
+/// The matrix as CSV and as a picture, the accuracy of each class: all of the same counts.
+#[test]
+fn per_class_insight() {
+    let bench = Bench::new();
+    bench.train_classifier(&format!("{DIGITS} --epochs 1")).ended(0);
+    let line = format!("--model LeNet --dataset Digits --checkpoint_dir '{RUN}' --test");
+    let json = bench
+        .evaluate_classifier(&format!("{line} --json --confusion_matrix matrix"))
+        .ended(0)
+        .json();
+    let classes = json["classes"].as_array().unwrap();
+    let csv = std::fs::read_to_string(bench.path("matrix.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = csv.lines().skip(1).map(|row| row.split(',').collect()).collect();
+    assert_eq!((classes.len(), rows.len()), (10, 10));
+    let (mut right, mut all) = (0, 0);
+    for (place, (class, row)) in classes.iter().zip(&rows).enumerate() {
+        let counts: Vec<u64> = row[1..11].iter().map(|count| count.parse().unwrap()).collect();
+        let examples: u64 = counts.iter().sum();
+        assert_eq!(class["examples"], examples);
+        assert_eq!(class["accuracy"], counts[place] as f64 / examples as f64);
+        (right, all) = (right + counts[place], all + examples);
+    }
+    assert_eq!(json["accuracy"], right as f64 / all as f64);
+    let png = std::fs::read(bench.path("matrix.png")).unwrap();
+    assert!(png.starts_with(b"\x89PNG"));
+
+    let text = bench.evaluate_classifier(&format!("{line} --per_class")).ended(0).stdout;
+    assert_eq!(text.lines().count(), 12, "{text}");
+    let results = std::fs::read(bench.path(&format!("{RUN}/results.json"))).unwrap();
+    let results: serde_json::Value = serde_json::from_slice(&results).unwrap();
+    assert_eq!(results["test_classes"], json["classes"]);
+    let validation = scalars(&bench.path(&format!("{RUN}/validation")));
+    assert!(validation.iter().any(|(_, tag, _)| tag == "class_accuracy/9"));
+
+    let done = bench.evaluate_classifier(&format!("{line} --confusion_matrix no/matrix")).ended(1);
+    assert!(done.stderr.contains("cannot write `no/matrix.csv`"), "{}", done.stderr);
+}
+
 /// Statistics and dropped neurons too: the end is the same as without an end between.
 #[test]
 fn a_resumed_run_equals_an_uninterrupted_one() {
