@@ -1,9 +1,11 @@
-//! Every optimizer against ten steps of TensorFlow 2.21's TF1 optimizers
-//! (`golden/optimizers.json`), and the initialiser and the decay of the learning rate against its
+//! TensorFlow's optimizers against ten steps of TensorFlow 2.21's TF1 optimizers
+//! (`golden/optimizers.json`), every optimizer stopped and resumed, and the initialiser and the decay of the learning rate against its
 //! own (`golden/he_initializer.json`, `golden/exponential_decay.json`).
 
 #[path = "common/golden.rs"]
 mod common;
+#[path = "common/parameters.rs"]
+mod parameters;
 
 use burn::module::{Module, Param};
 use burn::optim::{GradientsParams, ModuleOptimizer};
@@ -12,6 +14,7 @@ use common::{assert_close, flat, golden};
 use dytb::Init;
 use dytb::optimizers::{self, Arguments, OPTIMIZERS};
 use dytb::run::LearningRateDecay;
+use parameters::Parameters;
 
 /// A module of one parameter.
 #[derive(Module, Debug)]
@@ -61,7 +64,7 @@ fn as_tensorflow() {
         }
         tested.push(entry.name);
     }
-    for entry in OPTIMIZERS {
+    for entry in OPTIMIZERS.iter().filter(|entry| entry.tensorflow) {
         assert!(tested.contains(&entry.name), "{} has no golden numbers", entry.name);
     }
 }
@@ -69,7 +72,9 @@ fn as_tensorflow() {
 /// An optimizer that is written and read back goes on exactly as if it had not been.
 #[test]
 fn every_optimizer_resumes_exactly() {
-    let gradient = |step: usize| [0.3, -2.0, 1e-4, 0.0].map(|g| g * (step as f32 - 2.5));
+    let gradient = |step: usize| {
+        move |i: usize| [0.3, -2.0, 1e-4, 0.0][i % 4] * (step as f32 - 2.5 + i as f32 / 8.0)
+    };
     for entry in OPTIMIZERS {
         let given = r#"{"learning_rate": 0.01, "momentum": 0.9}"#;
         let mut given: serde_json::Map<_, _> = serde_json::from_str(given).unwrap();
@@ -78,16 +83,16 @@ fn every_optimizer_resumes_exactly() {
         });
         let arguments = Arguments::new(entry, given).unwrap();
         let mut through = (entry.build)(&arguments);
-        let mut module = Single::new(vec![1.0, -0.5, 0.25, 0.0]);
+        let mut module = Parameters::new(|i| [1.0, -0.5, 0.25, 0.0][i % 4]);
         for step in 0..3 {
-            module = module.step(&mut through, 0.01, &gradient(step));
+            module = module.step(&mut through, 0.01, gradient(step));
         }
         let bytes = optimizers::to_bytes(&through).unwrap();
         let mut restored = optimizers::restore(&(entry.build)(&arguments), bytes).unwrap();
         let mut resumed = module.clone();
         for step in 3..6 {
-            module = module.step(&mut through, 0.01, &gradient(step));
-            resumed = resumed.step(&mut restored, 0.01, &gradient(step));
+            module = module.step(&mut through, 0.01, gradient(step));
+            resumed = resumed.step(&mut restored, 0.01, gradient(step));
         }
         assert_eq!(module.values(), resumed.values(), "{}", entry.name);
     }

@@ -30,10 +30,11 @@ pub struct TrainArgs {
     /// What to train it on: a file of inputs/
     #[arg(long, value_parser = values::names(INPUTS), value_name = "NAME")]
     dataset: String,
-    /// The optimizer, by TensorFlow's name
+    /// The optimizer: TensorFlow 1's by their names, later ones by theirs
     #[arg(long, value_parser = values::optimizers(), default_value = "MomentumOptimizer", value_name = "NAME")]
     optimizer: String,
-    /// Its arguments, by TensorFlow's names; learning_rate is required [default for
+    /// Its arguments, by TensorFlow's names (by burn's for AdamW, Adan, Lamb, Lion and Muon);
+    /// learning_rate is required [default for
     /// MomentumOptimizer: {"learning_rate": 1e-2, "momentum": 0.9}]
     #[arg(long = "optimizer_args", alias = "optimizer-args", value_parser = values::json_object, value_name = "JSON")]
     optimizer_args: Option<Map<String, Value>>,
