@@ -1,5 +1,5 @@
 //! TensorFlow's optimizers against ten steps of TensorFlow 2.21's TF1 optimizers
-//! (`golden/optimizers.json`), every optimizer stopped and resumed, and the initialiser and the decay of the learning rate against its
+//! (`golden/optimizers.json`), every optimizer stopped and resumed, and the initialiser and the decays of the learning rate against its
 //! own (`golden/he_initializer.json`, `golden/exponential_decay.json`).
 
 #[path = "common/golden.rs"]
@@ -13,8 +13,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use common::{assert_close, flat, golden};
 use dytb::Init;
 use dytb::optimizers::{self, Arguments, OPTIMIZERS};
-use dytb::run::LearningRateDecay;
+use dytb::run::{LearningRateDecay, Schedule, Shape};
 use parameters::Parameters;
+use serde_json::Value;
 
 /// A module of one parameter.
 #[derive(Module, Debug)]
@@ -107,11 +108,39 @@ fn learning_rate_decays_as_in_tensorflow() {
         factor: number("decay_rate"),
     };
     let steps = golden["steps"].as_array().unwrap();
-    let ours: Vec<_> = steps
-        .iter()
-        .map(|step| decay.at(number("learning_rate"), step.as_u64().unwrap(), 1) as f32)
-        .collect();
-    assert_close("staircase", &ours, &flat(&golden["staircase"]), 1e-6, 0.0);
+    for (name, shape) in [("staircase", Shape::Step(decay)), ("smooth", Shape::Exponential(decay))]
+    {
+        let schedule = Schedule { shape, warmup_epochs: 0 };
+        let rate = |step: &Value| {
+            schedule.at(number("learning_rate"), step.as_u64().unwrap(), 1, 13) as f32
+        };
+        let ours: Vec<_> = steps.iter().map(rate).collect();
+        assert_close(name, &ours, &flat(&golden[name]), 1e-6, 0.0);
+    }
+}
+
+/// What PyTorch 2.15.0's CosineAnnealingLR(T_max=8) gives at 0.1, also after four steps of
+/// LinearLR(start_factor=0.25, total_iters=3), in a SequentialLR.
+#[test]
+fn the_cosine_and_the_warm_up_are_pytorchs() {
+    let cosine = [
+        0.1,
+        0.09619397662556434,
+        0.08535533905932738,
+        0.0691341716182545,
+        0.05,
+        0.030865828381745515,
+        0.014644660940672627,
+        0.0038060233744356634,
+    ];
+    let warmup = [0.025, 0.05, 0.075, 0.1];
+    let rates = |warmup_epochs, epochs| -> Vec<_> {
+        let schedule = Schedule { shape: Shape::Cosine, warmup_epochs };
+        (0..4 * epochs).map(|step| schedule.at(0.1, step, 4, epochs) as f32).collect()
+    };
+    let cosine = cosine.map(|rate: f64| rate as f32);
+    assert_close("cosine", &rates(0, 2), &cosine, 1e-6, 0.0);
+    assert_close("warm-up", &rates(1, 3), &[&warmup[..], &cosine].concat(), 1e-6, 0.0);
 }
 
 /// Bounds, mean and deviation of over a million draws of TensorFlow's initialiser, against as many

@@ -2,6 +2,7 @@
 //! understood too). Parsing only validates.
 
 mod evaluate;
+mod schedule;
 mod train;
 mod values;
 

@@ -6,13 +6,14 @@ use anyhow::Result;
 use clap::Parser;
 use serde_json::{Map, Value};
 
+use super::schedule::ScheduleArgs;
 use super::{SourceArgs, values};
 use crate::device::DeviceName;
 use crate::inputs::INPUTS;
 use crate::interrupt::Interrupt;
 use crate::models::MODELS;
 use crate::optimizers::{self, Arguments};
-use crate::run::{LearningRateDecay, RunConfig, RunFolder};
+use crate::run::{RunConfig, RunFolder};
 use crate::trainer::Settings;
 
 /// The arguments that Dynamic Training Bench's default optimizer had.
@@ -47,15 +48,8 @@ pub struct TrainArgs {
     /// Factor of the L2 penalty
     #[arg(long = "l2_penalty", alias = "l2-penalty", default_value = "0.0", value_parser = values::not_negative, value_name = "X", allow_negative_numbers = true)]
     l2_penalty: f64,
-    /// Let the learning rate decay, in steps
-    #[arg(long = "lr_decay", alias = "lr-decay")]
-    lr_decay: bool,
-    /// Epochs between two decays of the learning rate
-    #[arg(long = "lr_decay_epochs", alias = "lr-decay-epochs", default_value_t = 25, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
-    lr_decay_epochs: u64,
-    /// What a decay multiplies the learning rate by
-    #[arg(long = "lr_decay_factor", alias = "lr-decay-factor", default_value = "0.1", value_parser = values::not_negative, value_name = "X", allow_negative_numbers = true)]
-    lr_decay_factor: f64,
+    #[command(flatten)]
+    schedule: ScheduleArgs,
     /// Device that trains: /gpu:N, /cpu:0, cuda:N, wgpu:N or cpu
     #[arg(
         long = "train_device",
@@ -107,7 +101,8 @@ impl TrainArgs {
     /// already in its folder, or a new one.
     ///
     /// # Errors
-    /// When the optimizer's arguments are wrong or the folder's configuration cannot be read.
+    /// When the optimizer's arguments or the schedule's flags are wrong, or the folder's
+    /// configuration cannot be read.
     pub fn config(&self) -> Result<RunConfig> {
         let entry = optimizers::find(&self.optimizer).expect("the parser checked the name");
         let given = match &self.optimizer_args {
@@ -122,10 +117,7 @@ impl TrainArgs {
             optimizer_args: Arguments::new(entry, given)?,
             batch_size: self.batch_size,
             epochs: self.epochs,
-            lr_decay: self.lr_decay.then_some(LearningRateDecay {
-                epochs: self.lr_decay_epochs,
-                factor: self.lr_decay_factor,
-            }),
+            lr_schedule: self.schedule.schedule(self.epochs)?,
             l2_penalty: self.l2_penalty,
             seed: self.seed.unwrap_or_else(rand::random),
             comment: self.comment.clone(),
