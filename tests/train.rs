@@ -77,9 +77,9 @@ fn end_of(run: &Path) -> (Checkpoint, [Vec<Scalar>; 2]) {
 
 /// Whether two runs ended in the same place, bit for bit.
 #[track_caller]
-fn assert_same_end(one: &Bench, other: &Bench) {
-    let (ours, our_events) = end_of(&one.path(RUN));
-    let (theirs, their_events) = end_of(&other.path(RUN));
+fn assert_same_end(one: &Bench, other: &Bench, run: &str) {
+    let (ours, our_events) = end_of(&one.path(run));
+    let (theirs, their_events) = end_of(&other.path(run));
     assert_eq!(ours.state, theirs.state);
     assert!(ours.model == theirs.model, "the parameters differ");
     assert!(ours.optimizer == theirs.optimizer, "the optimizer's slots differ");
@@ -92,9 +92,12 @@ fn assert_same_end(one: &Bench, other: &Bench) {
 #[test]
 fn more_epochs_go_on_as_if_there_had_been_no_end() {
     let (through, in_two) = (Bench::new(), Bench::new());
-    for optimizer in
-        ["", " --comment adam --optimizer Adam --optimizer_args '{\"learning_rate\": 1e-3}'"]
-    {
+    for optimizer in [
+        "",
+        " --comment adam --optimizer Adam --optimizer_args '{\"learning_rate\": 1e-3}'",
+        " --optimizer Muon --optimizer_args '{\"learning_rate\": 1e-3}' --warmup_epochs 1 \
+         --lr_schedule exponential",
+    ] {
         let line = format!("{DIGITS}{optimizer}");
         let expected = through.train(&format!("{line} --epochs 4")).ended(0).json();
         in_two.train(&format!("{line} --epochs 2")).ended(0);
@@ -102,7 +105,7 @@ fn more_epochs_go_on_as_if_there_had_been_no_end() {
         assert!(resumed.stderr.contains("going on after step 22 of 44"), "{}", resumed.stderr);
         assert_eq!(resumed.json(), expected);
     }
-    assert_same_end(&through, &in_two);
+    assert_same_end(&through, &in_two, RUN);
 }
 
 /// The first signal ends a run after a checkpoint; SIGKILL ends it anywhere.
@@ -110,12 +113,14 @@ fn more_epochs_go_on_as_if_there_had_been_no_end() {
 #[test]
 fn a_run_that_is_stopped_goes_on_as_if_it_had_not_been() {
     let through = Bench::new();
-    let line = format!("{DIGITS} --epochs 40 --images_every 20");
+    let schedule = "--lr_schedule cosine --warmup_epochs 2";
+    let run = &format!("{RUN}_cosine_lr_warmup=2");
+    let line = format!("{DIGITS} --epochs 40 --images_every 20 {schedule}");
     through.train(&line).ended(0);
     for (signal, code) in [("INT", Some(130)), ("TERM", Some(143)), ("KILL", None)] {
         let stopped = Bench::new();
         let child = stopped.training(&line).spawn().unwrap();
-        let checkpoints = stopped.path(&format!("{RUN}/checkpoints"));
+        let checkpoints = stopped.path(&format!("{run}/checkpoints"));
         while latest(&checkpoints).unwrap().is_none() {
             std::thread::yield_now();
         }
@@ -128,7 +133,7 @@ fn a_run_that_is_stopped_goes_on_as_if_it_had_not_been() {
         }
         assert!(stopped.lines("test_results.txt").is_empty());
         stopped.train(&line).ended(0);
-        assert_same_end(&through, &stopped);
+        assert_same_end(&through, &stopped, run);
     }
 }
 
@@ -143,7 +148,7 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_taken() {
     let resumed = damaged.train(&format!("{DIGITS} --epochs 4")).ended(0);
     assert!(resumed.stderr.contains("step-0000000033.ckpt` is damaged"), "{}", resumed.stderr);
     assert!(resumed.stderr.contains("going on after step 22"), "{}", resumed.stderr);
-    assert_same_end(&through, &damaged);
+    assert_same_end(&through, &damaged, RUN);
 }
 
 #[test]
@@ -187,20 +192,55 @@ fn divergence_ends_with_its_own_code_and_no_result() {
     assert!(bench.lines("validation_results.txt").is_empty());
 }
 
+/// In each schedule's events are the rates that were used: of the last of 11 steps an epoch.
 #[test]
-fn a_decayed_learning_rate_is_the_one_that_is_used() {
+fn a_scheduled_learning_rate_is_the_one_that_is_used() {
     let bench = Bench::new();
-    let line = format!(
-        "{DIGITS} --epochs 3 --lr_decay --lr_decay_epochs 1 --lr_decay_factor 0.5 --log_every 100"
-    );
-    let folder = bench.train(&line).ended(0).json()["folder"].as_str().unwrap().to_owned();
-    assert_eq!(folder, format!("{RUN}_exp_lr"));
-    let rates: Vec<_> = scalars(&bench.path(&format!("{folder}/train")))
-        .into_iter()
-        .filter(|(_, tag, _)| tag == "learning_rate")
-        .map(|(.., rate)| rate)
-        .collect();
-    assert_eq!(rates, [0.01, 0.005, 0.0025]);
+    let decay = "--lr_decay_epochs 1 --lr_decay_factor 0.5";
+    let half_to = |power: f64| 0.01 * 0.5f64.powf(power / 11.0);
+    let cosine =
+        |step: f64, steps: f64| 0.005 * (1.0 + (std::f64::consts::PI * step / steps).cos());
+    for (flags, suffix, expected) in [
+        (format!("--lr_decay {decay}"), "_exp_lr", [0.01, 0.005, 0.0025]),
+        (format!("--lr_schedule step {decay} --comment 2"), "_exp_lr_2", [0.01, 0.005, 0.0025]),
+        (
+            format!("--lr_schedule exponential {decay}"),
+            "_exponential_lr",
+            [half_to(10.0), half_to(21.0), half_to(32.0)],
+        ),
+        (
+            "--lr_schedule cosine".to_owned(),
+            "_cosine_lr",
+            [cosine(10.0, 33.0), cosine(21.0, 33.0), cosine(32.0, 33.0)],
+        ),
+        ("--warmup_epochs 2".to_owned(), "_warmup=2", [0.005, 0.01, 0.01]),
+        (
+            "--lr_schedule cosine --warmup_epochs 1".to_owned(),
+            "_cosine_lr_warmup=1",
+            [0.01, cosine(10.0, 22.0), cosine(21.0, 22.0)],
+        ),
+    ] {
+        let line = format!("{DIGITS} --epochs 3 --log_every 100 {flags}");
+        let folder = bench.train(&line).ended(0).json()["folder"].as_str().unwrap().to_owned();
+        assert_eq!(folder, format!("{RUN}{suffix}"));
+        let rates: Vec<_> = scalars(&bench.path(&format!("{folder}/train")))
+            .into_iter()
+            .filter(|(_, tag, _)| tag == "learning_rate")
+            .map(|(.., rate)| rate)
+            .collect();
+        assert_eq!(rates, expected.map(|rate| rate as f32), "{flags}");
+    }
+}
+
+/// Another number of epochs is another cosine: a run of it goes on only to its own end.
+#[test]
+fn a_cosine_ends_with_its_epochs() {
+    let bench = Bench::new();
+    let line = format!("{DIGITS} --lr_schedule cosine");
+    bench.train(&format!("{line} --epochs 2")).ended(0);
+    let refused = bench.train(&format!("{line} --epochs 3")).ended(1);
+    assert!(refused.stderr.contains("epochs: 2 there, 3 now"), "{}", refused.stderr);
+    bench.train(&format!("{line} --epochs 3 --restart")).ended(0);
 }
 
 /// The article's lines, word for word after the program's name, but for where the data is and for
@@ -301,6 +341,9 @@ fn bad_input() {
         ("--epochs 0", 2, "--epochs"),
         ("--l2_penalty -1", 2, "0 or more"),
         ("--lr_decay_factor nan", 2, "0 or more"),
+        ("--lr_schedule linear", 2, "constant, exponential, cosine, step"),
+        ("--lr_decay --lr_schedule cosine", 2, "`--lr_decay` contradicts `--lr_schedule cosine`"),
+        ("--epochs 5 --warmup_epochs 5", 2, "the run has 5 epochs"),
         ("--train_device /tpu:0", 2, "/gpu:N"),
         ("--comment a/b", 2, "folder's name"),
         ("--log_dir /dev/null/log", 1, "cannot write `/dev/null/log"),

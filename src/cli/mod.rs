@@ -4,6 +4,7 @@
 mod evaluate;
 mod output;
 mod programs;
+mod schedule;
 mod train;
 mod values;
 

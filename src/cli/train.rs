@@ -6,12 +6,13 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Map, Value};
 
+use super::schedule::ScheduleArgs;
 use super::{SourceArgs, output, values};
 use crate::device::DeviceName;
 use crate::inputs::INPUTS;
 use crate::interrupt::Interrupt;
 use crate::optimizers::{self, Arguments};
-use crate::run::{LearningRateDecay, RunConfig, RunFolder};
+use crate::run::{RunConfig, RunFolder};
 use crate::trainer::{self, Settings};
 use crate::{Source, zoo};
 
@@ -24,10 +25,11 @@ pub struct TrainArgs {
     /// What to train it on: a file of inputs/
     #[arg(long, value_parser = values::names(INPUTS), value_name = "NAME")]
     dataset: String,
-    /// The optimizer, by TensorFlow's name
+    /// The optimizer: TensorFlow 1's by their names, later ones by theirs
     #[arg(long, value_parser = values::optimizers(), default_value = "MomentumOptimizer", value_name = "NAME")]
     optimizer: String,
-    /// Its arguments, by TensorFlow's names; learning_rate is required [default for
+    /// Its arguments, by TensorFlow's names (by burn's for AdamW, Adan, Lamb, Lion and Muon);
+    /// learning_rate is required [default for
     /// MomentumOptimizer: {"learning_rate": 1e-2, "momentum": 0.9}]
     #[arg(long = "optimizer_args", alias = "optimizer-args", value_parser = values::json_object, value_name = "JSON")]
     optimizer_args: Option<Map<String, Value>>,
@@ -40,15 +42,8 @@ pub struct TrainArgs {
     /// Factor of the L2 penalty
     #[arg(long = "l2_penalty", alias = "l2-penalty", default_value = "0.0", value_parser = values::not_negative, value_name = "X", allow_negative_numbers = true)]
     l2_penalty: f64,
-    /// Let the learning rate decay, in steps
-    #[arg(long = "lr_decay", alias = "lr-decay")]
-    lr_decay: bool,
-    /// Epochs between two decays of the learning rate
-    #[arg(long = "lr_decay_epochs", alias = "lr-decay-epochs", default_value_t = 25, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
-    lr_decay_epochs: u64,
-    /// What a decay multiplies the learning rate by
-    #[arg(long = "lr_decay_factor", alias = "lr-decay-factor", default_value = "0.1", value_parser = values::not_negative, value_name = "X", allow_negative_numbers = true)]
-    lr_decay_factor: f64,
+    #[command(flatten)]
+    schedule: ScheduleArgs,
     /// Device that trains: /gpu:N, /cpu:0, cuda:N, wgpu:N or cpu
     #[arg(
         long = "train_device",
@@ -117,8 +112,8 @@ impl TrainArgs {
     /// already in its folder, or a new one.
     ///
     /// # Errors
-    /// When the optimizer's arguments are wrong, the data set cannot be opened or the folder's
-    /// configuration cannot be read.
+    /// When the optimizer's arguments or the schedule's flags are wrong, the data set cannot be opened
+    /// or the folder's configuration cannot be read.
     fn config(&self, model: &str) -> Result<RunConfig> {
         let entry = optimizers::find(&self.optimizer).expect("the parser checked the name");
         let given = match &self.optimizer_args {
@@ -136,10 +131,7 @@ impl TrainArgs {
             optimizer_args: Arguments::new(entry, given)?,
             batch_size: self.batch_size,
             epochs: self.epochs,
-            lr_decay: self.lr_decay.then_some(LearningRateDecay {
-                epochs: self.lr_decay_epochs,
-                factor: self.lr_decay_factor,
-            }),
+            lr_schedule: self.schedule.schedule(self.epochs)?,
             l2_penalty: self.l2_penalty,
             seed: self.seed.unwrap_or_else(rand::random),
             comment: self.comment.clone(),

@@ -39,6 +39,7 @@ impl Rule<2> for Adadelta {
 pub const ENTRY: Entry = Entry {
     name: "AdadeltaOptimizer",
     short: "Adadelta",
+    tensorflow: true,
     parameters: &[
         Parameter { name: "rho", default: Default::Number(0.95) },
         Parameter { name: "epsilon", default: Default::Number(1e-8) },

@@ -37,6 +37,7 @@ impl Rule<1> for Adagrad {
 pub const ENTRY: Entry = Entry {
     name: "AdagradOptimizer",
     short: "Adagrad",
+    tensorflow: true,
     parameters: &[Parameter { name: "initial_accumulator_value", default: Default::Number(0.1) }],
     build: |arguments| {
         let initial_accumulator_value = arguments.number("initial_accumulator_value");

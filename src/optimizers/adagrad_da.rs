@@ -47,6 +47,7 @@ impl Rule<2> for AdagradDA {
 pub const ENTRY: Entry = Entry {
     name: "AdagradDAOptimizer",
     short: "AdagradDA",
+    tensorflow: true,
     parameters: &[
         Parameter {
             name: "initial_gradient_squared_accumulator_value",

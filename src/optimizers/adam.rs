@@ -47,6 +47,7 @@ impl Rule<2> for Adam {
 pub const ENTRY: Entry = Entry {
     name: "AdamOptimizer",
     short: "Adam",
+    tensorflow: true,
     parameters: &[
         Parameter { name: "beta1", default: Default::Number(0.9) },
         Parameter { name: "beta2", default: Default::Number(0.999) },

@@ -12,7 +12,7 @@ use crate::{Exit, Failure};
 /// An argument of an optimizer.
 #[derive(Clone, Copy, Debug)]
 pub struct Parameter {
-    /// TensorFlow's name of it.
+    /// TensorFlow's name of it, or burn's for an optimizer that TensorFlow does not have.
     pub name: &'static str,
     /// What it is when it is not given.
     pub default: Default,
@@ -27,6 +27,8 @@ pub enum Default {
     Number(f64),
     /// A truth value.
     Flag(bool),
+    /// The first of these words; only they can be given.
+    Words(&'static [&'static str]),
 }
 
 /// The name of the one argument that every optimizer requires.
@@ -47,9 +49,9 @@ impl Arguments {
     /// the wrong kind.
     pub fn new(entry: &Entry, given: Map<String, Value>) -> Result<Self> {
         let known = || [&LEARNING_RATE].into_iter().chain(entry.parameters);
-        if let Some(unknown) = given.keys().find(|key| {
-            *key != USE_LOCKING.name && !known().any(|parameter| parameter.name == *key)
-        }) {
+        let locking = entry.tensorflow.then_some(&USE_LOCKING);
+        let is_known = |key: &str| known().chain(locking).any(|parameter| parameter.name == key);
+        if let Some(unknown) = given.keys().find(|key| !is_known(key)) {
             return Err(unknown_argument(entry, unknown, known()));
         }
         if let Some(value) = given.get(USE_LOCKING.name) {
@@ -89,6 +91,14 @@ impl Arguments {
         self.0[name].as_bool().expect("truth values were checked")
     }
 
+    /// A word among them.
+    ///
+    /// # Panics
+    /// When the optimizer has no word of that name.
+    pub fn word(&self, name: &str) -> &str {
+        self.0[name].as_str().expect("words were checked")
+    }
+
     /// Names and values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
@@ -108,9 +118,13 @@ fn check(entry: &Entry, parameter: &Parameter, given: Option<&Value>) -> Result<
         (Some(value), Default::Required | Default::Number(_)) if !value.is_number() => {
             Err(wrong("a number", value).into())
         }
+        (Some(value), Default::Words(words)) if !words.iter().any(|word| *value == **word) => {
+            Err(wrong(&words.join(" or "), value).into())
+        }
         (Some(value), _) => Ok(value.clone()),
         (None, Default::Number(number)) => Ok(Value::from(number)),
         (None, Default::Flag(flag)) => Ok(Value::from(flag)),
+        (None, Default::Words(words)) => Ok(Value::from(words[0])),
         (None, Default::Required) => Err(Failure::new(
             Exit::Usage,
             format!("`--optimizer_args` has no `{}`", parameter.name),
@@ -178,6 +192,9 @@ mod tests {
             ("Adam", r#"{"learning_rate": 1, "beta_1": 0.5}"#, "a similar one: `beta1`"),
             ("Momentum", r#"{"learning_rate": 1}"#, "has no `momentum`"),
             ("Momentum", r#"{"learning_rate": 1, "momentum": 1, "use_nesterov": 1}"#, "true or"),
+            ("AdamW", r#"{"learning_rate": 1, "beta1": 0.5}"#, "a similar one: `beta_1`"),
+            ("AdamW", r#"{"learning_rate": 1, "use_locking": true}"#, "no argument `use_locking`"),
+            ("Muon", r#"{"learning_rate": 1, "adjust_lr_fn": "x"}"#, "match_rms_adamw or original"),
         ] {
             let error = arguments(name, json).unwrap_err();
             assert!(error.to_string().contains(needle), "{error}");

@@ -56,6 +56,7 @@ impl Rule<2> for Ftrl {
 pub const ENTRY: Entry = Entry {
     name: "FtrlOptimizer",
     short: "Ftrl",
+    tensorflow: true,
     parameters: &[
         Parameter { name: "learning_rate_power", default: Default::Number(-0.5) },
         Parameter { name: "initial_accumulator_value", default: Default::Number(0.1) },

@@ -27,6 +27,7 @@ impl Rule<0> for GradientDescent {
 pub const ENTRY: Entry = Entry {
     name: "GradientDescentOptimizer",
     short: "GradientDescent",
+    tensorflow: true,
     parameters: &[],
     build: |_| ByRule(GradientDescent).into(),
 };

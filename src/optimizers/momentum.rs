@@ -37,6 +37,7 @@ impl Rule<1> for Momentum {
 pub const ENTRY: Entry = Entry {
     name: "MomentumOptimizer",
     short: "Momentum",
+    tensorflow: true,
     parameters: &[
         Parameter { name: "momentum", default: Default::Required },
         Parameter { name: "use_nesterov", default: Default::Flag(false) },

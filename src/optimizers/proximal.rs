@@ -85,6 +85,7 @@ const STRENGTHS: [Parameter; 2] = [
 pub const GRADIENT_DESCENT: Entry = Entry {
     name: "ProximalGradientDescentOptimizer",
     short: "ProximalGradientDescent",
+    tensorflow: true,
     parameters: &STRENGTHS,
     build: |arguments| {
         ByRule(ProximalGradientDescent {
@@ -99,6 +100,7 @@ pub const GRADIENT_DESCENT: Entry = Entry {
 pub const ADAGRAD: Entry = Entry {
     name: "ProximalAdagradOptimizer",
     short: "ProximalAdagrad",
+    tensorflow: true,
     parameters: &[
         Parameter { name: "initial_accumulator_value", default: Default::Number(0.1) },
         STRENGTHS[0],

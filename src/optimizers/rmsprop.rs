@@ -50,6 +50,7 @@ impl Rule<3> for RMSProp {
 pub const ENTRY: Entry = Entry {
     name: "RMSPropOptimizer",
     short: "RMSProp",
+    tensorflow: true,
     parameters: &[
         Parameter { name: "decay", default: Default::Number(0.9) },
         Parameter { name: "momentum", default: Default::Number(0.0) },

@@ -211,7 +211,7 @@ mod tests {
             optimizer_args: Arguments::new(entry, arguments).unwrap(),
             batch_size: 2,
             epochs: 3,
-            lr_decay: None,
+            lr_schedule: Default::default(),
             l2_penalty: 0.0,
             seed: u64::MAX,
             comment: None,

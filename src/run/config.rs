@@ -1,8 +1,9 @@
 //! What a run is: everything that its numbers depend on.
 //!
 //! Its name, as Dynamic Training Bench made it, is a part of that:
-//! `{dataset}_{optimizer}_lr={learning rate}[_exp_lr][_l2={penalty}][_{comment}]`, where a data set
-//! of the user's own is followed by its name and, if one was asked for, the size of its images:
+//! `{dataset}_{optimizer}_lr={learning rate}[_exp_lr][_l2={penalty}][_{comment}]`, with
+//! `_exponential_lr`, `_cosine_lr` and `_warmup={epochs}` for schedules that it did not have. A data
+//! set of the user's own is followed by its name and, if one was asked for, the size of its images:
 //! `ImageFolder_cats_64x64`. The whole is kept in `config.json` in the run's folder, so that another
 //! run cannot go on in it by mistake.
 
@@ -10,6 +11,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Schedule;
 use crate::optimizers::{self, Arguments, Entry};
 use crate::python_number::python_repr;
 use crate::{Exit, Failure, Identity};
@@ -27,40 +29,23 @@ pub struct RunConfig {
     /// `[height, width]` that its images were brought to, if a size was asked for.
     #[serde(default)]
     pub image_size: Option<[usize; 2]>,
-    /// TensorFlow's name of the optimizer.
+    /// The optimizer, by its whole name.
     pub optimizer: String,
     /// Its arguments, the defaults filled in.
     pub optimizer_args: Arguments,
     /// Examples a step.
     pub batch_size: usize,
-    /// Epochs to train. A run may go on with more.
+    /// Epochs to train. A run may go on with more, but for a schedule that ends with them.
     pub epochs: u64,
-    /// How the learning rate decays, if it does.
-    pub lr_decay: Option<LearningRateDecay>,
+    /// How the learning rate changes.
+    #[serde(default, alias = "lr_decay")]
+    pub lr_schedule: Schedule,
     /// λ of the L2 penalty.
     pub l2_penalty: f64,
     /// Initial parameters, order of the examples and all other chance come from it.
     pub seed: u64,
     /// What the user added to the name.
     pub comment: Option<String>,
-}
-
-/// Staircase: η · factor^⌊step / (steps per epoch · epochs)⌋, `tf.train.exponential_decay` with
-/// `staircase=True`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LearningRateDecay {
-    /// Epochs between two decays.
-    pub epochs: u64,
-    /// What the learning rate is multiplied by.
-    pub factor: f64,
-}
-
-impl LearningRateDecay {
-    /// The learning rate of `step` (0 is the first) that began as `initial`.
-    pub fn at(&self, initial: f64, step: u64, steps_per_epoch: u64) -> f64 {
-        let decays = step / (steps_per_epoch * self.epochs);
-        initial * self.factor.powf(decays as f64)
-    }
 }
 
 impl RunConfig {
@@ -81,9 +66,7 @@ impl RunConfig {
             name += &format!("_{height}x{width}");
         }
         name += &format!("_{optimizer}_lr={learning_rate}");
-        if self.lr_decay.is_some() {
-            name += "_exp_lr";
-        }
+        name += &self.lr_schedule.suffix();
         if self.l2_penalty > 0.0 {
             name += &format!("_l2={}", python_repr(self.l2_penalty));
         }
@@ -106,15 +89,18 @@ impl RunConfig {
     /// The learning rate of `step` (0 is the first).
     pub fn learning_rate(&self, step: u64, steps_per_epoch: u64) -> f64 {
         let initial = self.optimizer_args.learning_rate();
-        self.lr_decay.map_or(initial, |decay| decay.at(initial, step, steps_per_epoch))
+        self.lr_schedule.at(initial, step, steps_per_epoch, self.epochs)
     }
 
     /// `name: theirs, here ours` for each value in which this run differs from `other`. The number
-    /// of epochs is no difference: a run may go on.
+    /// of epochs is no difference, a run may go on, but where the learning rate depends on it from the
+    /// first step on: a run that goes on has to be the one that never stopped.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let flat = |config: &Self| {
             let mut values = serde_json::to_value(config).expect("a configuration is JSON");
-            values.as_object_mut().expect("a configuration is an object").remove("epochs");
+            if !self.lr_schedule.depends_on_epochs() {
+                values.as_object_mut().expect("a configuration is an object").remove("epochs");
+            }
             values
         };
         let (ours, theirs) = (flat(self), flat(other));
@@ -128,6 +114,9 @@ impl RunConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::{LearningRateDecay, Shape};
+
+    const DECAY: LearningRateDecay = LearningRateDecay { epochs: 25, factor: 0.1 };
 
     /// The article's run with `optimizer` and `arguments`.
     fn config(optimizer: &str, arguments: &str) -> RunConfig {
@@ -142,23 +131,25 @@ mod tests {
                 .unwrap(),
             batch_size: 1024,
             epochs: 150,
-            lr_decay: None,
+            lr_schedule: Schedule::default(),
             l2_penalty: 0.0,
             seed: 1,
             comment: None,
         }
     }
 
-    /// The folders of the article's runs.
+    /// The folders of the article's runs; later schedules have other names.
     #[test]
     fn names_are_dynamic_training_benchs() {
         let mut run = config("Adam", r#"{"learning_rate": 1e-5}"#);
         assert_eq!(run.name(), "MNIST_Adam_lr=1e-05");
         run.l2_penalty = 1e-9;
         assert_eq!(run.name(), "MNIST_Adam_lr=1e-05_l2=1e-09");
-        run.lr_decay = Some(LearningRateDecay { epochs: 25, factor: 0.1 });
+        run.lr_schedule.shape = Shape::Step(DECAY);
         run.comment = Some("again".into());
         assert_eq!(run.name(), "MNIST_Adam_lr=1e-05_exp_lr_l2=1e-09_again");
+        run.lr_schedule = Schedule { shape: Shape::Cosine, warmup_epochs: 5 };
+        assert_eq!(run.name(), "MNIST_Adam_lr=1e-05_cosine_lr_warmup=5_l2=1e-09_again");
         let run = config("Momentum", r#"{"learning_rate": 1, "momentum": 0.9}"#);
         assert_eq!(run.name(), "MNIST_Momentum_lr=1");
     }
@@ -197,12 +188,37 @@ mod tests {
         assert!(ours.differences(&theirs).is_empty());
         theirs.batch_size = 128;
         assert_eq!(ours.differences(&theirs), ["batch_size: 128 there, 1024 now"]);
+        theirs.lr_schedule.warmup_epochs = 2;
+        assert!(ours.differences(&theirs)[1].starts_with("lr_schedule: {"));
+
+        let mut ours = config("Adam", r#"{"learning_rate": 1e-5}"#);
+        ours.lr_schedule.shape = Shape::Cosine;
+        let theirs = RunConfig { epochs: 7, ..ours.clone() };
+        assert_eq!(ours.differences(&theirs), ["epochs: 7 there, 150 now"]);
     }
 
     #[test]
     fn configurations_survive_json() {
-        let config = config("Momentum", r#"{"learning_rate": 0.1, "momentum": 0.3}"#);
-        let json = serde_json::to_string(&config).unwrap();
-        assert_eq!(serde_json::from_str::<RunConfig>(&json).unwrap(), config);
+        let mut config = config("Momentum", r#"{"learning_rate": 0.1, "momentum": 0.3}"#);
+        for shape in [Shape::Constant, Shape::Step(DECAY), Shape::Exponential(DECAY), Shape::Cosine]
+        {
+            config.lr_schedule = Schedule { shape, warmup_epochs: 2 };
+            let json = serde_json::to_string(&config).unwrap();
+            assert_eq!(serde_json::from_str::<RunConfig>(&json).unwrap(), config);
+        }
+    }
+
+    /// `config.json` had `lr_decay` before there were schedules.
+    #[test]
+    fn what_the_first_version_wrote_is_read() {
+        let mut config = config("Adam", r#"{"learning_rate": 1e-5}"#);
+        let mut json = serde_json::to_value(&config).unwrap();
+        json.as_object_mut().unwrap().remove("lr_schedule");
+        assert_eq!(serde_json::from_value::<RunConfig>(json.clone()).unwrap(), config);
+        json["lr_decay"] = Value::Null;
+        assert_eq!(serde_json::from_value::<RunConfig>(json.clone()).unwrap(), config);
+        json["lr_decay"] = serde_json::json!({"epochs": 25, "factor": 0.1});
+        config.lr_schedule.shape = Shape::Step(DECAY);
+        assert_eq!(serde_json::from_value::<RunConfig>(json).unwrap(), config);
     }
 }

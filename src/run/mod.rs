@@ -5,8 +5,10 @@ mod checkpoint;
 mod config;
 mod folder;
 mod results;
+mod schedule;
 
 pub use checkpoint::{Best, Checkpoint, State, latest, prune};
-pub use config::{LearningRateDecay, RunConfig};
+pub use config::RunConfig;
 pub use folder::RunFolder;
 pub use results::{Outcome, record};
+pub use schedule::{LearningRateDecay, Schedule, Shape};

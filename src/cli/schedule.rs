@@ -1,0 +1,77 @@
+//! The flags of the learning rate's schedule.
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+use super::values;
+use crate::run::{LearningRateDecay, Schedule, Shape};
+use crate::{Exit, Failure};
+
+/// How the learning rate changes.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ScheduleArgs {
+    /// How the learning rate changes: not, in steps, smoothly by the same factor, or to 0 at the
+    /// run's end [default: constant]
+    #[arg(long = "lr_schedule", alias = "lr-schedule", value_enum, value_name = "NAME")]
+    lr_schedule: Option<ShapeName>,
+    /// Epochs in which the learning rate grows from 0 to its value, before the schedule begins
+    #[arg(long = "warmup_epochs", alias = "warmup-epochs", default_value_t = 0, value_name = "N")]
+    warmup_epochs: u64,
+    /// The same as --lr_schedule step
+    #[arg(long = "lr_decay", alias = "lr-decay")]
+    lr_decay: bool,
+    /// Epochs between two decays of the learning rate
+    #[arg(long = "lr_decay_epochs", alias = "lr-decay-epochs", default_value_t = 25, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
+    lr_decay_epochs: u64,
+    /// What a decay multiplies the learning rate by
+    #[arg(long = "lr_decay_factor", alias = "lr-decay-factor", default_value = "0.1", value_parser = values::not_negative, value_name = "X", allow_negative_numbers = true)]
+    lr_decay_factor: f64,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq)]
+enum ShapeName {
+    Constant,
+    Exponential,
+    Cosine,
+    Step,
+}
+
+impl ScheduleArgs {
+    /// The schedule of a run of `epochs` epochs.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] where `--lr_decay` contradicts `--lr_schedule`, or nothing follows the
+    /// warm-up.
+    pub fn schedule(&self, epochs: u64) -> Result<Schedule> {
+        let name = match (self.lr_schedule, self.lr_decay) {
+            (Some(ShapeName::Step) | None, true) => ShapeName::Step,
+            (Some(other), true) => {
+                let other = other.to_possible_value().expect("every name is a value");
+                let what = format!("`--lr_decay` contradicts `--lr_schedule {}`", other.get_name());
+                return Err(Failure::new(Exit::Usage, what)
+                    .why("--lr_decay is --lr_schedule step")
+                    .remedy("give one of them")
+                    .into());
+            }
+            (name, false) => name.unwrap_or(ShapeName::Constant),
+        };
+        if self.warmup_epochs >= epochs {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("`--warmup_epochs {}`: the run has {epochs} epochs", self.warmup_epochs),
+            )
+            .why("the learning rate would still grow when the run ends")
+            .remedy("give fewer, or more --epochs")
+            .into());
+        }
+        let decay =
+            LearningRateDecay { epochs: self.lr_decay_epochs, factor: self.lr_decay_factor };
+        let shape = match name {
+            ShapeName::Constant => Shape::Constant,
+            ShapeName::Exponential => Shape::Exponential(decay),
+            ShapeName::Cosine => Shape::Cosine,
+            ShapeName::Step => Shape::Step(decay),
+        };
+        Ok(Schedule { shape, warmup_epochs: self.warmup_epochs })
+    }
+}
