@@ -1,6 +1,7 @@
 //! TensorFlow's optimizers against ten steps of TensorFlow 2.21's TF1 optimizers
-//! (`golden/optimizers.json`), every optimizer stopped and resumed, and the initialiser and the decays of the learning rate against its
-//! own (`golden/he_initializer.json`, `golden/exponential_decay.json`).
+//! (`golden/optimizers.json`), every optimizer stopped and resumed, and the initialiser and the decays
+//! of the learning rate against its own (`golden/he_initializer.json`,
+//! `golden/exponential_decay.json`).
 
 #[path = "common/golden.rs"]
 mod common;
@@ -12,7 +13,7 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 use common::{assert_close, flat, golden};
 use dytb::Init;
-use dytb::optimizers::{self, Arguments, OPTIMIZERS};
+use dytb::optimizers::{self, Arguments, Entry, OPTIMIZERS};
 use dytb::run::{LearningRateDecay, Schedule, Shape};
 use parameters::Parameters;
 use serde_json::Value;
@@ -70,6 +71,16 @@ fn as_tensorflow() {
     }
 }
 
+/// The arguments of `entry` with what it requires.
+fn arguments(entry: &Entry) -> Arguments {
+    let given = r#"{"learning_rate": 0.01, "momentum": 0.9}"#;
+    let mut given: serde_json::Map<_, _> = serde_json::from_str(given).unwrap();
+    given.retain(|name, _| {
+        name == "learning_rate" || entry.parameters.iter().any(|known| known.name == name)
+    });
+    Arguments::new(entry, given).unwrap()
+}
+
 /// An optimizer that is written and read back goes on exactly as if it had not been.
 #[test]
 fn every_optimizer_resumes_exactly() {
@@ -77,12 +88,7 @@ fn every_optimizer_resumes_exactly() {
         move |i: usize| [0.3, -2.0, 1e-4, 0.0][i % 4] * (step as f32 - 2.5 + i as f32 / 8.0)
     };
     for entry in OPTIMIZERS {
-        let given = r#"{"learning_rate": 0.01, "momentum": 0.9}"#;
-        let mut given: serde_json::Map<_, _> = serde_json::from_str(given).unwrap();
-        given.retain(|name, _| {
-            name == "learning_rate" || entry.parameters.iter().any(|known| known.name == name)
-        });
-        let arguments = Arguments::new(entry, given).unwrap();
+        let arguments = arguments(entry);
         let mut through = (entry.build)(&arguments);
         let mut module = Parameters::new(|i| [1.0, -0.5, 0.25, 0.0][i % 4]);
         for step in 0..3 {
@@ -171,5 +177,27 @@ fn weights_are_drawn_as_in_tensorflow() {
         // Five standard errors of a mean and of a deviation.
         assert!(mean.abs() < 5.0 * theory / n.sqrt(), "{name}: mean {mean}");
         assert!((variance.sqrt() / theory - 1.0).abs() < 5.0 / (2.0 * n).sqrt(), "{name}");
+    }
+}
+
+/// A number of a long parameter becomes what it becomes in a short one, on any number of threads.
+#[test]
+fn long_parameters_as_short_ones() {
+    let start = [1.0, -0.5, 0.25, 0.0];
+    let gradient = |step: usize| [0.3, -2.0, 1e-4, 0.0].map(|g| g * (step as f32 - 1.5));
+    for entry in OPTIMIZERS {
+        let run = |times: usize| {
+            let mut optimizer = (entry.build)(&arguments(entry));
+            let mut module = Single::new(start.repeat(times));
+            for step in 0..3 {
+                module = module.step(&mut optimizer, 0.01, &gradient(step).repeat(times));
+            }
+            module.values()
+        };
+        let expected = run(1).repeat(50_001);
+        for threads in [1, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            assert!(pool.install(|| run(50_001)) == expected, "{}, {threads} threads", entry.name);
+        }
     }
 }

@@ -18,6 +18,9 @@ pub struct Lamb {
 }
 
 impl Rule<2> for Lamb {
+    // Norms are of the whole.
+    const ELEMENTWISE: bool = false;
+
     fn apply<const D: usize>(
         &self,
         learning_rate: f64,

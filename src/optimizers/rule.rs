@@ -8,10 +8,23 @@ use std::fmt::Debug;
 
 use burn::optim::LearningRate;
 use burn::optim::{Optimizer, RecordState, StateSink, StateSource};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
+use rayon::prelude::*;
+
+use crate::device::is_cpu;
+use crate::summaries::floats;
+
+/// A parameter of at least so many numbers is updated in parts on the CPU.
+const MANY: usize = 1 << 17;
+/// Numbers in a part: a few slots of as many stay in the second cache.
+const PART: usize = 1 << 14;
 
 /// An update rule with `N` slots for each parameter.
 pub trait Rule<const N: usize>: Clone + Debug + Send + Sync + 'static {
+    /// Whether each number of a parameter is updated by itself, so that the CPU's threads can have a
+    /// part of them each.
+    const ELEMENTWISE: bool = true;
+
     /// What the slots begin as.
     fn initial(&self) -> [f32; N] {
         [0.0; N]
@@ -54,13 +67,55 @@ impl<R: Rule<N>, const N: usize> Optimizer for ByRule<R, N> {
             tensors: self.0.initial().map(|value| gradient.full_like(value)),
         });
         let step = step + 1;
-        let (parameter, tensors) = self.0.apply(learning_rate, step, parameter, gradient, tensors);
+        let many = parameter.shape().num_elements() >= MANY;
+        let (parameter, tensors) = match R::ELEMENTWISE && many && is_cpu(&parameter.device()) {
+            true => apply_in_parts(&self.0, learning_rate, step, parameter, gradient, tensors),
+            false => self.0.apply(learning_rate, step, parameter, gradient, tensors),
+        };
         (parameter, Some(Slots { step, tensors }))
     }
 
     fn to_device<const D: usize>(state: Slots<D, N>, device: &Device) -> Slots<D, N> {
         Slots { step: state.step, tensors: state.tensors.map(|tensor| tensor.to_device(device)) }
     }
+}
+
+/// [`Rule::apply`] on parts that stay in the cache from the rule's first operation to its last,
+/// shared out among the threads. Each number is what it is without parts.
+fn apply_in_parts<R: Rule<N>, const D: usize, const N: usize>(
+    rule: &R,
+    learning_rate: f64,
+    step: u64,
+    parameter: Tensor<D>,
+    gradient: Tensor<D>,
+    slots: [Tensor<D>; N],
+) -> (Tensor<D>, [Tensor<D>; N]) {
+    let (shape, device) = (parameter.dims(), parameter.device());
+    let (mut parameter, gradient) = (floats(parameter), floats(gradient));
+    let mut slots = slots.map(floats);
+    let mut slot_parts = slots.each_mut().map(|slot| slot.chunks_mut(PART));
+    let parts: Vec<_> = parameter
+        .chunks_mut(PART)
+        .zip(gradient.chunks(PART))
+        .map(|(parameter, gradient)| {
+            let slots = slot_parts.each_mut().map(|parts| parts.next().expect("as many parts"));
+            (parameter, gradient, slots)
+        })
+        .collect();
+    parts.into_par_iter().for_each(|(parameter, gradient, slots)| {
+        let tensor = |values: &[f32]| {
+            Tensor::<1>::from_data(TensorData::new(values.to_vec(), [values.len()]), &device)
+        };
+        let given = slots.each_ref().map(|slot| tensor(slot));
+        let (next, next_slots) =
+            rule.apply(learning_rate, step, tensor(parameter), tensor(gradient), given);
+        parameter.copy_from_slice(&floats(next));
+        for (slot, next) in slots.into_iter().zip(next_slots) {
+            slot.copy_from_slice(&floats(next));
+        }
+    });
+    let whole = |values| Tensor::from_data(TensorData::new(values, shape), &device);
+    (whole(parameter), slots.map(whole))
 }
 
 impl<const D: usize, const N: usize> RecordState for Slots<D, N> {
