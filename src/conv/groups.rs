@@ -21,3 +21,14 @@ pub(crate) fn for_groups<T: Send>(
         values.par_chunks_mut(n).enumerate().for_each(|(i, chunk)| work(i, chunk));
     }
 }
+
+/// From so many numbers on threads share the zeroing.
+const MANY: usize = 1 << 18;
+
+/// `n` zeros. Writing them takes as long as some kernels do: of many, every thread writes some.
+pub(crate) fn zeros(n: usize) -> Vec<f32> {
+    if n < MANY {
+        return vec![0.0; n];
+    }
+    rayon::iter::repeat_n(0.0, n).with_min_len(MANY / 4).collect()
+}

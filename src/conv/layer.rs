@@ -5,7 +5,7 @@
 
 use super::Activation;
 use super::correlation::{Correlation, is_wide, output_order, taps};
-use super::groups::{GROUP, for_groups};
+use super::groups::{GROUP, for_groups, zeros};
 use super::images::{Images, Order, Size, place};
 use super::kernels::{Derive, Level, MAX_LANES, Outer, PlaneSums};
 use super::lowered;
@@ -90,7 +90,7 @@ impl Layer {
             bias,
         );
         let (order, n) = (correlation.input_order(), correlation.output().len());
-        let mut out = vec![0.0; x.values.len() / x.size.len() * n];
+        let mut out = zeros(x.values.len() / x.size.len() * n);
         for_groups(&mut out, GROUP * n, |group, out| {
             let (mut room, mut scratch) = (Vec::new(), Vec::new());
             for (i, out) in out.chunks_exact_mut(n).enumerate() {
@@ -135,7 +135,7 @@ impl Layer {
         }
         let images = x.values.len() / x.size.len();
         let back = Backward::new(self, weight, x.order, input_too);
-        let mut dx = vec![0.0; if input_too { x.values.len() } else { 0 }];
+        let mut dx = zeros(if input_too { x.values.len() } else { 0 });
         let group_size = GROUP.max(images.div_ceil(back.most_groups()));
         let groups = images.div_ceil(group_size);
         let n = if input_too { group_size * x.size.len() } else { 0 };

@@ -13,7 +13,7 @@ use burn::tensor::Shape;
 use burn_flex::{FlexTensor, Layout};
 
 use super::batch::flat;
-use super::groups::{GROUP, for_groups};
+use super::groups::{GROUP, for_groups, zeros};
 use super::images::{Images, Order, Size, place};
 use super::kernels::{Activate, Derive};
 use super::layer::{Layer, LayerGradients};
@@ -67,7 +67,7 @@ pub(super) fn backward(
 /// The gradient before the activation, in the order of pixels.
 fn derived(layer: &Layer, y: Images, gradient: Images) -> Vec<f32> {
     let size = layer.output();
-    let mut dz = vec![0.0; gradient.values.len()];
+    let mut dz = zeros(gradient.values.len());
     for_groups(&mut dz, GROUP * size.len(), |group, dz| {
         let (mut a, mut b) = (Vec::new(), Vec::new());
         for (i, out) in dz.chunks_exact_mut(size.len()).enumerate() {
@@ -86,7 +86,7 @@ fn patches(layer: &Layer, x: Images) -> FlexTensor {
     let (padded, output, width) = (layer.padded(), layer.output(), width(layer));
     let pixels = output.rows * output.columns;
     let images = x.values.len() / x.size.len();
-    let mut patches = vec![0.0; images * pixels * width];
+    let mut patches = zeros(images * pixels * width);
     for_groups(&mut patches, GROUP * pixels * width, |group, patches| {
         let (mut room, mut scratch) = (Vec::new(), Vec::new());
         for (i, patches) in patches.chunks_exact_mut(pixels * width).enumerate() {
@@ -107,7 +107,7 @@ fn spread(layer: &Layer, patches: &[f32]) -> Vec<f32> {
     let (padded, output, width) = (layer.padded(), layer.output(), width(layer));
     let pixels = output.rows * output.columns;
     let images = patches.len() / (pixels * width);
-    let mut dx = vec![0.0; images * layer.input.len()];
+    let mut dx = zeros(images * layer.input.len());
     for_groups(&mut dx, GROUP * layer.input.len(), |group, dx| {
         for (i, dx) in dx.chunks_exact_mut(layer.input.len()).enumerate() {
             let mut room = vec![0.0; padded.len()];

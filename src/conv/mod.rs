@@ -21,7 +21,7 @@ pub(crate) mod batch;
 mod correlation;
 pub(crate) mod groups;
 pub(crate) mod images;
-mod kernels;
+pub(crate) mod kernels;
 mod layer;
 mod lowered;
 mod op;

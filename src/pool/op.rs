@@ -8,9 +8,10 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_e
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use super::window::Windows;
+use super::window::{Back, Largest, Windows};
 use crate::conv::batch::{Batch, tensor};
-use crate::conv::groups::{GROUP, for_groups};
+use crate::conv::groups::{GROUP, for_groups, zeros};
+use crate::conv::kernels::Level;
 
 /// The largest values of `images`, f32 on Flex.
 pub(super) fn max_pool2d(images: Tensor<4>, side: usize, stride: usize) -> Tensor<4> {
@@ -41,11 +42,12 @@ impl Pooled for Flex {
         let images = Batch::new(&images);
         let images = images.images();
         let output = windows.output(images.size);
-        let mut out = vec![0.0; count * output.len()];
+        let mut out = zeros(count * output.len());
         for_groups(&mut out, GROUP * output.len(), |group, out| {
             for (i, out) in out.chunks_exact_mut(output.len()).enumerate() {
                 let image = images.image(group * GROUP + i);
-                windows.largest(image, (images.size, images.order), out);
+                let (size, order) = (images.size, images.order);
+                Level::best().run(Largest { windows, image, size, order, out });
             }
         });
         tensor(out, count, output, images.order)
@@ -64,14 +66,15 @@ impl PooledBackward for Flex {
             (Batch::new(&images), Batch::new(&largest), Batch::new(&gradient));
         let (images, largest, gradient) = (images.images(), largest.images(), gradient.images());
         let (size, order) = (images.size, images.order);
-        let mut dx = vec![0.0; count * size.len()];
+        let mut dx = zeros(count * size.len());
         for_groups(&mut dx, GROUP * size.len(), |group, dx| {
             let (mut a, mut b) = (Vec::new(), Vec::new());
             for (i, dx) in dx.chunks_exact_mut(size.len()).enumerate() {
                 let i = group * GROUP + i;
                 let largest = largest.image_in(i, order, &mut a);
                 let gradient = gradient.image_in(i, order, &mut b);
-                windows.back(images.image(i), (size, order), largest, gradient, dx);
+                let image = images.image(i);
+                Level::best().run(Back { windows, image, size, order, largest, gradient, dx });
             }
         });
         tensor(dx, count, size, order)

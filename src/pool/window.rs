@@ -1,15 +1,92 @@
 //! The windows of one image.
 //!
 //! An image in planes is as many images of one channel; one of pixels has the channels of a pixel
-//! together, so that the inner loops run over neighbours in memory.
+//! together, so that the inner loops run over neighbours in memory. They are safe loops that the
+//! compiler turns into vectors, for the processor that the program finds itself on.
 
 use crate::conv::images::{Order, Size};
+use crate::conv::kernels::{Kernel, Simd};
 
 /// Windows of `side` x `side` values, `stride` apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Windows {
     pub side: usize,
     pub stride: usize,
+}
+
+/// `out` becomes the largest value of each window of `image`, in the order of the image.
+pub(super) struct Largest<'a> {
+    pub windows: Windows,
+    pub image: &'a [f32],
+    pub size: Size,
+    pub order: Order,
+    pub out: &'a mut [f32],
+}
+
+impl Kernel for Largest<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        self.plain();
+    }
+
+    #[inline(always)]
+    fn plain(self) {
+        let Self { windows, image, size, order, out } = self;
+        let (output, channels) = (windows.output(size), channels(size, order));
+        for (image, out) in planes(image, size, order).zip(planes_mut(out, output, order)) {
+            for (place, out) in out.chunks_exact_mut(channels).enumerate() {
+                out.fill(f32::NEG_INFINITY);
+                for from in windows.values(place, size, output) {
+                    for (most, &value) in out.iter_mut().zip(&image[from * channels..]) {
+                        *most = if value > *most || value.is_nan() { value } else { *most };
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Adds the `gradient` of each of the `largest` values of `image` to `dx` where that value came from;
+/// all are in the order of the image.
+pub(super) struct Back<'a> {
+    pub windows: Windows,
+    pub image: &'a [f32],
+    pub size: Size,
+    pub order: Order,
+    pub largest: &'a [f32],
+    pub gradient: &'a [f32],
+    pub dx: &'a mut [f32],
+}
+
+impl Kernel for Back<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        self.plain();
+    }
+
+    #[inline(always)]
+    fn plain(self) {
+        let Self { windows, image, size, order, largest, gradient, dx } = self;
+        let (output, channels) = (windows.output(size), channels(size, order));
+        let mut left = vec![0.0; channels];
+        let images = planes(image, size, order).zip(planes_mut(dx, size, order));
+        let outputs = planes(largest, output, order).zip(planes(gradient, output, order));
+        for ((image, dx), (largest, gradient)) in images.zip(outputs) {
+            let places = largest.chunks_exact(channels).zip(gradient.chunks_exact(channels));
+            for (place, (largest, gradient)) in places.enumerate() {
+                left.copy_from_slice(gradient);
+                for from in windows.values(place, size, output) {
+                    let values = image[from * channels..].iter().zip(largest);
+                    let gradients = dx[from * channels..].iter_mut().zip(&mut left);
+                    for ((value, largest), (dx, left)) in values.zip(gradients) {
+                        let here = value == largest || value.is_nan();
+                        *dx += if here { *left } else { 0.0 };
+                        *left = if here { 0.0 } else { *left };
+                    }
+                }
+            }
+        }
+    }
 }
 
 impl Windows {
@@ -19,57 +96,8 @@ impl Windows {
         Size { rows: along(input.rows), columns: along(input.columns), ..input }
     }
 
-    /// The largest value of each window of `image`; `out` is in the order of the image.
-    pub(super) fn largest(self, image: &[f32], (input, order): (Size, Order), out: &mut [f32]) {
-        let output = self.output(input);
-        for (image, out) in planes(image, input, order).zip(planes_mut(out, output, order)) {
-            let channels = channels(input, order);
-            for (place, out) in out.chunks_exact_mut(channels).enumerate() {
-                out.fill(f32::NEG_INFINITY);
-                for from in self.values(place, input, output) {
-                    let values = &image[from * channels..][..channels];
-                    for (most, &value) in out.iter_mut().zip(values) {
-                        if value > *most || value.is_nan() {
-                            *most = value;
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// Adds the `gradient` of each largest value of `image` to `dx` where that value came from; all
-    /// are in the order of the image.
-    pub(super) fn back(
-        self,
-        image: &[f32],
-        (input, order): (Size, Order),
-        largest: &[f32],
-        gradient: &[f32],
-        dx: &mut [f32],
-    ) {
-        let (output, channels) = (self.output(input), channels(input, order));
-        let mut left = vec![0.0; channels];
-        let images = planes(image, input, order).zip(planes_mut(dx, input, order));
-        let outputs = planes(largest, output, order).zip(planes(gradient, output, order));
-        for ((image, dx), (largest, gradient)) in images.zip(outputs) {
-            let places = largest.chunks_exact(channels).zip(gradient.chunks_exact(channels));
-            for (place, (largest, gradient)) in places.enumerate() {
-                left.copy_from_slice(gradient);
-                for from in self.values(place, input, output) {
-                    let values = &image[from * channels..][..channels];
-                    let dx = &mut dx[from * channels..][..channels];
-                    for c in 0..channels {
-                        let here = values[c] == largest[c] || values[c].is_nan();
-                        dx[c] += if here { left[c] } else { 0.0 };
-                        left[c] = if here { 0.0 } else { left[c] };
-                    }
-                }
-            }
-        }
-    }
-
     /// Where the values of the window of output number `place` lie in a plane, row by row.
+    #[inline(always)]
     fn values(self, place: usize, input: Size, output: Size) -> impl Iterator<Item = usize> {
         let corner = place / output.columns * self.stride * input.columns
             + place % output.columns * self.stride;

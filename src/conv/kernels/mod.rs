@@ -18,6 +18,7 @@ mod sums;
 mod wide;
 
 pub use simd::Level;
+pub(crate) use simd::{Kernel, Simd};
 pub(super) use {
     elementwise::Activate, elementwise::Derive, narrow::Narrow, outer::Outer, simd::MAX_LANES,
     sums::PlaneSums, wide::Wide,

@@ -90,11 +90,15 @@ impl Outer<'_> {
         let mut v = 0;
         // SAFETY: blocks of vectors of channels that exist.
         unsafe {
-            if S::REGISTERS >= 32 {
-                while v + 1 < whole {
+            // Two vectors for each broadcast value, if a tile of taps is not mostly empty.
+            let pairs = S::REGISTERS >= 32 || self.taps.len() > 9;
+            while pairs && v + 1 < whole {
+                if S::REGISTERS >= 32 {
                     self.taps::<S, UNIT, false, 2, 9>(s, v * S::LANES);
-                    v += 2;
+                } else {
+                    self.taps::<S, UNIT, false, 2, 6>(s, v * S::LANES);
                 }
+                v += 2;
             }
             while v < whole {
                 self.vector::<S, UNIT, false>(s, v * S::LANES);
