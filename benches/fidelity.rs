@@ -19,7 +19,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use dytb::optimizers::{self, Arguments};
 use dytb::run::{Outcome, RunConfig, Schedule};
-use dytb::{DeviceName, Interrupt, Settings, Source, exit, train_autoencoder};
+use dytb::{DeviceName, Interrupt, Settings, Source, exit, train};
 
 /// What the article reports of SingleLayerCAE: data set, factor of the L2 penalty, best validation
 /// error, test error.
@@ -73,6 +73,8 @@ impl Args {
         Ok(RunConfig {
             model: self.model.clone(),
             dataset: self.dataset.clone(),
+            data: None,
+            image_size: None,
             optimizer: adam.name.into(),
             optimizer_args: Arguments::new(adam, arguments)?,
             batch_size: self.batch_size as usize,
@@ -102,7 +104,7 @@ impl Args {
             restart: false,
             train_device: device.clone(),
             eval_device: device,
-            source: Source { data_dir: self.data_dir.clone(), offline: false },
+            source: Source { data_dir: self.data_dir.clone(), ..Source::default() },
             log_every: 100,
             images_every: 0,
             interrupt: Interrupt::listen()?,
@@ -123,10 +125,12 @@ fn report(args: &Args) -> Result<()> {
     );
     println!("| seed | best validation error | in epoch | test error |\n|---|---|---|---|");
     for seed in args.first_seed..args.first_seed + args.seeds {
-        let outcome = train_autoencoder(&args.config(seed)?, &settings)?.outcome;
+        let outcome = train(&args.config(seed)?, &settings)?.outcome;
         println!(
             "| {seed} | {:.5} | {} | {:.5} |",
-            outcome.best.error, outcome.best.epoch, outcome.test_error
+            validation(&outcome),
+            outcome.best.epoch,
+            test(&outcome)
         );
         outcomes.push(outcome);
     }
@@ -139,10 +143,18 @@ fn report(args: &Args) -> Result<()> {
     Ok(())
 }
 
+fn validation(outcome: &Outcome) -> f64 {
+    outcome.best.score.loss()
+}
+
+fn test(outcome: &Outcome) -> f64 {
+    outcome.test.loss()
+}
+
 fn print_summary(outcomes: &[Outcome]) {
     let of = |error: fn(&Outcome) -> f64| Summary::of(outcomes.iter().map(error).collect());
-    let rows = of(|outcome| outcome.best.error).rows().into_iter();
-    for ((name, validation), (_, test)) in rows.zip(of(|outcome| outcome.test_error).rows()) {
+    let rows = of(validation).rows().into_iter();
+    for ((name, validation), (_, test)) in rows.zip(of(test).rows()) {
         println!("| {name} | {validation:.5} | | {test:.5} |");
     }
 }
