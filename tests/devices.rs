@@ -79,7 +79,7 @@ fn on(model: Model, shape: [usize; 3], device: &Device) -> Computed {
     computed
         .extend(evaluated.reconstruct(images).map(|output| ("output".to_owned(), floats(output))));
     let learner = built(model, shape, train.device()).unwrap();
-    if has_no_chance(&learner, &train) {
+    if has_no_chance(model, shape, &train) {
         let config = StepConfig { l2_penalty: L2_PENALTY, seed: 1 };
         let step = take(&learner, &train, &all(), mirrored, config);
         computed.push(("loss".to_owned(), floats(step.measured.loss)));
@@ -97,9 +97,7 @@ fn whole(model: Model, shape: [usize; 3]) -> Computed {
     let images = feed.images(&all(), mirrored);
     computed
         .extend(learner.reconstruct(images).map(|output| ("output".to_owned(), floats(output))));
-    if has_no_chance(&learner, &feed) {
-        // Statistics have followed the batch: begin anew.
-        let learner = built(model, shape, feed.device()).unwrap();
+    if has_no_chance(model, shape, &feed) {
         let mut pass = Pass::training(1).with_penalties();
         let Measured { loss, .. } = learner.measure(&feed, &all(), mirrored, &mut pass);
         let penalty = pass.penalty().expect("a model has weights") * L2_PENALTY;
@@ -111,8 +109,10 @@ fn whole(model: Model, shape: [usize; 3]) -> Computed {
     computed
 }
 
-/// Whether the layers draw nothing: devices draw each in its own way.
-fn has_no_chance(learner: &Learner, feed: &Feed) -> bool {
+/// Whether the layers draw nothing: devices draw each in its own way. (A model of its own: training
+/// changes the statistics.)
+fn has_no_chance(model: Model, shape: [usize; 3], feed: &Feed) -> bool {
+    let learner = built(model, shape, feed.device()).unwrap();
     let loss =
         |seed| floats(learner.measure(feed, &[0, 1], mirrored, &mut Pass::training(seed)).loss);
     loss(1) == loss(2)
