@@ -155,7 +155,11 @@ pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     write_through(&partial, bytes)
         .and_then(|()| fs::rename(&partial, path))
         .and_then(|()| sync_folder(path))
-        .map_err(|error| cannot_write(path, &error))
+        .map_err(|error| {
+            // It is not there if it could not be made.
+            let _ = fs::remove_file(&partial);
+            cannot_write(path, &error)
+        })
 }
 
 fn write_through(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -167,7 +171,9 @@ fn write_through(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// Brings a rename in the folder of `path` to the disk. Only Unix opens folders.
 fn sync_folder(path: &Path) -> std::io::Result<()> {
     if cfg!(unix) {
-        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+        // That of a plain name is empty.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     }
     Ok(())
 }
@@ -175,7 +181,7 @@ fn sync_folder(path: &Path) -> std::io::Result<()> {
 fn cannot_write(path: &Path, error: &std::io::Error) -> anyhow::Error {
     Failure::new(Exit::Failed, format!("cannot write `{}`", path.display()))
         .why(error.to_string())
-        .remedy("free some space or make it writable, or choose another folder with --log_dir")
+        .remedy("free some space or make it writable, or choose another place")
         .into()
 }
 
