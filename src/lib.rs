@@ -36,11 +36,13 @@ mod python_number;
 mod report;
 mod resident;
 pub mod run;
+mod scopes;
 mod score;
 mod step;
 mod summaries;
 mod trainee;
 mod trainer;
+pub mod weights;
 mod zoo;
 
 pub use cli::{
@@ -61,6 +63,7 @@ pub use model::{
 };
 pub use pass::Pass;
 pub use python_number::python_repr;
+pub use scopes::Scopes;
 pub use score::Score;
 pub use step::{Evaluated, Step, StepConfig, evaluate as evaluate_feed, take};
 pub use summaries::{Recorder, Summary};
