@@ -42,6 +42,7 @@ mod step;
 mod summaries;
 mod trainee;
 mod trainer;
+mod transfer;
 pub mod weights;
 mod zoo;
 

@@ -5,6 +5,7 @@ mod evaluate;
 mod output;
 mod programs;
 mod train;
+mod transfer;
 mod values;
 
 use std::path::PathBuf;

@@ -18,7 +18,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::RunConfig;
+use super::checkpoint::list;
 use crate::{Exit, Failure};
+
+/// The folder of the checkpoints that a run goes on from.
+const CHECKPOINTS: &str = "checkpoints";
 
 /// A run's folder, locked for this process.
 #[derive(Debug)]
@@ -40,6 +44,11 @@ impl RunFolder {
     /// When it cannot be read or is no configuration.
     pub fn config_at(path: &Path) -> Result<Option<RunConfig>> {
         read_json(&path.join("config.json"))
+    }
+
+    /// Whether the run that lives at `path` has a checkpoint to go on from.
+    pub fn has_begun(path: &Path) -> bool {
+        !list(&path.join(CHECKPOINTS)).is_empty()
     }
 
     /// Makes the folder at `path` if need be and locks it.
@@ -69,7 +78,7 @@ impl RunFolder {
 
     /// Where a resumed run finds its checkpoints.
     pub fn checkpoints(&self) -> PathBuf {
-        self.path.join("checkpoints")
+        self.path.join(CHECKPOINTS)
     }
 
     /// Where the best checkpoint is.

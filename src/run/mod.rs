@@ -7,6 +7,6 @@ mod folder;
 mod results;
 
 pub use checkpoint::{Best, Checkpoint, State, latest, prune};
-pub use config::{LearningRateDecay, RunConfig};
+pub use config::{LearningRateDecay, Pretrained, RunConfig};
 pub use folder::RunFolder;
 pub use results::{Outcome, record};
