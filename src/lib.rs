@@ -47,7 +47,8 @@ pub mod weights;
 mod zoo;
 
 pub use cli::{
-    EvaluateAutoencoder, EvaluateClassifier, SourceArgs, TrainAutoencoder, TrainClassifier, exit,
+    EvaluateAutoencoder, EvaluateClassifier, Export, SourceArgs, TrainAutoencoder, TrainClassifier,
+    exit,
 };
 pub use confusion::{ClassScore, Confusion};
 pub use conv::{Activation, conv2d, strided_conv2d};

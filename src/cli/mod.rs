@@ -2,6 +2,7 @@
 //! understood too). Parsing only validates.
 
 mod evaluate;
+mod export;
 mod output;
 mod programs;
 mod train;
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
+pub use export::Export;
 pub use programs::{EvaluateAutoencoder, EvaluateClassifier, TrainAutoencoder, TrainClassifier};
 
 use crate::{Exit, Source};

@@ -159,7 +159,7 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
 
 /// Writes `bytes` to `path` so that a reader, also one after a crash, finds all of them or what was
 /// there before: to a temporary name, to the disk, then renamed.
-pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let partial = path.with_added_extension("partial");
     write_through(&partial, bytes)
         .and_then(|()| fs::rename(&partial, path))

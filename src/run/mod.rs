@@ -9,4 +9,5 @@ mod results;
 pub use checkpoint::{Best, Checkpoint, State, latest, prune};
 pub use config::{LearningRateDecay, Pretrained, RunConfig};
 pub use folder::RunFolder;
+pub(crate) use folder::write_atomically;
 pub use results::{Outcome, record};
