@@ -1,4 +1,4 @@
-//! The command line of `export`.
+//! The command line of `export_model`: shells have a command `export` of their own.
 
 use std::path::PathBuf;
 

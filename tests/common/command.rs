@@ -55,9 +55,9 @@ impl Bench {
         run(self.command(env!("CARGO_BIN_EXE_evaluate_classifier"), line))
     }
 
-    /// `export`, to its end.
+    /// `export_model`, to its end.
     pub fn export(&self, line: &str) -> Done {
-        run(self.command(env!("CARGO_BIN_EXE_export"), line))
+        run(self.command(env!("CARGO_BIN_EXE_export_model"), line))
     }
 
     /// The lines of a results file.

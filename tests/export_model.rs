@@ -1,4 +1,4 @@
-//! `export`, as a user runs it, and what another program makes of its file.
+//! `export_model`, as a user runs it, and what another program makes of its file.
 //!
 //! Needs a Python with the packages `numpy` and `safetensors`: the one that the variable
 //! `DYTB_PYTHON` names, else `python3`. Where there is none, that test is skipped, with a line on
@@ -38,7 +38,7 @@ fn python() -> Option<String> {
         import.is_ok_and(|status| status.success())
     });
     if found.is_none() {
-        skipped("export: no Python has numpy and safetensors; DYTB_PYTHON can name one");
+        skipped("export_model: no Python has numpy and safetensors; DYTB_PYTHON can name one");
     }
     found
 }
