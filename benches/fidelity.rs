@@ -83,6 +83,8 @@ impl Args {
             l2_penalty: self.l2_penalty,
             seed,
             comment: Some(format!("epochs={}_batch={}_seed={seed}", self.epochs, self.batch_size)),
+            pretrained: None,
+            trainable_scopes: None,
         })
     }
 

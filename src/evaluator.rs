@@ -129,8 +129,12 @@ pub(crate) fn restore(checkpoint: &Checkpoint, path: &Path, device: &Device) -> 
     Ok(model)
 }
 
-/// The checkpoint that `path` means.
-fn find(path: &Path) -> Result<(PathBuf, Checkpoint)> {
+/// The checkpoint that `path` means: of a run's folder the best, of a folder of checkpoints the
+/// newest.
+///
+/// # Errors
+/// When there is none, or it is damaged.
+pub(crate) fn find(path: &Path) -> Result<(PathBuf, Checkpoint)> {
     if path.is_file() {
         return Ok((path.to_owned(), Checkpoint::load(path)?));
     }
@@ -141,6 +145,6 @@ fn find(path: &Path) -> Result<(PathBuf, Checkpoint)> {
     }
     Err(Failure::new(Exit::Failed, format!("there is no checkpoint in `{}`", path.display()))
         .why("neither in the folder itself nor in its best/ or checkpoints/")
-        .remedy("--checkpoint_dir takes a run's folder, as log/SingleLayerCAE/MNIST_Adam_lr=1e-05")
+        .remedy("name a run's folder, as log/SingleLayerCAE/MNIST_Adam_lr=1e-05")
         .into())
 }

@@ -36,15 +36,19 @@ mod python_number;
 mod report;
 mod resident;
 pub mod run;
+mod scopes;
 mod score;
 mod step;
 mod summaries;
 mod trainee;
 mod trainer;
+mod transfer;
+pub mod weights;
 mod zoo;
 
 pub use cli::{
-    EvaluateAutoencoder, EvaluateClassifier, SourceArgs, TrainAutoencoder, TrainClassifier, exit,
+    EvaluateAutoencoder, EvaluateClassifier, Export, SourceArgs, TrainAutoencoder, TrainClassifier,
+    exit,
 };
 pub use confusion::{ClassScore, Confusion};
 pub use conv::{Activation, conv2d, strided_conv2d};
@@ -61,6 +65,7 @@ pub use model::{
 };
 pub use pass::Pass;
 pub use python_number::python_repr;
+pub use scopes::Scopes;
 pub use score::Score;
 pub use step::{Evaluated, Step, StepConfig, evaluate as evaluate_feed, take};
 pub use summaries::{Recorder, Summary};

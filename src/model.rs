@@ -32,7 +32,9 @@ use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Int, Tensor};
 
-use crate::{Init, Pass, layers};
+use crate::scopes::Freeze;
+use crate::weights::{Set, Weights};
+use crate::{Init, Pass, Scopes, layers};
 
 /// A network that reconstructs its input. Images are `[batch, channels, height, width]` in -1..=1.
 pub trait Autoencoder: Network {
@@ -96,6 +98,14 @@ pub trait Network: Send + Sync {
     /// # Errors
     /// When `bytes` are damaged or are another model's.
     fn load_bytes(&mut self, bytes: Vec<u8>) -> Result<()>;
+
+    /// Gives each parameter and each statistic the values of its name in `weights`, if they have its
+    /// shape; the others stay.
+    fn set(&mut self, weights: &Weights);
+
+    /// Freezes each parameter outside of `scopes`: it gets no gradient from here on, and a batch
+    /// normalisation keeps its statistics. A dropout goes on.
+    fn train_only(&mut self, scopes: &Scopes);
 }
 
 impl<M: Module + Sync + 'static> Network for M {
@@ -141,6 +151,14 @@ impl<M: Module + Sync + 'static> Network for M {
         *self = self.clone().try_load_record(record).context("these are not its parameters")?;
         Ok(())
     }
+
+    fn set(&mut self, weights: &Weights) {
+        *self = self.clone().map(&mut Set::new(weights));
+    }
+
+    fn train_only(&mut self, scopes: &Scopes) {
+        *self = self.clone().map(&mut Freeze::all_but(scopes));
+    }
 }
 
 /// What is known of a parameter without its values.
@@ -152,8 +170,8 @@ pub struct Parameter {
     pub name: String,
     /// Its dimensions.
     pub shape: Vec<usize>,
-    /// Whether training changes it: a statistic, or anything on a device without autodiff, it does
-    /// not.
+    /// Whether the optimizer changes it: a statistic, what is frozen, or anything on a device without
+    /// autodiff, it does not.
     pub trained: bool,
 }
 

@@ -10,6 +10,7 @@ use rand::{RngExt, SeedableRng};
 
 use crate::chance::mix;
 use crate::device::is_cpu;
+use crate::scopes::is_frozen;
 use crate::summaries::Recorder;
 
 /// One forward pass.
@@ -104,11 +105,14 @@ impl<'a> Pass<'a> {
         Tensor::from_data(TensorData::new(values, shape), device)
     }
 
-    /// Adds `weight` to the weights that the L2 penalty is taken from.
+    /// Adds `weight` to the weights that the L2 penalty is taken from, unless it is frozen: its
+    /// penalty would be a constant.
     pub fn penalise<const D: usize>(&mut self, weight: impl FnOnce() -> Tensor<D>) {
-        if let Some(penalties) = &mut self.penalties {
+        let Some(penalties) = &mut self.penalties else { return };
+        let weight = weight();
+        if !is_frozen(&weight) {
             // tf.nn.l2_loss(w) = Σ w² / 2
-            penalties.push(weight().square().sum() / 2.0);
+            penalties.push(weight.square().sum() / 2.0);
         }
     }
 

@@ -11,7 +11,7 @@ use crate::feed::Feed;
 use crate::report::Report;
 use crate::run::{Checkpoint, RunConfig, State};
 use crate::summaries::{Recorder, floats};
-use crate::{Exit, Failure, Init, Learner, Pass, optimizers, zoo};
+use crate::{Exit, Failure, Init, Learner, Pass, optimizers, transfer, zoo};
 
 /// What is trained: the model, its optimizer, and a copy of the model for evaluation, which may be
 /// on another device.
@@ -25,7 +25,8 @@ pub(crate) struct Trainee {
 }
 
 impl Trainee {
-    /// The run `config` at its beginning, for images of `shape` `[channels, height, width]` in so
+    /// The run `config` at its beginning, with the parameters frozen that it does not train, for
+    /// images of `shape` `[channels, height, width]` in so
     /// many `classes`.
     pub fn new(
         config: &RunConfig,
@@ -37,11 +38,25 @@ impl Trainee {
         let build = |device: &Device| {
             zoo::model(&config.model, shape, classes, &mut Init::new(config.seed, device))
         };
+        let mut model = build(&train_device.clone().autodiff())?;
+        if let Some(scopes) = &config.trainable_scopes {
+            transfer::freeze(model.network_mut(), scopes)?;
+        }
         Ok(Self {
-            model: build(&train_device.clone().autodiff())?,
+            model,
             optimizer: (config.optimizer_entry()?.build)(&config.optimizer_args),
             evaluated: build(eval_device)?,
         })
+    }
+
+    /// Takes the weights that the run `config` begins with, if they are not all drawn, and says on
+    /// stderr which they are.
+    pub fn load_pretrained(&mut self, config: &RunConfig) -> Result<()> {
+        if let Some(pretrained) = &config.pretrained {
+            let transfer = transfer::load(self.model.network_mut(), pretrained)?;
+            eprintln!("weights of `{}`\n{transfer}", pretrained.checkpoint_path.display());
+        }
+        Ok(())
     }
 
     /// Goes on from `checkpoint`, which was read from `path`.

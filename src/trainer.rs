@@ -81,6 +81,9 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
     let (shape, classes) = (dataset.shape(), dataset.num_classes());
     let mut trainee =
         Trainee::new(config, shape, classes, &settings.train_device, &settings.eval_device)?;
+    if settings.restart || !RunFolder::has_begun(&path) {
+        trainee.load_pretrained(config)?;
+    }
 
     let folder = RunFolder::open(&path)?;
     if settings.restart {

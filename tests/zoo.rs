@@ -7,9 +7,10 @@ use burn::tensor::{Device, Tensor};
 use dytb::inputs::INPUTS;
 use dytb::models::MODELS;
 use dytb::optimizers::{self, Arguments};
+use dytb::weights::Weights;
 use dytb::{
-    Evaluated, Examples, Exit, Feed, Init, Kind, Learner, Measured, Pass, Recorder, StepConfig,
-    Summary, evaluate_feed, take,
+    Evaluated, Examples, Exit, Feed, Init, Kind, Learner, Measured, Parameter, Pass, Recorder,
+    Scopes, StepConfig, Summary, evaluate_feed, take,
 };
 
 /// Shapes of images, `[channels, height, width]`, the smallest first.
@@ -214,6 +215,78 @@ fn parameters_survive_the_disk() {
         let [channels, height, width] = shape;
         let mut other = build(row, [channels + 2, height, width], 4, &device).unwrap();
         other.network_mut().load_bytes(bytes).unwrap_err();
+    }
+}
+
+fn weights(learner: &Learner) -> Weights {
+    Weights::from_pack(learner.network().to_bytes().unwrap()).unwrap()
+}
+
+/// Their names are the parameters', and after the way to PyTorch's names and layout and back they are
+/// the same, bit for bit.
+#[test]
+fn weights_survive_pytorchs_layout() {
+    let device = Device::flex();
+    for (row, name, shape) in models() {
+        let mut trained = build(row, shape, 4, &device.clone().autodiff()).unwrap();
+        train(&mut trained, &feed(shape, 20, &device.clone().autodiff()), &mut adam(), 1e-3);
+        let weights = weights(&trained);
+        let mut names: Vec<_> =
+            trained.network().parameters().into_iter().map(|own| (own.name, own.shape)).collect();
+        names.sort();
+        let ours = weights.iter().map(|(name, values)| (name.to_owned(), values.shape().to_vec()));
+        assert_eq!(ours.collect::<Vec<_>>(), names, "{name}");
+
+        let file = weights.to_safetensors(&[]).unwrap();
+        let mut other = build(row, shape, 5, &device).unwrap();
+        other.network_mut().set(&Weights::from_safetensors(&file).unwrap());
+        let [ours, theirs] = [&trained, &other].map(|model| model.network().to_bytes().unwrap());
+        assert!(ours == theirs, "{name}");
+    }
+}
+
+/// A step of the first layer alone, and of the last: the rest, statistics included, stays as it is,
+/// has no gradient and no penalty, and gradients pass through it.
+#[test]
+fn what_is_frozen_stays() {
+    let device = Device::flex().autodiff();
+    for (row, name, shape) in models() {
+        let feed = feed(shape, 20, &device);
+        for last in [false, true] {
+            let mut learner = build(row, shape, 4, &device).unwrap();
+            let parameters = learner.network().parameters();
+            let mut trained = parameters.iter().filter(|own| own.trained);
+            let some = if last { trained.next_back() } else { trained.next() }.unwrap();
+            let (layer, _) = some.name.rsplit_once('.').unwrap();
+            let scopes: Scopes = layer.parse().unwrap();
+            learner.network_mut().train_only(&scopes);
+            // A checkpoint does not thaw it.
+            let bytes = learner.network().to_bytes().unwrap();
+            learner.network_mut().load_bytes(bytes).unwrap();
+
+            let before = weights(&learner);
+            let config = StepConfig { l2_penalty: 0.1, seed: 9 };
+            let step = take(&learner, &feed, &all(&feed), |_| false, config);
+            let parameters = learner.network().parameters();
+            let trained = parameters.iter().filter(|own| own.trained).count();
+            assert_eq!(step.gradients.len(), trained, "{name}: {layer}");
+            learner.network_mut().update(step.gradients, &mut adam(), 1e-3);
+            let after = weights(&learner);
+            for Parameter { name: own, trained, .. } in learner.network().parameters() {
+                let changed = before.get(&own) != after.get(&own);
+                assert!(trained == scopes.contains(&own) || !trained, "{name}: {own}");
+                assert!(changed == trained || scopes.contains(&own), "{name}: {own} of {layer}");
+            }
+            assert!(before != after, "{name}: {layer}");
+
+            let mut pass = Pass::training(1).with_penalties();
+            learner.measure(&feed, &all(&feed), |_| false, &mut pass);
+            let ours: f64 =
+                pass.penalty().map_or(0.0, |penalty| penalty.into_scalar::<f32>().into());
+            let weight = after.get(&format!("{layer}.weight")).map_or(&[][..], |w| w.values());
+            let most: f64 = weight.iter().map(|w| f64::from(w * w) / 2.0).sum();
+            assert!(ours <= most * 1.001, "{name}: {layer}: {ours} of {most}");
+        }
     }
 }
 

@@ -2,10 +2,12 @@
 //! understood too). Parsing only validates.
 
 mod evaluate;
+mod export;
 mod output;
 mod programs;
 mod schedule;
 mod train;
+mod transfer;
 mod values;
 
 use std::path::PathBuf;
@@ -14,6 +16,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
+pub use export::Export;
 pub use programs::{EvaluateAutoencoder, EvaluateClassifier, TrainAutoencoder, TrainClassifier};
 
 use crate::{Exit, Source};

@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::schedule::ScheduleArgs;
+use super::transfer::TransferArgs;
 use super::{SourceArgs, output, values};
 use crate::device::DeviceName;
 use crate::inputs::INPUTS;
@@ -84,6 +85,8 @@ pub struct TrainArgs {
     )]
     images_every: u64,
     #[command(flatten)]
+    transfer: TransferArgs,
+    #[command(flatten)]
     source: SourceArgs,
     /// Size that pictures are scaled to, in a data set of pictures of any size [default: they have
     /// one size]
@@ -112,7 +115,7 @@ impl TrainArgs {
     /// already in its folder, or a new one.
     ///
     /// # Errors
-    /// When the optimizer's arguments or the schedule's flags are wrong, the data set cannot be opened
+    /// When the optimizer's arguments or the schedule's flags are wrong, or the data set, the weights
     /// or the folder's configuration cannot be read.
     fn config(&self, model: &str) -> Result<RunConfig> {
         let entry = optimizers::find(&self.optimizer).expect("the parser checked the name");
@@ -122,7 +125,7 @@ impl TrainArgs {
             None => Map::new(),
         };
         let source = Source { image_size: self.image_size, ..self.source.source() };
-        let config = RunConfig {
+        let mut config = RunConfig {
             model: model.to_owned(),
             dataset: self.dataset.clone(),
             data: zoo::dataset(&self.dataset, &source)?.identity(),
@@ -135,12 +138,18 @@ impl TrainArgs {
             l2_penalty: self.l2_penalty,
             seed: self.seed.unwrap_or_else(rand::random),
             comment: self.comment.clone(),
+            pretrained: None,
+            trainable_scopes: None,
         };
-        if self.seed.is_some() || self.restart {
-            return Ok(config);
+        let there = match self.restart {
+            true => None,
+            false => RunFolder::config_at(&RunFolder::path_of(&self.log_dir, &config))?,
+        };
+        self.transfer.apply(&mut config, there.as_ref())?;
+        if let (None, Some(there)) = (self.seed, there) {
+            config.seed = there.seed;
         }
-        let there = RunFolder::config_at(&RunFolder::path_of(&self.log_dir, &config))?;
-        Ok(RunConfig { seed: there.map_or(config.seed, |there| there.seed), ..config })
+        Ok(config)
     }
 
     /// How it is trained.

@@ -4,6 +4,9 @@
 //! (biased) variance of the batch over all but the channels, and moving averages follow them,
 //! m ← 0.9 m + 0.1 μ, from 0, and v ← 0.9 v + 0.1 σ², from 1; in evaluation μ and σ² are these.
 //!
+//! A frozen one (neither γ nor β is trained) normalises with its moving averages in training too, and
+//! they stay as they are: what was learnt on other examples is the whole function that is kept.
+//!
 //! Ioffe and Szegedy 2015. Decay 0.9 and ε 1e-3 are Dynamic Training Bench's. Its
 //! `tf.contrib.layers.batch_norm(fused=True)` fed its moving variance n / (n - 1) σ², of n values a
 //! channel, as only the fused kernel does; here it is σ² itself, as in `tf.nn.moments`.
@@ -12,6 +15,7 @@ use burn::module::{Module, Param, RunningState};
 use burn::tensor::Tensor;
 use burn::tensor::module::{batch_norm, batch_norm_train};
 
+use crate::scopes::is_frozen;
 use crate::{Init, Pass};
 
 /// What is left of a moving average after a step.
@@ -42,7 +46,7 @@ impl BatchNorm {
     /// `[batch, channels, ...]` to the same.
     pub fn forward<const D: usize>(&self, x: Tensor<D>, pass: &mut Pass) -> Tensor<D> {
         let (gamma, beta) = (self.gamma.val(), self.beta.val());
-        if !pass.is_training() {
+        if !pass.is_training() || (is_frozen(&gamma) && is_frozen(&beta)) {
             self.record(pass);
             let (mean, variance) = (self.moving_mean.value(), self.moving_variance.value());
             return batch_norm(x, gamma, beta, mean, variance, EPSILON);

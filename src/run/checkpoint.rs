@@ -186,7 +186,7 @@ pub fn prune(folder: &Path, keep: usize) -> Result<()> {
 }
 
 /// The checkpoints in `folder`, the oldest first: their names are sorted by step.
-fn list(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn list(folder: &Path) -> Vec<PathBuf> {
     let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path());
     let mut paths: Vec<_> =
         files.filter(|path| path.extension().is_some_and(|end| end == "ckpt")).collect();
@@ -215,6 +215,8 @@ mod tests {
             l2_penalty: 0.0,
             seed: u64::MAX,
             comment: None,
+            pretrained: None,
+            trainable_scopes: None,
         };
         let best = Some(Best { score: Score::Error { error: 0.1 + 0.2 }, step, epoch: 1 });
         let state = State { step, best, ..State::new(config, [1, 2, 3], 10) };

@@ -7,6 +7,8 @@
 //! `ImageFolder_cats_64x64`. The whole is kept in `config.json` in the run's folder, so that another
 //! run cannot go on in it by mistake.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,7 +16,7 @@ use serde_json::Value;
 use super::Schedule;
 use crate::optimizers::{self, Arguments, Entry};
 use crate::python_number::python_repr;
-use crate::{Exit, Failure, Identity};
+use crate::{Exit, Failure, Identity, Scopes};
 
 /// The configuration of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +48,23 @@ pub struct RunConfig {
     pub seed: u64,
     /// What the user added to the name.
     pub comment: Option<String>,
+    /// The weights that it begins with, if not all are drawn.
+    #[serde(default)]
+    pub pretrained: Option<Pretrained>,
+    /// The parameters that are trained, if not all are.
+    #[serde(default)]
+    pub trainable_scopes: Option<Scopes>,
+}
+
+/// Weights that were trained elsewhere.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pretrained {
+    /// The file or the run, as the user named it.
+    pub checkpoint_path: PathBuf,
+    /// [`Weights::sha256`](crate::weights::Weights::sha256) of all that is in it.
+    pub sha256: String,
+    /// What is not taken from it.
+    pub exclude_scopes: Option<Scopes>,
 }
 
 impl RunConfig {
@@ -99,7 +118,8 @@ impl RunConfig {
         let flat = |config: &Self| {
             let mut values = serde_json::to_value(config).expect("a configuration is JSON");
             if !self.lr_schedule.depends_on_epochs() {
-                values.as_object_mut().expect("a configuration is an object").remove("epochs");
+                let object = values.as_object_mut().expect("a configuration is an object");
+                object.shift_remove("epochs");
             }
             values
         };
@@ -135,6 +155,8 @@ mod tests {
             l2_penalty: 0.0,
             seed: 1,
             comment: None,
+            pretrained: None,
+            trainable_scopes: None,
         }
     }
 
@@ -169,12 +191,32 @@ mod tests {
         assert!(differences[0].starts_with("data: ") && differences[0].contains("4567"));
     }
 
-    /// Runs of before there were such data sets.
+    #[test]
+    fn other_weights_are_another_run() {
+        let mut run = config("Adam", r#"{"learning_rate": 1e-5}"#);
+        let name = run.name();
+        run.trainable_scopes = Some("softmax_linear".parse().unwrap());
+        run.pretrained = Some(Pretrained {
+            checkpoint_path: "a.pt".into(),
+            sha256: "0123".into(),
+            exclude_scopes: Some("decode".parse().unwrap()),
+        });
+        assert_eq!(run.name(), name);
+        let mut theirs = run.clone();
+        assert!(run.differences(&theirs).is_empty());
+        theirs.pretrained.as_mut().unwrap().sha256 = "4567".into();
+        theirs.trainable_scopes = None;
+        let differences = run.differences(&theirs);
+        assert!(differences[0].starts_with("pretrained: ") && differences[0].contains("4567"));
+        assert_eq!(differences[1], r#"trainable_scopes: null there, ["softmax_linear"] now"#);
+    }
+
+    /// Runs of before there were such data sets, and pretrained weights.
     #[test]
     fn old_configurations_are_read() {
         let config = config("Adam", r#"{"learning_rate": 1e-5}"#);
         let mut json = serde_json::to_value(&config).unwrap();
-        for new in ["data", "image_size"] {
+        for new in ["data", "image_size", "pretrained", "trainable_scopes"] {
             json.as_object_mut().unwrap().remove(new).unwrap();
         }
         assert_eq!(serde_json::from_value::<RunConfig>(json).unwrap(), config);

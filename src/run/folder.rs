@@ -18,7 +18,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::RunConfig;
+use super::checkpoint::list;
 use crate::{Exit, Failure};
+
+/// The folder of the checkpoints that a run goes on from.
+const CHECKPOINTS: &str = "checkpoints";
 
 /// A run's folder, locked for this process.
 #[derive(Debug)]
@@ -40,6 +44,11 @@ impl RunFolder {
     /// When it cannot be read or is no configuration.
     pub fn config_at(path: &Path) -> Result<Option<RunConfig>> {
         read_json(&path.join("config.json"))
+    }
+
+    /// Whether the run that lives at `path` has a checkpoint to go on from.
+    pub fn has_begun(path: &Path) -> bool {
+        !list(&path.join(CHECKPOINTS)).is_empty()
     }
 
     /// Makes the folder at `path` if need be and locks it.
@@ -69,7 +78,7 @@ impl RunFolder {
 
     /// Where a resumed run finds its checkpoints.
     pub fn checkpoints(&self) -> PathBuf {
-        self.path.join("checkpoints")
+        self.path.join(CHECKPOINTS)
     }
 
     /// Where the best checkpoint is.
@@ -150,12 +159,16 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
 
 /// Writes `bytes` to `path` so that a reader, also one after a crash, finds all of them or what was
 /// there before: to a temporary name, to the disk, then renamed.
-pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let partial = path.with_added_extension("partial");
     write_through(&partial, bytes)
         .and_then(|()| fs::rename(&partial, path))
         .and_then(|()| sync_folder(path))
-        .map_err(|error| cannot_write(path, &error))
+        .map_err(|error| {
+            // It is not there if it could not be made.
+            let _ = fs::remove_file(&partial);
+            cannot_write(path, &error)
+        })
 }
 
 fn write_through(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -167,7 +180,9 @@ fn write_through(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// Brings a rename in the folder of `path` to the disk. Only Unix opens folders.
 fn sync_folder(path: &Path) -> std::io::Result<()> {
     if cfg!(unix) {
-        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+        // That of a plain name is empty.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     }
     Ok(())
 }
@@ -175,7 +190,7 @@ fn sync_folder(path: &Path) -> std::io::Result<()> {
 fn cannot_write(path: &Path, error: &std::io::Error) -> anyhow::Error {
     Failure::new(Exit::Failed, format!("cannot write `{}`", path.display()))
         .why(error.to_string())
-        .remedy("free some space or make it writable, or choose another folder with --log_dir")
+        .remedy("free some space or make it writable, or choose another place")
         .into()
 }
 

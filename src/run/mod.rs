@@ -8,7 +8,8 @@ mod results;
 mod schedule;
 
 pub use checkpoint::{Best, Checkpoint, State, latest, prune};
-pub use config::RunConfig;
+pub use config::{Pretrained, RunConfig};
 pub use folder::RunFolder;
+pub(crate) use folder::write_atomically;
 pub use results::{Outcome, record};
 pub use schedule::{LearningRateDecay, Schedule, Shape};

@@ -55,6 +55,11 @@ impl Bench {
         run(self.command(env!("CARGO_BIN_EXE_evaluate_classifier"), line))
     }
 
+    /// `export_model`, to its end.
+    pub fn export(&self, line: &str) -> Done {
+        run(self.command(env!("CARGO_BIN_EXE_export_model"), line))
+    }
+
     /// The lines of a results file.
     pub fn lines(&self, file: &str) -> Vec<String> {
         let text = std::fs::read_to_string(self.path(file)).unwrap_or_default();

@@ -1,0 +1,123 @@
+//! Scopes: parts of a model, by the names of its fields.
+//!
+//! A scope is a whole name or the beginning of one, field by field: `encode` has `encode.weight` and
+//! `encode.bias`, not `encoder.weight`.
+//!
+//! ```
+//! use dytb::Scopes;
+//!
+//! let scopes: Scopes = "encode,conv1.norm".parse().unwrap();
+//! assert!(scopes.contains("encode.weight") && !scopes.contains("encoder.weight"));
+//! assert!(scopes.contains("conv1.norm.gamma") && !scopes.contains("conv1.conv.weight"));
+//! ```
+
+use std::fmt;
+use std::str::FromStr;
+
+use burn::module::{ModuleMapper, Param};
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+/// Some scopes, at least one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scopes(Vec<String>);
+
+impl Scopes {
+    /// Whether the parameter `name` is in one of them.
+    pub fn contains(&self, name: &str) -> bool {
+        self.iter().any(|scope| is_in(name, scope))
+    }
+
+    /// The first of them that has none of `names`.
+    pub fn first_without<'a>(&self, names: impl Iterator<Item = &'a str> + Clone) -> Option<&str> {
+        self.iter().find(|scope| !names.clone().any(|name| is_in(name, scope)))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+fn is_in(name: &str, scope: &str) -> bool {
+    let rest = name.strip_prefix(scope);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+impl FromStr for Scopes {
+    type Err = String;
+
+    /// Names with a comma between two.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let scopes: Vec<_> = text.split(',').map(|scope| scope.trim().to_owned()).collect();
+        match scopes.iter().any(String::is_empty) {
+            true => Err("it has to be names with commas between them, as encode,conv1.norm".into()),
+            false => Ok(Self(scopes)),
+        }
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(","))
+    }
+}
+
+/// Freezes each parameter outside of some scopes: it has no gradient, and so no step changes it.
+pub(crate) struct Freeze<'a> {
+    trained: &'a Scopes,
+    path: Vec<String>,
+}
+
+impl<'a> Freeze<'a> {
+    /// All but the parameters in `trained`.
+    pub fn all_but(trained: &'a Scopes) -> Self {
+        Self { trained, path: Vec::new() }
+    }
+}
+
+impl ModuleMapper for Freeze<'_> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        match self.trained.contains(&self.path.join(".")) {
+            true => param,
+            false => param.set_require_grad(false),
+        }
+    }
+}
+
+/// Whether `parameter` is one that no training changes: on a device with autodiff, and of no
+/// gradient.
+pub(crate) fn is_frozen<const D: usize>(parameter: &Tensor<D>) -> bool {
+    parameter.is_autodiff() && !parameter.is_tracked()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_whole() {
+        let scopes: Scopes = " a.b , c".parse().unwrap();
+        for (name, expected) in
+            [("a.b", true), ("a.b.w", true), ("a.bc", false), ("a", false), ("c.w", true)]
+        {
+            assert_eq!(scopes.contains(name), expected, "{name}");
+        }
+        assert_eq!(scopes.first_without(["a.b.w"].into_iter()), Some("c"));
+        assert_eq!(scopes.first_without(["a.b.w", "c"].into_iter()), None);
+    }
+
+    #[test]
+    fn an_empty_name_is_no_scope() {
+        for text in ["", ",", "a,", "a,,b"] {
+            assert!(text.parse::<Scopes>().unwrap_err().contains("commas"), "{text}");
+        }
+    }
+}
