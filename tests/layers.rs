@@ -40,10 +40,13 @@ fn assert_as(what: &str, ours: &[f32], theirs: &Value) {
     assert_close(what, ours, &theirs, 1e-5, 1e-6 * largest.max(1.0));
 }
 
-/// Puts given values into the parameters of a layer, in their order.
-struct Put<'a>(Vec<Vec<f32>>, &'a dyn Fn(&[f32], &[usize]) -> Vec<f32>);
+/// TensorFlow's values in our layout, which has these dimensions.
+type Layout = fn(&[f32], &[usize]) -> Vec<f32>;
 
-impl ModuleMapper for Put<'_> {
+/// Puts given values into the parameters of a layer, in their order.
+struct Put(Vec<Vec<f32>>, Layout);
+
+impl ModuleMapper for Put {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         if self.0.is_empty() {
             return param;
@@ -78,7 +81,7 @@ fn convolutions_with_same_padding() {
             .with_same_padding()
             .with_stride(case["stride"].as_u64().unwrap() as usize)
             .init(&mut Init::new(1, &device));
-        let layer = layer.map(&mut Put(vec![flat(&case["w"]), flat(&case["b"])], &our_layout));
+        let layer = layer.map(&mut Put(vec![flat(&case["w"]), flat(&case["b"])], our_layout));
         let x = images(&case["x"]);
         let y = layer.forward(x.clone(), &mut Pass::training(1));
         assert_as(name, &as_tensorflow(y.clone()), &case["output"]);
@@ -119,7 +122,7 @@ fn batch_normalisation() {
     let device = Device::flex().autodiff();
     let layer = BatchNorm::new(2, &mut Init::new(1, &device));
     let given = vec![flat(&case["gamma"]), flat(&case["beta"])];
-    let layer = layer.map(&mut Put(given, &|values, _| values.to_vec()));
+    let layer = layer.map(&mut Put(given, |values, _| values.to_vec()));
     let upstream = || images(&case["upstream"]).detach();
     let steps = case["steps"].as_array().unwrap();
     assert_eq!(steps.len(), 3);
