@@ -52,6 +52,19 @@ impl Learner {
         self.whole_batches
     }
 
+    /// A copy for one thread: the same parameters, with the same ids, but in a graph of their own.
+    ///
+    /// burn keeps what shares a parameter in one graph, and locks all of it for a backward pass: the
+    /// pieces of a batch would wait for each other, and with burn 0.22.1 for ever, where one piece's
+    /// forward pass joins graphs while another's backward pass takes itself out of them.
+    pub fn apart(&self) -> Self {
+        let model = match &self.model {
+            Built::Autoencoder(model) => Built::Autoencoder(model.apart()),
+            Built::Classifier(model) => Built::Classifier(model.apart()),
+        };
+        Self { model, whole_batches: self.whole_batches }
+    }
+
     /// Its parameters.
     pub fn network(&self) -> &dyn Network {
         match &self.model {

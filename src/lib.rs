@@ -61,7 +61,8 @@ pub use input::{Dataset, Examples, Identity, Input, Source, Split};
 pub use interrupt::Interrupt;
 pub use learner::{Learner, Measured};
 pub use model::{
-    Autoencoder, BuildAutoencoder, BuildClassifier, Classifier, Kind, Model, Network, Parameter,
+    Autoencoder, BuildAutoencoder, BuildClassifier, Classifier, CopyAutoencoder, CopyClassifier,
+    Kind, Model, Network, Parameter,
 };
 pub use pass::Pass;
 pub use python_number::python_repr;

@@ -27,7 +27,7 @@
 //! ```
 
 use anyhow::{Context, Result};
-use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Int, Tensor};
@@ -37,7 +37,7 @@ use crate::weights::{Set, Weights};
 use crate::{Init, Pass, Scopes, layers};
 
 /// A network that reconstructs its input. Images are `[batch, channels, height, width]` in -1..=1.
-pub trait Autoencoder: Network {
+pub trait Autoencoder: Network + CopyAutoencoder {
     /// The reconstructions of `images`, of the same shape.
     fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4>;
 
@@ -55,13 +55,49 @@ pub trait Autoencoder: Network {
 }
 
 /// A network that tells classes apart. Images are `[batch, channels, height, width]` in -1..=1.
-pub trait Classifier: Network {
+pub trait Classifier: Network + CopyClassifier {
     /// The logits `[batch, classes]` of `images`.
     fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<2>;
 
     /// The mean cross-entropy of `logits` `[batch, classes]` and `labels` `[batch]`: `[1]`.
     fn loss(&self, logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
         layers::softmax_cross_entropy(logits, labels).mean()
+    }
+}
+
+/// A copy of an autoencoder. Every autoencoder has it; nobody implements it by hand.
+pub trait CopyAutoencoder {
+    /// The same parameters, in a graph of their own: see [`Learner::apart`](crate::Learner::apart).
+    fn apart(&self) -> Box<dyn Autoencoder>;
+}
+
+/// A copy of a classifier. Every classifier has it; nobody implements it by hand.
+pub trait CopyClassifier {
+    /// The same parameters, in a graph of their own: see [`Learner::apart`](crate::Learner::apart).
+    fn apart(&self) -> Box<dyn Classifier>;
+}
+
+impl<M: Module + Autoencoder + 'static> CopyAutoencoder for M {
+    fn apart(&self) -> Box<dyn Autoencoder> {
+        Box::new(self.clone().map(&mut Apart))
+    }
+}
+
+impl<M: Module + Classifier + 'static> CopyClassifier for M {
+    fn apart(&self) -> Box<dyn Classifier> {
+        Box::new(self.clone().map(&mut Apart))
+    }
+}
+
+/// Makes each trained parameter a leaf of a new graph, with the same values and the same id.
+struct Apart;
+
+impl ModuleMapper for Apart {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        match param.is_require_grad() {
+            true => param.map(|tensor| tensor.detach().require_grad()),
+            false => param,
+        }
     }
 }
 

@@ -45,13 +45,13 @@ pub fn take(
     mirrored: impl Fn(usize) -> bool + Sync,
     StepConfig { l2_penalty, seed }: StepConfig,
 ) -> Step {
-    let network = learner.network();
     let pieces = in_pieces(learner, indices, feed, |number, piece| {
         // The penalty belongs to the batch: one piece carries it.
         let mut pass = Pass::training(mix(seed, number as u64));
         if number == 0 && l2_penalty > 0.0 {
             pass = pass.with_penalties();
         }
+        let learner = learner.apart();
         let measured = learner.measure(feed, piece, &mirrored, &mut pass);
         let share = piece.len() as f64 / indices.len() as f64;
         let loss = match pass.penalty() {
@@ -59,14 +59,14 @@ pub fn take(
             None => measured.loss * share,
         };
         let predictions = measured.predictions.map(Tensor::inner);
-        ((loss.clone().inner(), predictions), network.gradients(loss))
+        ((loss.clone().inner(), predictions), learner.network().gradients(loss))
     });
     let (measured, gradients): (Vec<_>, Vec<_>) = pieces.into_iter().unzip();
     let (losses, predictions): (Vec<_>, Vec<_>) = measured.into_iter().unzip();
     let predictions: Option<Vec<_>> = predictions.into_iter().collect();
     let loss = losses.into_iter().reduce(|sum, loss| sum + loss).expect("a batch has examples");
     let predictions = predictions.map(|pieces| Tensor::cat(pieces, 0));
-    Step { measured: Measured { loss, predictions }, gradients: network.sum(gradients) }
+    Step { measured: Measured { loss, predictions }, gradients: learner.network().sum(gradients) }
 }
 
 /// The measure of a model on many examples.
