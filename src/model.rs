@@ -263,16 +263,6 @@ pub enum Kind {
     Classifier,
 }
 
-impl Kind {
-    /// `autoencoder` or `classifier`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Autoencoder => "autoencoder",
-            Self::Classifier => "classifier",
-        }
-    }
-}
-
 impl Model {
     /// What it is trained for.
     pub fn kind(&self) -> Kind {

@@ -58,8 +58,8 @@ pub struct ConvBlock {
 }
 
 impl ConvBlock {
-    /// `config` with a ReLU, for its `channels[1]` outputs. A dropout keeps neurons with
-    /// probability `keep`.
+    /// From `channels[0]` to `channels[1]` maps with a `kernel` x `kernel` SAME convolution. A dropout
+    /// keeps neurons with probability `keep`.
     pub fn new(
         channels: [usize; 2],
         kernel: usize,
