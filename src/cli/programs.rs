@@ -1,14 +1,14 @@
 //! The command lines of the four programs: which models each knows, and what it does with them.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
 
 use super::evaluate::EvaluateArgs;
 use super::train::TrainArgs;
 use super::{output, values};
+use crate::run::write_atomically;
 use crate::{Kind, pictures};
 
 /// Train an autoencoder of models/ on a data set of inputs/.
@@ -105,8 +105,8 @@ impl EvaluateClassifier {
         if let (Some(path), Some(confusion)) = (&self.confusion_matrix, &assessment.confusion) {
             let csv = confusion.to_csv(&assessment.class_names);
             let picture = pictures::confusion(confusion.counts(), confusion.classes());
-            write(&path.with_added_extension("csv"), csv.as_bytes())?;
-            write(&path.with_added_extension("png"), &picture.png()?)?;
+            write_atomically(&path.with_added_extension("csv"), csv.as_bytes())?;
+            write_atomically(&path.with_added_extension("png"), &picture.png()?)?;
         }
         self.args.print(&assessment)?;
         if self.per_class && !self.args.json() {
@@ -114,8 +114,4 @@ impl EvaluateClassifier {
         }
         Ok(())
     }
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    fs::write(path, bytes).with_context(|| format!("cannot write `{}`", path.display()))
 }
