@@ -101,6 +101,15 @@ impl ModuleMapper for Apart {
     }
 }
 
+/// Takes the numbers out of a network, so that it holds the place of another one.
+struct Hollow;
+
+impl ModuleMapper for Hollow {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|tensor| Tensor::empty([0; D], &tensor.device()))
+    }
+}
+
 /// What a trainer asks of any network. Every burn [`Module`] has it; nobody implements it by hand.
 pub trait Network: Send + Sync {
     /// How many numbers it consists of, statistics that are not trained included.
@@ -173,7 +182,10 @@ impl<M: Module + Sync + 'static> Network for M {
         optimizer: &mut ModuleOptimizer,
         learning_rate: f64,
     ) {
-        *self = optimizer.step(learning_rate, self.clone(), gradients);
+        // The parameters must have one owner: a step that shares them has to copy them first.
+        let hollow = self.clone().map(&mut Hollow);
+        let model = std::mem::replace(self, hollow);
+        *self = optimizer.step(learning_rate, model, gradients);
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>> {

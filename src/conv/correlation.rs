@@ -16,9 +16,10 @@ pub(super) struct Correlation {
     bias: Vec<f32>,
 }
 
-/// Where the lanes are: output channels if they are at least as many as the input's.
+/// Where the lanes are: output channels if they are at least as many as the input's, or fill whole
+/// vectors.
 pub(super) fn is_wide(inputs: usize, outputs: usize) -> bool {
-    outputs >= inputs
+    outputs >= inputs || outputs.is_multiple_of(MAX_LANES)
 }
 
 /// The order in which a layer's output is written.

@@ -134,7 +134,7 @@ impl Layer {
             return lowered::backward(self, x, y, gradient, weight, input_too);
         }
         let images = x.values.len() / x.size.len();
-        let back = Backward::new(self, weight, x.order, input_too);
+        let back = Backward::new(self, weight, input_too);
         let mut dx = zeros(if input_too { x.values.len() } else { 0 });
         let group_size = GROUP.max(images.div_ceil(back.most_groups()));
         let groups = images.div_ceil(group_size);
@@ -164,18 +164,20 @@ impl Layer {
     }
 }
 
+/// The order of the image whose single values the weight gradient takes: those of one channel are
+/// read again and again, and have to fit the first cache.
+const VALUES: Order = Order::Planes;
+
 /// The backward pass of a layer, its weights packed.
 struct Backward<'a> {
     layer: &'a Layer,
     /// From the output's padded gradient to the input's gradient.
     input: Option<Correlation>,
-    /// The order of the image whose single values the weight gradient takes.
-    values_order: Order,
     taps: Vec<usize>,
 }
 
 impl<'a> Backward<'a> {
-    fn new(layer: &'a Layer, weight: &[f32], x_order: Order, input_too: bool) -> Self {
+    fn new(layer: &'a Layer, weight: &[f32], input_too: bool) -> Self {
         let (inputs, outputs) = (layer.input.channels, layer.outputs);
         let wide = is_wide(inputs, outputs);
         let order = if wide { Order::Pixels } else { Order::Planes };
@@ -186,14 +188,14 @@ impl<'a> Backward<'a> {
             Correlation::new(level, Activation::Identity, room, kernel, &weight, &bias)
         });
         let values = if wide { layer.padded() } else { layer.room() };
-        let values_order = if wide { x_order } else { Order::Planes };
-        let taps = taps(values.strides(values_order), values.channels, layer.kernel);
-        Self { layer, input, values_order, taps }
+        let taps = taps(values.strides(VALUES), values.channels, layer.kernel);
+        Self { layer, input, taps }
     }
 
-    /// Channels in the vectors of the weight gradient: the more numerous ones.
+    /// Channels in the vectors of the weight gradient.
     fn channels(&self) -> usize {
-        self.layer.input.channels.max(self.layer.outputs)
+        let (inputs, outputs) = (self.layer.input.channels, self.layer.outputs);
+        if is_wide(inputs, outputs) { outputs } else { inputs }
     }
 
     /// Sums of the weight gradient, as the kernel writes them.
@@ -249,7 +251,7 @@ impl<'a> Backward<'a> {
         let output = y.image_in(i, order, b);
         if wide && self.input.is_none() {
             // The kernel takes the derivative as it goes: one pass through memory.
-            let values = layer.pad(x, i, self.values_order, padded, c);
+            let values = layer.pad(x, i, VALUES, padded, c);
             self.outer((gradient, layer.activation, output), values, weight, Some(bias));
             return;
         }
@@ -260,7 +262,7 @@ impl<'a> Backward<'a> {
             correlation.run(room, dx);
         }
         if wide {
-            let values = layer.pad(x, i, self.values_order, padded, c);
+            let values = layer.pad(x, i, VALUES, padded, c);
             self.outer((dz, Activation::Identity, &[]), values, weight, Some(bias));
         } else {
             let vectors = x.image_in(i, Order::Pixels, c);
@@ -282,7 +284,7 @@ impl<'a> Backward<'a> {
         let (of, from) =
             if wide { (layer.output(), layer.padded()) } else { (layer.input, layer.room()) };
         let Size { channels, rows, columns } = of;
-        let [_, row, pixel] = from.strides(self.values_order);
+        let [_, row, pixel] = from.strides(VALUES);
         let taps = &self.taps[..];
         layer.level.run(Outer {
             vectors,

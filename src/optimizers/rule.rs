@@ -91,24 +91,24 @@ fn apply_in_parts<R: Rule<N>, const D: usize, const N: usize>(
     slots: [Tensor<D>; N],
 ) -> (Tensor<D>, [Tensor<D>; N]) {
     let (shape, device) = (parameter.dims(), parameter.device());
-    let (mut parameter, gradient) = (floats(parameter), floats(gradient));
+    // The parameter and the slots are ours, and change where they are; the gradient may be somebody
+    // else's as well, and is only read.
+    let gradient = gradient.reshape([parameter.shape().num_elements()]);
+    let mut parameter = floats(parameter);
     let mut slots = slots.map(floats);
     let mut slot_parts = slots.each_mut().map(|slot| slot.chunks_mut(PART));
     let parts: Vec<_> = parameter
         .chunks_mut(PART)
-        .zip(gradient.chunks(PART))
-        .map(|(parameter, gradient)| {
-            let slots = slot_parts.each_mut().map(|parts| parts.next().expect("as many parts"));
-            (parameter, gradient, slots)
-        })
+        .map(|part| (part, slot_parts.each_mut().map(|parts| parts.next().expect("as many parts"))))
         .collect();
-    parts.into_par_iter().for_each(|(parameter, gradient, slots)| {
+    parts.into_par_iter().enumerate().for_each(|(number, (parameter, slots))| {
         let tensor = |values: &[f32]| {
             Tensor::<1>::from_data(TensorData::new(values.to_vec(), [values.len()]), &device)
         };
+        let gradient = gradient.clone().narrow(0, number * PART, parameter.len());
         let given = slots.each_ref().map(|slot| tensor(slot));
         let (next, next_slots) =
-            rule.apply(learning_rate, step, tensor(parameter), tensor(gradient), given);
+            rule.apply(learning_rate, step, tensor(parameter), gradient, given);
         parameter.copy_from_slice(&floats(next));
         for (slot, next) in slots.into_iter().zip(next_slots) {
             slot.copy_from_slice(&floats(next));

@@ -7,7 +7,9 @@
 //!
 //! Where the layer has many outputs the vectors are the output's gradient and the values its
 //! padded input; where it has few they are the input and the output's padded gradient. A tile of
-//! taps times vectors stays in registers over all pixels of the image.
+//! taps times vectors stays in registers over all pixels of the image. Where one tile does not hold
+//! all taps, the vectors of a block of channels are first copied together, multiplied with the
+//! derivative: so they fit the first cache, which lines that are a power of two apart do not use.
 
 use super::elementwise::{Derive, derive};
 use super::simd::{Kernel, MAX_LANES, Simd};
@@ -136,23 +138,107 @@ impl Outer<'_> {
         s: S,
         k: usize,
     ) {
-        for t in (0..self.taps.len()).step_by(T) {
-            let (derive, sum) =
-                (self.activation != Activation::Identity, t == 0 && self.sums.is_some());
-            // SAFETY: the caller's; `t` is a tap.
-            unsafe {
-                match (derive, sum) {
-                    (false, false) => self.tile::<S, UNIT, PART, V, T, false, false>(s, k, t),
-                    (false, true) => self.tile::<S, UNIT, PART, V, T, false, true>(s, k, t),
-                    (true, false) => self.tile::<S, UNIT, PART, V, T, true, false>(s, k, t),
-                    (true, true) => self.tile::<S, UNIT, PART, V, T, true, true>(s, k, t),
+        let derive = self.activation != Activation::Identity;
+        if self.taps.len() > T {
+            // SAFETY: the caller's.
+            let packed = unsafe {
+                match derive {
+                    true => self.pack::<S, PART, V, true>(s, k),
+                    false => self.pack::<S, PART, V, false>(s, k),
                 }
+            };
+            let (from, pixel) = (packed.as_ptr(), V * S::LANES);
+            for t in (0..self.taps.len()).step_by(T) {
+                // SAFETY: the caller's; `t` is a tap, and `packed` has whole vectors of every pixel.
+                unsafe {
+                    self.tile::<S, UNIT, false, V, T, false, false>(s, (from, pixel), k, t);
+                }
+            }
+            return;
+        }
+        // SAFETY: `k` is a channel of the first pixel, and the caller's.
+        unsafe {
+            let vectors = (self.vectors.as_ptr().add(k), self.channels);
+            match (derive, self.sums.is_some()) {
+                (false, false) => self.tile::<S, UNIT, PART, V, T, false, false>(s, vectors, k, 0),
+                (false, true) => self.tile::<S, UNIT, PART, V, T, false, true>(s, vectors, k, 0),
+                (true, false) => self.tile::<S, UNIT, PART, V, T, true, false>(s, vectors, k, 0),
+                (true, true) => self.tile::<S, UNIT, PART, V, T, true, true>(s, vectors, k, 0),
             }
         }
     }
 
+    /// The vectors from channel `k` on, `[rows, columns, V * LANES]`, multiplied with the derivative;
+    /// adds them to the sums, if these are wanted.
+    ///
     /// # Safety
-    /// As for [`Outer::taps`]; `t` is a tap.
+    /// As for [`Outer::taps`].
+    #[inline(always)]
+    unsafe fn pack<S: Simd, const PART: bool, const V: usize, const DERIVE: bool>(
+        &mut self,
+        s: S,
+        k: usize,
+    ) -> Vec<f32> {
+        let n = V * S::LANES;
+        let mut packed = vec![0.0; self.rows * self.columns * n];
+        let mut total = [s.splat(0.0); V];
+        for (pixel, packed) in packed.chunks_exact_mut(n).enumerate() {
+            for (v, packed) in packed.chunks_exact_mut(S::LANES).enumerate() {
+                let at = pixel * self.channels + k + v * S::LANES;
+                // SAFETY: `check` covers the last vector of every pixel; where fewer channels than
+                // a vector's are left, only those are read. `packed` is as long as a vector.
+                unsafe {
+                    let vector = self.vector_at::<S, PART, DERIVE>(s, at, self.channels - k);
+                    total[v] = s.add(total[v], vector);
+                    s.store(packed.as_mut_ptr(), vector);
+                }
+            }
+        }
+        self.add_to_sums(s, total, k);
+        packed
+    }
+
+    /// The vector that begins at `at`, or the `part` of it that there is, multiplied with the
+    /// derivative.
+    ///
+    /// # Safety
+    /// As for [`load`], of both images.
+    #[inline(always)]
+    unsafe fn vector_at<S: Simd, const PART: bool, const DERIVE: bool>(
+        &self,
+        s: S,
+        at: usize,
+        part: usize,
+    ) -> S::V {
+        // SAFETY: the caller's.
+        unsafe {
+            let vector = load::<S, PART>(s, self.vectors.as_ptr().add(at), part);
+            if !DERIVE {
+                return vector;
+            }
+            let y = load::<S, PART>(s, self.output.as_ptr().add(at), part);
+            derive(s, self.activation, vector, y)
+        }
+    }
+
+    /// Adds `total` to the sums from channel `k` on, if these are wanted.
+    #[inline(always)]
+    fn add_to_sums<S: Simd, const V: usize>(&mut self, s: S, total: [S::V; V], k: usize) {
+        let Some(sums) = self.sums.as_deref_mut() else { return };
+        for (v, &total) in total.iter().enumerate() {
+            let at = k + v * S::LANES;
+            let n = S::LANES.min(self.channels - at);
+            let sums = sums[at..at + n].as_mut_ptr();
+            // SAFETY: `sums` is `n` floats long.
+            unsafe { s.store_part(sums, s.add(s.load_part(sums, n), total), n) }
+        }
+    }
+
+    /// The sums of `T` taps from `t` on with the vectors that lie from `vectors` on, so many numbers
+    /// from one pixel to the next.
+    ///
+    /// # Safety
+    /// As for [`Outer::taps`]; `t` is a tap, every pixel has its vectors.
     #[inline(always)]
     unsafe fn tile<
         S: Simd,
@@ -165,6 +251,7 @@ impl Outer<'_> {
     >(
         &mut self,
         s: S,
+        (vectors, stride): (*const f32, usize),
         k: usize,
         t: usize,
     ) {
@@ -177,18 +264,19 @@ impl Outer<'_> {
         let mut sums = [[s.splat(0.0); V]; T];
         let mut total = [s.splat(0.0); V];
         for r in 0..self.rows {
-            // SAFETY: `check` covers the corner pixel of every tap and the last vector; where fewer
-            // channels than a vector's are left, only those are read.
+            // SAFETY: `check` covers the corner pixel of every tap, the caller the vectors and, for
+            // the derivative, that they are the image's own; where fewer channels than a vector's
+            // are left, only those are read.
             unsafe {
-                let from = r * self.columns * self.channels + k;
+                let from = r * self.columns;
                 let values = self.values.as_ptr().add(r * self.row);
                 for p in 0..self.columns {
                     let mut vector = [s.splat(0.0); V];
                     for v in 0..V {
-                        let at = from + p * self.channels + v * S::LANES;
-                        vector[v] = load::<S, PART>(s, self.vectors.as_ptr().add(at), part);
+                        let at = (from + p) * stride + v * S::LANES;
+                        vector[v] = load::<S, PART>(s, vectors.add(at), part);
                         if DERIVE {
-                            let y = load::<S, PART>(s, self.output.as_ptr().add(at), part);
+                            let y = load::<S, PART>(s, self.output.as_ptr().add(k + at), part);
                             vector[v] = derive(s, self.activation, vector[v], y);
                         }
                         if SUM {
@@ -214,14 +302,8 @@ impl Outer<'_> {
                 unsafe { s.store(out, s.add(s.load(out), sum)) }
             }
         }
-        if let Some(sums) = self.sums.as_deref_mut().filter(|_| SUM) {
-            for (v, &total) in total.iter().enumerate() {
-                let at = k + v * S::LANES;
-                let n = S::LANES.min(self.channels - at);
-                let sums = sums[at..at + n].as_mut_ptr();
-                // SAFETY: `sums` is `n` floats long.
-                unsafe { s.store_part(sums, s.add(s.load_part(sums, n), total), n) }
-            }
+        if SUM {
+            self.add_to_sums(s, total, k);
         }
     }
 }
