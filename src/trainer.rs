@@ -15,10 +15,10 @@ use crate::feed::Feed;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::report::Report;
-use crate::run::{self, Best, Outcome, RunConfig, RunFolder, State};
+use crate::run::{self, Best, Outcome, RunConfig, RunFolder, State, StatusFile, StatusKind};
 use crate::step::{self, StepConfig};
 use crate::trainee::Trainee;
-use crate::{Dataset, Exit, Failure, Source, Split, zoo};
+use crate::{Dataset, Exit, Failure, Source, Split, tell, zoo};
 
 /// Checkpoints that are kept.
 const KEEP: usize = 2;
@@ -85,12 +85,15 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
         trainee.load_pretrained(config)?;
     }
 
+    let steps_per_epoch = train.len().div_ceil(config.batch_size) as u64;
+
     let folder = RunFolder::open(&path)?;
     if settings.restart {
         folder.clear()?;
     }
     if let Some(outcome) = Outcome::of(&folder)?.filter(|outcome| outcome.epochs >= config.epochs) {
-        eprintln!("note: this run is finished; --restart trains it anew, more --epochs go on");
+        StatusFile::finished(&folder, outcome.epochs * steps_per_epoch, steps_per_epoch)?;
+        tell("note: this run is finished; --restart trains it anew, more --epochs go on");
         return Ok(Finished { outcome, folder: path });
     }
     let mut state = match run::latest(&folder.checkpoints())? {
@@ -98,9 +101,9 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
         None => State::new(config.clone(), shape, classes),
     };
     folder.write_config(config)?;
+    let mut status = StatusFile::begin(&folder, state.step, steps_per_epoch)?;
     let mut report = Report::open(&folder, state.step)?;
 
-    let steps_per_epoch = train.len().div_ceil(config.batch_size) as u64;
     let last_step = steps_per_epoch * config.epochs;
     let mut progress = Progress::new(state.step, last_step, config.epochs);
     if state.step > 0 {
@@ -126,20 +129,20 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
             let epoch_ends = state.step.is_multiple_of(steps_per_epoch);
             if epoch_ends || state.step.is_multiple_of(settings.log_every) {
                 let score = step::score(&trainee.model, step.measured, &train, batch);
-                refuse_divergence("loss", score.loss(), state.step, &folder)?;
+                refuse_divergence("loss", score.loss(), state.step, &mut status)?;
                 report.step(state.step, &score, learning_rate)?;
                 progress.step(state.step, epoch, &score, images_per_step);
             }
             if !epoch_ends && let Some(signal) = settings.interrupt.signal() {
                 report.sync()?;
                 trainee.checkpoint(&state)?.save(&folder.checkpoints())?;
-                return Err(interrupted(signal, state.step));
+                return Err(interrupted(signal, state.step, &mut status));
             }
         }
 
         let validated = trainee.validate(&validation, dataset.class_names())?;
         let score = validated.score;
-        refuse_divergence("validation loss", score.loss(), state.step, &folder)?;
+        refuse_divergence("validation loss", score.loss(), state.step, &mut status)?;
         report.validation(state.step, &score)?;
         if settings.images_every > 0 && (epoch + 1).is_multiple_of(settings.images_every) {
             // The first batch is whole, the last may hold a single image.
@@ -159,8 +162,9 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
         }
         trainee.checkpoint(&state)?.save(&folder.checkpoints())?;
         run::prune(&folder.checkpoints(), KEEP)?;
+        status.reached(state.step)?;
         if let Some(signal) = settings.interrupt.signal() {
-            return Err(interrupted(signal, state.step));
+            return Err(interrupted(signal, state.step, &mut status));
         }
     }
     progress.finish();
@@ -169,6 +173,7 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
     let test = test(&folder, &*dataset, &settings.eval_device)?;
     let outcome = Outcome::new(state.step / steps_per_epoch, best, &test);
     let outcome = run::record(&settings.results, &folder, config, outcome)?;
+    status.end(StatusKind::Finished, state.step);
     Ok(Finished { outcome, folder: path })
 }
 
@@ -197,17 +202,22 @@ fn refuse_another_configuration(config: &RunConfig, path: &Path) -> Result<()> {
 }
 
 /// Fails when `value` is not finite.
-fn refuse_divergence(what: &str, value: f64, step: u64, folder: &RunFolder) -> Result<()> {
+fn refuse_divergence(what: &str, value: f64, step: u64, status: &mut StatusFile) -> Result<()> {
     if value.is_finite() {
         return Ok(());
     }
+    status.end(StatusKind::Diverged, step);
     Err(Failure::new(Exit::Diverged, format!("the {what} became {value} at step {step}"))
-        .why(format!("the last good checkpoint is in `{}`", folder.checkpoints().display()))
+        .why(format!(
+            "the last good checkpoint is in `{}`",
+            status.folder().checkpoints().display()
+        ))
         .remedy("try a lower learning_rate in --optimizer_args, with --restart or --comment")
         .into())
 }
 
-fn interrupted(signal: i32, step: u64) -> anyhow::Error {
+fn interrupted(signal: i32, step: u64, status: &mut StatusFile) -> anyhow::Error {
+    status.end(StatusKind::Interrupted, step);
     Failure::new(Exit::Interrupted(signal), format!("interrupted after step {step}"))
         .why("a checkpoint was written")
         .remedy("the same command goes on from there")

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::RunConfig;
 use super::folder::write_atomically;
-use crate::{Exit, Failure, Score};
+use crate::{Exit, Failure, Score, tell};
 
 /// The version of the format below.
 const FORMAT: u32 = 1;
@@ -166,7 +166,7 @@ pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
         match Checkpoint::load(&path) {
             Ok(checkpoint) => return Ok(Some((path, checkpoint))),
             Err(error) => {
-                eprintln!("warning: {error}");
+                tell(&format!("warning: {error}"));
                 last_error = Some(error);
             }
         }

@@ -7,11 +7,14 @@
 //! | `best/` | the checkpoint with the lowest validation error |
 //! | `train/`, `validation/` | TensorBoard's event files |
 //! | `results.json` | what a finished run reached |
+//! | `status.json` | how the run stands |
 //! | `.lock` | held by the process that trains it |
 
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -23,6 +26,11 @@ use crate::{Exit, Failure};
 
 /// The folder of the checkpoints that a run goes on from.
 const CHECKPOINTS: &str = "checkpoints";
+/// The file that is locked.
+const LOCK: &str = ".lock";
+
+/// Longer than the lock is held by one who looks whether it is.
+const A_LOOK: Duration = Duration::from_millis(50);
 
 /// A run's folder, locked for this process.
 #[derive(Debug)]
@@ -51,15 +59,25 @@ impl RunFolder {
         !list(&path.join(CHECKPOINTS)).is_empty()
     }
 
+    /// Whether a process trains the run that lives at `path`. Nothing is written there.
+    pub fn is_in_use(path: &Path) -> bool {
+        let held = |lock: File| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock));
+        File::open(path.join(LOCK)).is_ok_and(held)
+    }
+
     /// Makes the folder at `path` if need be and locks it.
     ///
     /// # Errors
     /// When it cannot be made, or another process trains there.
     pub fn open(path: &Path) -> Result<Self> {
         fs::create_dir_all(path).map_err(|error| cannot_write(path, &error))?;
-        let lock_path = path.join(".lock");
+        let lock_path = path.join(LOCK);
         let lock = File::create(&lock_path).map_err(|error| cannot_write(&lock_path, &error))?;
-        match lock.try_lock() {
+        match lock.try_lock().or_else(|_| {
+            // Somebody may only be looking: see `is_in_use`.
+            thread::sleep(A_LOOK);
+            lock.try_lock()
+        }) {
             Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
             Err(TryLockError::WouldBlock) => {
                 Err(Failure::new(Exit::Failed, format!("`{}` is in use", path.display()))
@@ -103,7 +121,7 @@ impl RunFolder {
     pub fn clear(&self) -> Result<()> {
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
-            if path.file_name().is_some_and(|name| name == ".lock") {
+            if path.file_name().is_some_and(|name| name == LOCK) {
                 continue;
             }
             let removed =
@@ -141,7 +159,7 @@ impl RunFolder {
 }
 
 /// The value in the JSON file `path`; `None` where there is no file.
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     let json = match fs::read(path) {
         Ok(json) => json,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {

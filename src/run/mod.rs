@@ -6,6 +6,7 @@ mod config;
 mod folder;
 mod results;
 mod schedule;
+mod status;
 
 pub use checkpoint::{Best, Checkpoint, State, latest, prune};
 pub use config::{Pretrained, RunConfig};
@@ -13,3 +14,4 @@ pub use folder::RunFolder;
 pub(crate) use folder::write_atomically;
 pub use results::{Outcome, record};
 pub use schedule::{LearningRateDecay, Schedule, Shape};
+pub use status::{Status, StatusFile, StatusKind};
