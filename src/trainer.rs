@@ -20,8 +20,8 @@ use crate::step::{self, StepConfig};
 use crate::trainee::Trainee;
 use crate::{Dataset, Exit, Failure, Source, Split, tell, zoo};
 
-/// Checkpoints that are kept.
-const KEEP: usize = 2;
+/// A loss may be finite where a parameter is not: tanh(∞) is 1.
+const LARGEST: &str = "largest parameter";
 /// Images in a picture of inputs and outputs, at the most: 32 x 32.
 const SHOWN: usize = 1024;
 
@@ -72,7 +72,7 @@ pub fn train(config: &RunConfig, settings: &Settings) -> Result<Finished> {
 fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
     let path = RunFolder::path_of(&settings.log, config);
     if !settings.restart {
-        refuse_another_configuration(config, &path)?;
+        refuse_another(config, &path)?;
     }
     let source = Source { image_size: config.image_size, ..settings.source.clone() };
     let dataset = zoo::dataset(&config.dataset, &source)?;
@@ -90,13 +90,16 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
     let folder = RunFolder::open(&path)?;
     if settings.restart {
         folder.clear()?;
+    } else {
+        // Once more: another process may have begun it meanwhile.
+        refuse_another(config, &path)?;
     }
     if let Some(outcome) = Outcome::of(&folder)?.filter(|outcome| outcome.epochs >= config.epochs) {
         StatusFile::finished(&folder, outcome.epochs * steps_per_epoch, steps_per_epoch)?;
         tell("note: this run is finished; --restart trains it anew, more --epochs go on");
         return Ok(Finished { outcome, folder: path });
     }
-    let mut state = match run::latest(&folder.checkpoints())? {
+    let mut state = match run::recover(&folder, config)? {
         Some((path, checkpoint)) => trainee.resume(checkpoint, &path, config)?,
         None => State::new(config.clone(), shape, classes),
     };
@@ -134,8 +137,15 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
                 progress.step(state.step, epoch, &score, images_per_step);
             }
             if !epoch_ends && let Some(signal) = settings.interrupt.signal() {
+                let checkpoint = trainee.checkpoint(&state)?;
+                refuse_divergence(
+                    LARGEST,
+                    checkpoint.largest_parameter()?,
+                    state.step,
+                    &mut status,
+                )?;
                 report.sync()?;
-                trainee.checkpoint(&state)?.save(&folder.checkpoints())?;
+                folder.keep(&checkpoint, false)?;
                 return Err(interrupted(signal, state.step, &mut status));
             }
         }
@@ -157,11 +167,10 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
         progress.epoch(state.step, epoch, &score, is_best);
         if is_best {
             state.best = Some(Best { score, step: state.step, epoch: epoch + 1 });
-            trainee.checkpoint(&state)?.save(&folder.best())?;
-            run::prune(&folder.best(), 1)?;
         }
-        trainee.checkpoint(&state)?.save(&folder.checkpoints())?;
-        run::prune(&folder.checkpoints(), KEEP)?;
+        let checkpoint = trainee.checkpoint(&state)?;
+        refuse_divergence(LARGEST, checkpoint.largest_parameter()?, state.step, &mut status)?;
+        folder.keep(&checkpoint, is_best)?;
         status.reached(state.step)?;
         if let Some(signal) = settings.interrupt.signal() {
             return Err(interrupted(signal, state.step, &mut status));
@@ -170,17 +179,24 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
     progress.finish();
 
     let best = state.best.context("a run of at least one epoch has a best validation")?;
-    let test = test(&folder, &*dataset, &settings.eval_device)?;
+    let test = test(&folder, best, &*dataset, &settings.eval_device)?;
     let outcome = Outcome::new(state.step / steps_per_epoch, best, &test);
+    folder.refuse_loss()?;
     let outcome = run::record(&settings.results, &folder, config, outcome)?;
     status.end(StatusKind::Finished, state.step);
     Ok(Finished { outcome, folder: path })
 }
 
-/// How the best checkpoint in `folder` does on the test examples. This is the only place that reads
+/// How the model of the validation `best`, which is in `folder`, does on the test examples. This is the only place that reads
 /// them.
-fn test(folder: &RunFolder, dataset: &dyn Dataset, device: &Device) -> Result<Assessment> {
-    let (path, checkpoint) = run::latest(&folder.best())?.with_context(|| {
+fn test(
+    folder: &RunFolder,
+    best: Best,
+    dataset: &dyn Dataset,
+    device: &Device,
+) -> Result<Assessment> {
+    let found = run::latest(&folder.best())?.filter(|(_, found)| found.state.step == best.step);
+    let (path, checkpoint) = found.with_context(|| {
         format!("the best checkpoint is gone from `{}`", folder.best().display())
     })?;
     let model = evaluator::restore(&checkpoint, &path, device)?;
@@ -189,16 +205,8 @@ fn test(folder: &RunFolder, dataset: &dyn Dataset, device: &Device) -> Result<As
 }
 
 /// Fails when the run that lives at `path` is not the run `config`.
-fn refuse_another_configuration(config: &RunConfig, path: &Path) -> Result<()> {
-    let Some(there) = RunFolder::config_at(path)? else { return Ok(()) };
-    let differences = config.differences(&there);
-    if differences.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::new(Exit::Failed, format!("`{}` holds another run", path.display()))
-        .why(format!("it differs in\n{}", differences.join("\n")))
-        .remedy("--comment gives this run a folder of its own; --restart deletes the other")
-        .into())
+fn refuse_another(config: &RunConfig, path: &Path) -> Result<()> {
+    RunFolder::config_at(path)?.map_or(Ok(()), |there| config.refuse_another(&there, path))
 }
 
 /// Fails when `value` is not finite.
