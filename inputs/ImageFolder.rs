@@ -27,7 +27,7 @@ use rayon::prelude::*;
 
 use dytb::data::class_folders::{self, ClassFolders, LeftOut, Picture};
 use dytb::data::picture;
-use dytb::{Dataset, Examples, Exit, Failure, Identity, Input, Source, Split};
+use dytb::{Dataset, Examples, Exit, Failure, Identity, Input, Source, Split, tell};
 
 /// Names in a list of files or sizes; the others are counted.
 const SHOWN: usize = 5;
@@ -141,13 +141,13 @@ impl ImageFolder {
         let [train, validation, test] = [Split::Train, Split::Validation, Split::Test].map(count);
         let names: Vec<_> = self.found.classes.iter().take(SHOWN).map(String::as_str).collect();
         let more = if self.found.classes.len() > SHOWN { ", ..." } else { "" };
-        eprintln!(
+        tell(&format!(
             "ImageFolder: {train} pictures for training, {validation} for validation, {test} for the \
              test, as {:?}; {} classes: {}{more}",
             self.shape,
             self.found.classes.len(),
             names.join(", "),
-        );
+        ));
         tell_left_out(&self.found.left_out);
     }
 }
@@ -201,12 +201,12 @@ fn tell_left_out(left_out: &[LeftOut]) {
     if left_out.is_empty() {
         return;
     }
-    eprintln!("note: left out, {} in all:", left_out.len());
+    tell(&format!("note: left out, {} in all:", left_out.len()));
     for LeftOut { path, why } in left_out.iter().take(SHOWN) {
-        eprintln!("  {}: {why}", path.display());
+        tell(&format!("  {}: {why}", path.display()));
     }
     if left_out.len() > SHOWN {
-        eprintln!("  and {} more", left_out.len() - SHOWN);
+        tell(&format!("  and {} more", left_out.len() - SHOWN));
     }
 }
 

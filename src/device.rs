@@ -12,6 +12,8 @@ use std::str::FromStr;
 
 use burn::tensor::Device;
 
+use crate::tell;
+
 /// A device as the user names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceName {
@@ -58,7 +60,7 @@ impl DeviceName {
     /// The device of that name, or the CPU and, on stderr, why.
     pub fn resolve(self) -> Device {
         self.find().unwrap_or_else(|why| {
-            eprintln!("note: no {self} here ({why}): using the CPU");
+            tell(&format!("note: no {self} here ({why}): using the CPU"));
             Device::flex()
         })
     }

@@ -1,10 +1,13 @@
 //! Ctrl-C and SIGTERM: the first asks the training to write a checkpoint and end, the second ends
-//! the process at once.
+//! the process at once. A limit of the size of files (`ulimit -f`) ends nothing: writing fails then,
+//! as on a full disk.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use anyhow::Result;
+#[cfg(unix)]
+use signal_hook::consts::SIGXFSZ;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -28,6 +31,9 @@ impl Interrupt {
             flag::register(signal, once.clone())?;
             flag::register_usize(signal, interrupt.signal.clone(), signal as usize)?;
         }
+        // Without anybody listening, it ends the process.
+        #[cfg(unix)]
+        flag::register(SIGXFSZ, Arc::default())?;
         Ok(interrupt)
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::Score;
+use crate::{Score, tell};
 
 /// At least that long between two lines where there is no terminal, but for the ends of epochs.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
@@ -59,7 +59,8 @@ impl Progress {
         } else if self.last_line.is_none_or(|last| last.elapsed() >= BETWEEN_LINES) {
             self.last_line = Some(Instant::now());
             let left = self.left(step);
-            eprintln!("{place}  step {step}/{}  {message}  {left} left", self.last_step);
+            let last = self.last_step;
+            tell(&format!("{place}  step {step}/{last}  {message}  {left} left"));
         }
     }
 
@@ -77,8 +78,8 @@ impl Progress {
     /// Prints a line of its own, above the bar if there is one.
     pub fn say(&mut self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| tell(line)),
+            None => tell(line),
         }
     }
 

@@ -11,7 +11,7 @@ use crate::feed::Feed;
 use crate::report::Report;
 use crate::run::{Checkpoint, RunConfig, State};
 use crate::summaries::{Recorder, floats};
-use crate::{Exit, Failure, Init, Learner, Pass, optimizers, transfer, zoo};
+use crate::{Exit, Failure, Init, Learner, Pass, optimizers, tell, transfer, zoo};
 
 /// What is trained: the model, its optimizer, and a copy of the model for evaluation, which may be
 /// on another device.
@@ -54,7 +54,8 @@ impl Trainee {
     pub fn load_pretrained(&mut self, config: &RunConfig) -> Result<()> {
         if let Some(pretrained) = &config.pretrained {
             let transfer = transfer::load(self.model.network_mut(), pretrained)?;
-            eprintln!("weights of `{}`\n{transfer}", pretrained.checkpoint_path.display());
+            let path = pretrained.checkpoint_path.display();
+            tell(&format!("weights of `{path}`\n{transfer}"));
         }
         Ok(())
     }

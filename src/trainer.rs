@@ -15,13 +15,13 @@ use crate::feed::Feed;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::report::Report;
-use crate::run::{self, Best, Outcome, RunConfig, RunFolder, State};
+use crate::run::{self, Best, Outcome, RunConfig, RunFolder, State, StatusFile, StatusKind};
 use crate::step::{self, StepConfig};
 use crate::trainee::Trainee;
-use crate::{Dataset, Exit, Failure, Source, Split, zoo};
+use crate::{Dataset, Exit, Failure, Source, Split, tell, zoo};
 
-/// Checkpoints that are kept.
-const KEEP: usize = 2;
+/// A loss may be finite where a parameter is not: tanh(∞) is 1.
+const LARGEST: &str = "largest parameter";
 /// Images in a picture of inputs and outputs, at the most: 32 x 32.
 const SHOWN: usize = 1024;
 
@@ -72,7 +72,7 @@ pub fn train(config: &RunConfig, settings: &Settings) -> Result<Finished> {
 fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
     let path = RunFolder::path_of(&settings.log, config);
     if !settings.restart {
-        refuse_another_configuration(config, &path)?;
+        refuse_another(config, &path)?;
     }
     let source = Source { image_size: config.image_size, ..settings.source.clone() };
     let dataset = zoo::dataset(&config.dataset, &source)?;
@@ -85,22 +85,28 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
         trainee.load_pretrained(config)?;
     }
 
+    let steps_per_epoch = train.len().div_ceil(config.batch_size) as u64;
+
     let folder = RunFolder::open(&path)?;
     if settings.restart {
         folder.clear()?;
+    } else {
+        // Once more: another process may have begun it meanwhile.
+        refuse_another(config, &path)?;
     }
     if let Some(outcome) = Outcome::of(&folder)?.filter(|outcome| outcome.epochs >= config.epochs) {
-        eprintln!("note: this run is finished; --restart trains it anew, more --epochs go on");
+        StatusFile::finished(&folder, outcome.epochs * steps_per_epoch, steps_per_epoch)?;
+        tell("note: this run is finished; --restart trains it anew, more --epochs go on");
         return Ok(Finished { outcome, folder: path });
     }
-    let mut state = match run::latest(&folder.checkpoints())? {
+    let mut state = match run::recover(&folder, config)? {
         Some((path, checkpoint)) => trainee.resume(checkpoint, &path, config)?,
         None => State::new(config.clone(), shape, classes),
     };
     folder.write_config(config)?;
+    let mut status = StatusFile::begin(&folder, state.step, steps_per_epoch)?;
     let mut report = Report::open(&folder, state.step)?;
 
-    let steps_per_epoch = train.len().div_ceil(config.batch_size) as u64;
     let last_step = steps_per_epoch * config.epochs;
     let mut progress = Progress::new(state.step, last_step, config.epochs);
     if state.step > 0 {
@@ -126,20 +132,27 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
             let epoch_ends = state.step.is_multiple_of(steps_per_epoch);
             if epoch_ends || state.step.is_multiple_of(settings.log_every) {
                 let score = step::score(&trainee.model, step.measured, &train, batch);
-                refuse_divergence("loss", score.loss(), state.step, &folder)?;
+                refuse_divergence("loss", score.loss(), state.step, &mut status)?;
                 report.step(state.step, &score, learning_rate)?;
                 progress.step(state.step, epoch, &score, images_per_step);
             }
             if !epoch_ends && let Some(signal) = settings.interrupt.signal() {
+                let checkpoint = trainee.checkpoint(&state)?;
+                refuse_divergence(
+                    LARGEST,
+                    checkpoint.largest_parameter()?,
+                    state.step,
+                    &mut status,
+                )?;
                 report.sync()?;
-                trainee.checkpoint(&state)?.save(&folder.checkpoints())?;
-                return Err(interrupted(signal, state.step));
+                folder.keep(&checkpoint, false)?;
+                return Err(interrupted(signal, state.step, &mut status));
             }
         }
 
         let validated = trainee.validate(&validation, dataset.class_names())?;
         let score = validated.score;
-        refuse_divergence("validation loss", score.loss(), state.step, &folder)?;
+        refuse_divergence("validation loss", score.loss(), state.step, &mut status)?;
         report.validation(state.step, &score)?;
         if settings.images_every > 0 && (epoch + 1).is_multiple_of(settings.images_every) {
             // The first batch is whole, the last may hold a single image.
@@ -154,28 +167,36 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
         progress.epoch(state.step, epoch, &score, is_best);
         if is_best {
             state.best = Some(Best { score, step: state.step, epoch: epoch + 1 });
-            trainee.checkpoint(&state)?.save(&folder.best())?;
-            run::prune(&folder.best(), 1)?;
         }
-        trainee.checkpoint(&state)?.save(&folder.checkpoints())?;
-        run::prune(&folder.checkpoints(), KEEP)?;
+        let checkpoint = trainee.checkpoint(&state)?;
+        refuse_divergence(LARGEST, checkpoint.largest_parameter()?, state.step, &mut status)?;
+        folder.keep(&checkpoint, is_best)?;
+        status.reached(state.step)?;
         if let Some(signal) = settings.interrupt.signal() {
-            return Err(interrupted(signal, state.step));
+            return Err(interrupted(signal, state.step, &mut status));
         }
     }
     progress.finish();
 
     let best = state.best.context("a run of at least one epoch has a best validation")?;
-    let test = test(&folder, &*dataset, &settings.eval_device)?;
+    let test = test(&folder, best, &*dataset, &settings.eval_device)?;
     let outcome = Outcome::new(state.step / steps_per_epoch, best, &test);
+    folder.refuse_loss()?;
     let outcome = run::record(&settings.results, &folder, config, outcome)?;
+    status.end(StatusKind::Finished, state.step);
     Ok(Finished { outcome, folder: path })
 }
 
-/// How the best checkpoint in `folder` does on the test examples. This is the only place that reads
+/// How the model of the validation `best`, which is in `folder`, does on the test examples. This is the only place that reads
 /// them.
-fn test(folder: &RunFolder, dataset: &dyn Dataset, device: &Device) -> Result<Assessment> {
-    let (path, checkpoint) = run::latest(&folder.best())?.with_context(|| {
+fn test(
+    folder: &RunFolder,
+    best: Best,
+    dataset: &dyn Dataset,
+    device: &Device,
+) -> Result<Assessment> {
+    let found = run::latest(&folder.best())?.filter(|(_, found)| found.state.step == best.step);
+    let (path, checkpoint) = found.with_context(|| {
         format!("the best checkpoint is gone from `{}`", folder.best().display())
     })?;
     let model = evaluator::restore(&checkpoint, &path, device)?;
@@ -184,30 +205,27 @@ fn test(folder: &RunFolder, dataset: &dyn Dataset, device: &Device) -> Result<As
 }
 
 /// Fails when the run that lives at `path` is not the run `config`.
-fn refuse_another_configuration(config: &RunConfig, path: &Path) -> Result<()> {
-    let Some(there) = RunFolder::config_at(path)? else { return Ok(()) };
-    let differences = config.differences(&there);
-    if differences.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::new(Exit::Failed, format!("`{}` holds another run", path.display()))
-        .why(format!("it differs in\n{}", differences.join("\n")))
-        .remedy("--comment gives this run a folder of its own; --restart deletes the other")
-        .into())
+fn refuse_another(config: &RunConfig, path: &Path) -> Result<()> {
+    RunFolder::config_at(path)?.map_or(Ok(()), |there| config.refuse_another(&there, path))
 }
 
 /// Fails when `value` is not finite.
-fn refuse_divergence(what: &str, value: f64, step: u64, folder: &RunFolder) -> Result<()> {
+fn refuse_divergence(what: &str, value: f64, step: u64, status: &mut StatusFile) -> Result<()> {
     if value.is_finite() {
         return Ok(());
     }
+    status.end(StatusKind::Diverged, step);
     Err(Failure::new(Exit::Diverged, format!("the {what} became {value} at step {step}"))
-        .why(format!("the last good checkpoint is in `{}`", folder.checkpoints().display()))
+        .why(format!(
+            "the last good checkpoint is in `{}`",
+            status.folder().checkpoints().display()
+        ))
         .remedy("try a lower learning_rate in --optimizer_args, with --restart or --comment")
         .into())
 }
 
-fn interrupted(signal: i32, step: u64) -> anyhow::Error {
+fn interrupted(signal: i32, step: u64, status: &mut StatusFile) -> anyhow::Error {
+    status.end(StatusKind::Interrupted, step);
     Failure::new(Exit::Interrupted(signal), format!("interrupted after step {step}"))
         .why("a checkpoint was written")
         .remedy("the same command goes on from there")

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use command::{Bench, Scalar, scalars};
 use dytb::inputs::INPUTS;
-use dytb::run::{Checkpoint, RunFolder, latest};
+use dytb::run::{Checkpoint, RunFolder, Status, StatusKind, latest};
 use serde_json::Value;
 
 /// A short run on the data set that is in the program.
@@ -58,6 +58,8 @@ fn a_run_from_nothing() {
     assert_eq!(names("checkpoints"), ["step-0000000022.ckpt", "step-0000000033.ckpt"]);
     assert_eq!(names("best").len(), 1);
 
+    assert_eq!(standing(&bench, RUN), (StatusKind::Finished, 3, 33));
+
     // The same command again has nothing left to do, and says the same.
     let again = bench.train(&line).ended(0);
     assert_eq!(again.json(), results);
@@ -67,6 +69,14 @@ fn a_run_from_nothing() {
     // --restart trains it anew, with the same numbers.
     assert_eq!(bench.train(&format!("{line} --restart")).ended(0).json(), results);
     assert_eq!(bench.lines("test_results.txt").len(), 2);
+}
+
+/// State, epochs and steps of a run.
+fn standing(bench: &Bench, run: &str) -> (StatusKind, u64, u64) {
+    let status = Status::now(&bench.path(run)).unwrap().unwrap();
+    // One that was killed has said nothing of its last seconds.
+    assert!(status.seconds > 0.0 || status.state == StatusKind::Crashed);
+    (status.state, status.epochs, status.step)
 }
 
 /// The checkpoint of the last step in a run's folder, and its events' scalars.
@@ -128,6 +138,9 @@ fn a_run_that_is_stopped_goes_on_as_if_it_had_not_been() {
         std::process::Command::new("kill").args(["-s", signal, &pid]).status().unwrap();
         let done = command::Done::from(child.wait_with_output().unwrap());
         assert_eq!(done.code, code, "{}", done.stderr);
+        let (state, epochs, step) = standing(&stopped, run);
+        let expected = if code.is_some() { StatusKind::Interrupted } else { StatusKind::Crashed };
+        assert_eq!((state, epochs), (expected, step / 11));
         if code.is_some() {
             assert!(done.stderr.contains("error: interrupted after step"), "{}", done.stderr);
         }
@@ -189,6 +202,8 @@ fn divergence_ends_with_its_own_code_and_no_result() {
     let done = bench.train(line).ended(3);
     assert!(done.stderr.contains("error: the "), "{}", done.stderr);
     assert!(done.stderr.contains("lower learning_rate"), "{}", done.stderr);
+    let run = "log/SingleLayerCAE/Digits_GradientDescent_lr=1e+39";
+    assert_eq!(standing(&bench, run).0, StatusKind::Diverged);
     assert!(bench.lines("validation_results.txt").is_empty());
 }
 

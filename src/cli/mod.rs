@@ -19,7 +19,7 @@ use clap::Args;
 pub use export::Export;
 pub use programs::{EvaluateAutoencoder, EvaluateClassifier, TrainAutoencoder, TrainClassifier};
 
-use crate::{Exit, Source};
+use crate::{Exit, Source, tell};
 
 /// Where data sets find their files.
 #[derive(Args, Clone, Debug)]
@@ -44,7 +44,7 @@ pub fn exit(result: Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            tell(&format!("error: {error:#}"));
             ExitCode::from(Exit::of(&error).code())
         }
     }

@@ -15,7 +15,7 @@ use super::archive::unpack;
 use super::cifar::{Layout, SHAPE};
 use super::files::{damaged, not_saved, obtain, unreadable};
 use crate::download::{RemoteFile, lock, sha256_of};
-use crate::{Examples, Split};
+use crate::{Examples, Split, tell};
 
 /// Images for training and for the test, of either data set.
 const OFFICIAL: [usize; 2] = [50_000, 10_000];
@@ -57,7 +57,8 @@ impl CifarFiles {
         }
         if labels.len() < official {
             let found = labels.len();
-            eprintln!("{}: {found} of the official {official} {kind} images (a subset)", self.name);
+            let name = self.name;
+            tell(&format!("{name}: {found} of the official {official} {kind} images (a subset)"));
         }
         Examples::new(SHAPE, pixels, labels)
     }

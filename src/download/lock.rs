@@ -7,6 +7,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 
+use crate::tell;
+
 /// Waits for the lock of `name` in `folder`; it is held until the file is dropped.
 ///
 /// # Errors
@@ -17,7 +19,7 @@ pub fn lock(folder: &Path, name: &str) -> io::Result<File> {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            eprintln!("{name}: another process is at work on it; waiting");
+            tell(&format!("{name}: another process is at work on it; waiting"));
             file.lock()?;
         }
         Err(TryLockError::Error(error)) => return Err(error),

@@ -21,12 +21,14 @@
 
 mod histogram;
 mod names;
+mod parse;
 mod reader;
 mod resume;
 mod writer;
 
 pub use histogram::histogram;
 pub use names::event_files;
+pub use parse::parse;
 pub use reader::{Record, Records, read_records};
 pub use resume::truncate_after;
 pub use writer::EventWriter;

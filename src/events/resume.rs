@@ -5,10 +5,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 
-use protobuf::Message;
-use tensorboard_proto::event::Event;
-
-use super::{event_files, read_records};
+use super::{event_files, parse, read_records};
 
 /// Cuts each event file of `dir` at its first summary of a step after `last_step`, or where it is
 /// torn or damaged. Events that are no summary, as a file's version and the graph, end no file.
@@ -34,7 +31,7 @@ fn end_of(path: &Path, last_step: i64) -> io::Result<u64> {
     let mut end = 0;
     for record in read_records(path)? {
         let record = record?;
-        let Ok(event) = Event::parse_from_bytes(&record.data) else { break };
+        let Some(event) = parse(&record.data) else { break };
         if event.has_summary() && event.get_step() > last_step {
             break;
         }
@@ -54,7 +51,7 @@ mod tests {
         let mut steps = Vec::new();
         for path in event_files(dir).unwrap() {
             for record in read_records(&path).unwrap() {
-                let event = Event::parse_from_bytes(&record.unwrap().data).unwrap();
+                let event = parse(&record.unwrap().data).unwrap();
                 if event.has_summary() {
                     steps.push(event.get_step());
                 }

@@ -14,6 +14,7 @@ use tensorboard_rs::record_writer::RecordWriter;
 
 use super::{histogram, names, truncate_after};
 use crate::pictures::Picture;
+use crate::run::sync_folder;
 
 /// Writes events to a new file. Nothing of them need be on the disk before
 /// [`flush`](Self::flush).
@@ -38,6 +39,8 @@ impl EventWriter {
     pub fn create(dir: &Path) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
         let (file, path) = names::create_new(dir)?;
+        // A checkpoint that is written later finds its events after a power failure too.
+        sync_folder(&path)?;
         let records = RecordWriter::new(BufWriter::new(file.try_clone()?));
         let mut writer = Self { records, file, path, failed: false };
         writer.write(0, Event_oneof_what::file_version("brain.Event:2".into()))?;

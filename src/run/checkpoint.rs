@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::RunConfig;
-use super::folder::write_atomically;
-use crate::{Exit, Failure, Score};
+use super::folder::{cannot_write, sync_folder, write_atomically};
+use crate::weights::Weights;
+use crate::{Exit, Failure, Score, tell};
 
 /// The version of the format below.
 const FORMAT: u32 = 1;
@@ -78,8 +79,12 @@ impl Checkpoint {
     /// # Errors
     /// When it cannot be written; what was there before is then still there.
     pub fn save(&self, folder: &Path) -> Result<PathBuf> {
-        fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+        // Not the folders above it: where they are gone, the run is.
+        let made = fs::create_dir(folder).and_then(|()| sync_folder(folder));
+        if let Err(error) = made.or_else(|error| if folder.is_dir() { Ok(()) } else { Err(error) })
+        {
+            return Err(cannot_write(folder, &error));
+        }
         let path = folder.join(format!("step-{:010}.ckpt", self.state.step));
         write_atomically(&path, &self.to_bytes()?)?;
         Ok(path)
@@ -97,6 +102,20 @@ impl Checkpoint {
                 .remedy("delete it: the one before it is used then")
                 .into()
         })
+    }
+
+    /// The parameter that is farthest from 0; NaN if one is NaN.
+    ///
+    /// # Errors
+    /// When the parameters are damaged.
+    pub fn largest_parameter(&self) -> Result<f64> {
+        let weights = Weights::from_pack(self.model.clone())?;
+        let values = weights.iter().flat_map(|(_, values)| values.values());
+        // f32::max would pass over NaN.
+        let larger = |most: f32, value: &f32| {
+            if most.is_nan() || value.abs() <= most { most } else { value.abs() }
+        };
+        Ok(values.fold(0.0, larger).into())
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>> {
@@ -166,7 +185,7 @@ pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
         match Checkpoint::load(&path) {
             Ok(checkpoint) => return Ok(Some((path, checkpoint))),
             Err(error) => {
-                eprintln!("warning: {error}");
+                tell(&format!("warning: {error}"));
                 last_error = Some(error);
             }
         }
@@ -178,7 +197,7 @@ pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
 ///
 /// # Errors
 /// When one cannot be deleted.
-pub fn prune(folder: &Path, keep: usize) -> Result<()> {
+pub(super) fn prune(folder: &Path, keep: usize) -> Result<()> {
     for path in list(folder).into_iter().rev().skip(keep) {
         fs::remove_file(&path).with_context(|| format!("cannot delete `{}`", path.display()))?;
     }
@@ -195,11 +214,12 @@ pub(super) fn list(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::optimizers::{self, Arguments};
 
-    fn checkpoint(step: u64) -> Checkpoint {
+    /// A checkpoint of a made-up run.
+    pub fn checkpoint(step: u64) -> Checkpoint {
         let entry = optimizers::find("Adam").unwrap();
         let arguments = serde_json::from_str(r#"{"learning_rate": 1e-5}"#).unwrap();
         let config = RunConfig {

@@ -7,7 +7,7 @@
 //! `ImageFolder_cats_64x64`. The whole is kept in `config.json` in the run's folder, so that another
 //! run cannot go on in it by mistake.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -109,6 +109,21 @@ impl RunConfig {
     pub fn learning_rate(&self, step: u64, steps_per_epoch: u64) -> f64 {
         let initial = self.optimizer_args.learning_rate();
         self.lr_schedule.at(initial, step, steps_per_epoch, self.epochs)
+    }
+
+    /// Fails where this run is not the one that lives at `path` and is `there`.
+    ///
+    /// # Errors
+    /// A [`Failure`] that lists the differences.
+    pub fn refuse_another(&self, there: &Self, path: &Path) -> Result<()> {
+        let differences = self.differences(there);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::new(Exit::Failed, format!("`{}` holds another run", path.display()))
+            .why(format!("it differs in\n{}", differences.join("\n")))
+            .remedy("--comment gives this run a folder of its own; --restart deletes the other")
+            .into())
     }
 
     /// `name: theirs, here ours` for each value in which this run differs from `other`. The number

@@ -7,29 +7,41 @@
 //! | `best/` | the checkpoint with the lowest validation error |
 //! | `train/`, `validation/` | TensorBoard's event files |
 //! | `results.json` | what a finished run reached |
+//! | `status.json` | how the run stands |
 //! | `.lock` | held by the process that trains it |
 
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::RunConfig;
-use super::checkpoint::list;
+use super::checkpoint::{list, prune};
+use super::{Checkpoint, RunConfig};
 use crate::{Exit, Failure};
 
 /// The folder of the checkpoints that a run goes on from.
 const CHECKPOINTS: &str = "checkpoints";
+/// Checkpoints that are kept.
+const KEEP: usize = 2;
+/// What a finished run reached.
+pub(super) const RESULTS: &str = "results.json";
+/// The file that is locked.
+const LOCK: &str = ".lock";
+
+/// Longer than the lock is held by one who looks whether it is.
+const A_LOOK: Duration = Duration::from_millis(50);
 
 /// A run's folder, locked for this process.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
     /// Unlocked when it is dropped, also by a crash.
-    _lock: File,
+    lock: File,
 }
 
 impl RunFolder {
@@ -51,16 +63,26 @@ impl RunFolder {
         !list(&path.join(CHECKPOINTS)).is_empty()
     }
 
+    /// Whether a process trains the run that lives at `path`. Nothing is written there.
+    pub fn is_in_use(path: &Path) -> bool {
+        let held = |lock: File| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock));
+        File::open(path.join(LOCK)).is_ok_and(held)
+    }
+
     /// Makes the folder at `path` if need be and locks it.
     ///
     /// # Errors
     /// When it cannot be made, or another process trains there.
     pub fn open(path: &Path) -> Result<Self> {
         fs::create_dir_all(path).map_err(|error| cannot_write(path, &error))?;
-        let lock_path = path.join(".lock");
+        let lock_path = path.join(LOCK);
         let lock = File::create(&lock_path).map_err(|error| cannot_write(&lock_path, &error))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+        match lock.try_lock().or_else(|_| {
+            // Somebody may only be looking: see `is_in_use`.
+            thread::sleep(A_LOOK);
+            lock.try_lock()
+        }) {
+            Ok(()) => Ok(Self { path: path.to_owned(), lock }),
             Err(TryLockError::WouldBlock) => {
                 Err(Failure::new(Exit::Failed, format!("`{}` is in use", path.display()))
                     .why("another process trains this run now")
@@ -74,6 +96,39 @@ impl RunFolder {
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Saves `checkpoint` as the one that the run goes on from and, if its model `is_best`, in
+    /// `best/`. Older ones are deleted after that: a run that is killed meanwhile finds a checkpoint,
+    /// and the best model that it knows of.
+    ///
+    /// # Errors
+    /// When it cannot be written, or the folder is another one than when it was opened.
+    pub fn keep(&self, checkpoint: &Checkpoint, is_best: bool) -> Result<()> {
+        self.refuse_loss()?;
+        if is_best {
+            checkpoint.save(&self.best())?;
+        }
+        checkpoint.save(&self.checkpoints())?;
+        prune(&self.best(), 1)?;
+        prune(&self.checkpoints(), KEEP)
+    }
+
+    /// Fails when the folder was deleted since it was opened: what is written there now is not read by
+    /// anybody, and the place may be another process's.
+    ///
+    /// # Errors
+    /// Just that.
+    pub fn refuse_loss(&self) -> Result<()> {
+        let path = self.path.join(LOCK);
+        let there = fs::metadata(&path).and_then(|there| Ok((there, self.lock.metadata()?)));
+        if there.is_ok_and(|(there, ours)| same_file(&there, &ours)) {
+            return Ok(());
+        }
+        Err(Failure::new(Exit::Failed, format!("`{}` is gone", self.path.display()))
+            .why(format!("`{LOCK}` in it is not the file that this process has locked"))
+            .remedy("nothing more can be kept there: begin the run anew")
+            .into())
     }
 
     /// Where a resumed run finds its checkpoints.
@@ -96,21 +151,37 @@ impl RunFolder {
         self.path.join("validation")
     }
 
-    /// Deletes all of the run but its lock.
+    /// Deletes all of the run but its lock. One that is killed meanwhile leaves a run that has not
+    /// begun: no results, and all checkpoints or none.
     ///
     /// # Errors
     /// When something cannot be deleted.
     pub fn clear(&self) -> Result<()> {
+        self.delete(&self.path.join(RESULTS))?;
+        let doomed = self.path.join("deleted");
+        self.delete(&doomed)?;
+        if self.checkpoints().exists() {
+            let cannot = |error| cannot_write(&doomed, &error);
+            fs::rename(self.checkpoints(), &doomed).map_err(cannot)?;
+        }
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
-            if path.file_name().is_some_and(|name| name == ".lock") {
-                continue;
+            if path.file_name().is_some_and(|name| name != LOCK) {
+                self.delete(&path)?;
             }
-            let removed =
-                if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            removed.with_context(|| format!("cannot delete `{}`", path.display()))?;
         }
         Ok(())
+    }
+
+    /// Deletes a file or folder, if it is there.
+    fn delete(&self, path: &Path) -> Result<()> {
+        let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        match removed {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot delete `{}`", path.display()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Keeps `config` as the run's configuration.
@@ -141,7 +212,7 @@ impl RunFolder {
 }
 
 /// The value in the JSON file `path`; `None` where there is no file.
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     let json = match fs::read(path) {
         Ok(json) => json,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -177,8 +248,21 @@ fn write_through(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.sync_all()
 }
 
+/// Whether two descriptions are those of one file.
+#[cfg(unix)]
+fn same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Elsewhere a file that is open cannot be deleted.
+#[cfg(not(unix))]
+fn same_file(_one: &fs::Metadata, _other: &fs::Metadata) -> bool {
+    true
+}
+
 /// Brings a rename in the folder of `path` to the disk. Only Unix opens folders.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
+pub(crate) fn sync_folder(path: &Path) -> std::io::Result<()> {
     if cfg!(unix) {
         // That of a plain name is empty.
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -187,7 +271,7 @@ fn sync_folder(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn cannot_write(path: &Path, error: &std::io::Error) -> anyhow::Error {
+pub(super) fn cannot_write(path: &Path, error: &std::io::Error) -> anyhow::Error {
     Failure::new(Exit::Failed, format!("cannot write `{}`", path.display()))
         .why(error.to_string())
         .remedy("free some space or make it writable, or choose another place")

@@ -4,12 +4,16 @@
 mod checkpoint;
 mod config;
 mod folder;
+mod recovery;
 mod results;
 mod schedule;
+mod status;
 
-pub use checkpoint::{Best, Checkpoint, State, latest, prune};
+pub use checkpoint::{Best, Checkpoint, State, latest};
 pub use config::{Pretrained, RunConfig};
 pub use folder::RunFolder;
-pub(crate) use folder::write_atomically;
+pub(crate) use folder::{sync_folder, write_atomically};
+pub use recovery::recover;
 pub use results::{Outcome, record};
 pub use schedule::{LearningRateDecay, Schedule, Shape};
+pub use status::{Status, StatusFile, StatusKind};

@@ -3,13 +3,14 @@
 //!
 //! A finished run that is run again appends nothing: its folder's `results.json` says that it has.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use super::folder::{RESULTS, cannot_write};
 use super::{Best, RunConfig, RunFolder};
 use crate::python_number::python_repr;
 use crate::{Assessment, ClassScore, Score};
@@ -42,7 +43,7 @@ impl Outcome {
     /// # Errors
     /// When its `results.json` cannot be read.
     pub fn of(run: &RunFolder) -> Result<Option<Self>> {
-        let outcome: Option<Self> = run.read_json("results.json")?;
+        let outcome: Option<Self> = run.read_json(RESULTS)?;
         Ok(outcome.filter(|outcome| outcome.recorded))
     }
 }
@@ -60,8 +61,8 @@ pub fn record(
 ) -> Result<Outcome> {
     // A crash between the lines and the last word on them finds the intention: lines that are
     // already there are then not written twice.
-    let interrupted = run.read_json::<Outcome>("results.json")?.as_ref() == Some(&outcome);
-    run.write_json("results.json", &outcome)?;
+    let interrupted = run.read_json::<Outcome>(RESULTS)?.as_ref() == Some(&outcome);
+    run.write_json(RESULTS, &outcome)?;
     for (file, score) in
         [("validation_results.txt", outcome.best.score), ("test_results.txt", outcome.test)]
     {
@@ -70,7 +71,7 @@ pub fn record(
         append(&directory.join(file), &line, interrupted)?;
     }
     outcome.recorded = true;
-    run.write_json("results.json", &outcome)?;
+    run.write_json(RESULTS, &outcome)?;
     Ok(outcome)
 }
 
@@ -78,14 +79,20 @@ pub fn record(
 /// meanwhile: several runs may end at the same time.
 fn append(path: &Path, line: &str, once: bool) -> Result<()> {
     let write = || -> std::io::Result<()> {
-        let mut file = File::options().append(true).create(true).open(path)?;
+        let mut file = File::options().read(true).append(true).create(true).open(path)?;
         file.lock()?;
-        if once && fs::read_to_string(path)?.contains(line) {
+        let mut there = Vec::new();
+        file.read_to_end(&mut there)?;
+        if once && there.split_inclusive(|&byte| byte == b'\n').any(|old| old == line.as_bytes()) {
             return Ok(());
         }
-        // One write, so that a line is there whole or not at all.
-        file.write_all(line.as_bytes())?;
-        file.sync_all()
+        // Whatever is there stays a line of its own.
+        let torn = there.last().is_some_and(|&byte| byte != b'\n');
+        let line = [if torn { "\n" } else { "" }, line].concat();
+        file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).inspect_err(|_| {
+            // The whole line or nothing; the first error is the one to tell.
+            let _ = file.set_len(there.len() as u64);
+        })
     };
-    write().with_context(|| format!("cannot append to `{}`", path.display()))
+    write().map_err(|error| cannot_write(path, &error))
 }

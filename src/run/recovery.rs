@@ -1,0 +1,158 @@
+//! What a stopped run has left is put in order before it goes on: the checkpoint to go on from is
+//! found, and what was written after it is taken back, so that the run that goes on meets nothing of
+//! a future that it has not had.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::checkpoint::list;
+use super::{Best, Checkpoint, RunConfig, RunFolder, latest};
+use crate::{Exit, Failure};
+
+/// The checkpoint that the run `config` in `folder` goes on from, the newest that is whole; `None` for
+/// a run that begins. Later ones, which are damaged, are deleted, and so is a best model of later.
+///
+/// # Errors
+/// When all checkpoints are damaged, they are those of another configuration, the best model is
+/// gone, or something cannot be deleted.
+pub fn recover(folder: &RunFolder, config: &RunConfig) -> Result<Option<(PathBuf, Checkpoint)>> {
+    let (checkpoints, best) = (folder.checkpoints(), folder.best());
+    let Some((path, checkpoint)) = latest(&checkpoints)? else {
+        take_back(&best, 0)?;
+        return Ok(None);
+    };
+    let state = &checkpoint.state;
+    config.refuse_another(&state.config, folder.path())?;
+    take_back(&checkpoints, state.step)?;
+    match state.best {
+        Some(known) => recover_best(&best, &checkpoints, known, state.step)?,
+        None => take_back(&best, state.step)?,
+    }
+    Ok(Some((path, checkpoint)))
+}
+
+/// Leaves in the folder `best` the model of the validation `known`, after which the run went on to
+/// `step`.
+fn recover_best(best: &Path, checkpoints: &Path, known: Best, step: u64) -> Result<()> {
+    if find(best, known.step).is_none() {
+        if let Some(copy) = find(checkpoints, known.step) {
+            // That of its own epoch is the same.
+            Checkpoint::load(&copy)?.save(best)?;
+        } else if list(best).is_empty() {
+            return Err(Failure::new(
+                Exit::Failed,
+                format!("the best model is gone from `{}`", best.display()),
+            )
+            .why(format!("it was that of step {}", known.step))
+            .remedy("put it back, or begin the run anew with --restart")
+            .into());
+        } else {
+            // The newest checkpoint is damaged, and its model was the best: the run that goes on comes
+            // by it once more.
+            return Ok(());
+        }
+    }
+    take_back(best, step)
+}
+
+/// The checkpoint of `step` in `folder`.
+fn find(folder: &Path, step: u64) -> Option<PathBuf> {
+    list(folder).into_iter().find(|path| step_of(path) == Some(step))
+}
+
+/// Deletes the checkpoints of steps after `last_step` in `folder`, and what a killed process has
+/// written half.
+fn take_back(folder: &Path, last_step: u64) -> Result<()> {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path());
+    let partial = files.filter(|path| path.extension() == Some(OsStr::new("partial")));
+    let later = list(folder).into_iter().filter(|path| step_of(path) > Some(last_step));
+    for path in partial.chain(later) {
+        fs::remove_file(&path).with_context(|| format!("cannot delete `{}`", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The step in a checkpoint's name.
+fn step_of(path: &Path) -> Option<u64> {
+    path.file_stem()?.to_str()?.strip_prefix("step-")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Score;
+    use crate::run::checkpoint::tests::checkpoint;
+
+    /// A checkpoint of `step` whose best validation was that of step `best`.
+    fn at(step: u64, best: u64) -> Checkpoint {
+        let mut checkpoint = checkpoint(step);
+        let score = Score::Error { error: 0.5 };
+        checkpoint.state.best = Some(Best { score, step: best, epoch: 1 });
+        checkpoint
+    }
+
+    /// A run with these checkpoints, and these in `best/`.
+    fn run(checkpoints: &[Checkpoint], best: &[Checkpoint]) -> (tempfile::TempDir, RunFolder) {
+        let log = tempfile::tempdir().unwrap();
+        let folder = RunFolder::open(log.path()).unwrap();
+        for checkpoint in checkpoints {
+            checkpoint.save(&folder.checkpoints()).unwrap();
+        }
+        for checkpoint in best {
+            checkpoint.save(&folder.best()).unwrap();
+        }
+        (log, folder)
+    }
+
+    fn steps(folder: &Path) -> Vec<u64> {
+        list(folder).iter().filter_map(|path| step_of(path)).collect()
+    }
+
+    /// The step that a run goes on from, and those that are left in `best/`.
+    fn recovered(folder: &RunFolder) -> (Option<u64>, Vec<u64>) {
+        let found = recover(folder, &checkpoint(0).state.config).unwrap();
+        (found.map(|(_, checkpoint)| checkpoint.state.step), steps(&folder.best()))
+    }
+
+    #[test]
+    fn killed_between_the_best_model_and_the_checkpoint() {
+        let (_log, folder) = run(&[], &[at(10, 10)]);
+        assert_eq!(recovered(&folder), (None, vec![]));
+        let (_log, folder) = run(&[at(10, 10)], &[at(10, 10), at(20, 20)]);
+        assert_eq!(recovered(&folder), (Some(10), vec![10]));
+    }
+
+    #[test]
+    fn a_damaged_checkpoint_is_not_met_again() {
+        let (_log, folder) = run(&[at(20, 20), at(30, 30)], &[at(30, 30)]);
+        let damaged = find(&folder.checkpoints(), 30).unwrap();
+        fs::write(damaged.with_added_extension("partial"), "half").unwrap();
+        fs::write(damaged, "torn").unwrap();
+        // The best model of then is in the checkpoint.
+        assert_eq!(recovered(&folder), (Some(20), vec![20]));
+        assert_eq!(fs::read_dir(folder.checkpoints()).unwrap().count(), 1);
+
+        // It is nowhere, but the run comes by a better one.
+        let (_log, folder) = run(&[at(20, 10), at(30, 30)], &[at(30, 30)]);
+        fs::write(find(&folder.checkpoints(), 30).unwrap(), "torn").unwrap();
+        assert_eq!(recovered(&folder), (Some(20), vec![30]));
+    }
+
+    #[test]
+    fn a_best_model_that_is_gone_is_missed_at_once() {
+        let (_log, folder) = run(&[at(20, 10)], &[]);
+        let error = recover(&folder, &checkpoint(0).state.config).unwrap_err().to_string();
+        assert!(error.contains("the best model is gone"), "{error}");
+    }
+
+    #[test]
+    fn checkpoints_of_another_run_are_refused() {
+        let (_log, folder) = run(&[at(20, 20)], &[at(20, 20)]);
+        let other = RunConfig { batch_size: 7, ..checkpoint(0).state.config };
+        let error = recover(&folder, &other).unwrap_err().to_string();
+        assert!(error.contains("batch_size: 2 there, 7 now"), "{error}");
+    }
+}
