@@ -75,6 +75,8 @@ impl Args {
             dataset: self.dataset.clone(),
             data: None,
             image_size: None,
+            classes: None,
+            patience: None,
             optimizer: adam.name.into(),
             optimizer_args: Arguments::new(adam, arguments)?,
             batch_size: self.batch_size as usize,
@@ -108,7 +110,8 @@ impl Args {
             eval_device: device,
             source: Source { data_dir: self.data_dir.clone(), ..Source::default() },
             log_every: 100,
-            images_every: 0,
+            images_every: Some(0),
+            command: "cargo bench --bench fidelity".into(),
             interrupt: Interrupt::listen()?,
         })
     }

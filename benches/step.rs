@@ -1,18 +1,17 @@
-//! What a training step of SingleLayerCAE is made of, timed by criterion: the kernels of each of
-//! its convolutions on a piece of a batch and one thread, and the whole step as the trainer takes
-//! it (images gathered from bytes and scaled, forward, backward, Adam).
+//! What a training step of SingleLayerCAE is made of: the kernels of each of its convolutions on a
+//! piece of a batch and one thread, and the whole step as the trainer takes it (images gathered from
+//! bytes and scaled, forward, backward, Adam), for each shape of images.
 //!
 //! ```sh
-//! cargo bench --bench step                        # all
-//! cargo bench --bench step -- step/28x28x1/128    # one
+//! cargo bench --bench step                    # all
+//! cargo bench --bench step -- encode_forward  # one
 //! ```
 
-#![allow(missing_docs)] // of the function that criterion's macro makes
-
-use std::hint::black_box;
+use std::fmt;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use divan::Bencher;
+use divan::counter::ItemsCount;
 use dytb::models::MODELS;
 use dytb::optimizers::{self, Arguments};
 use dytb::{Activation, Examples, Feed, Init, Learner, StepConfig, conv2d, evaluate_feed, take};
@@ -39,8 +38,15 @@ fn layers(channels: usize) -> [Layer; 2] {
     ]
 }
 
-fn name([channels, height, width]: [usize; 3]) -> String {
-    format!("{height}x{width}x{channels}")
+/// A shape with a name for people.
+#[derive(Clone, Copy)]
+struct Named([usize; 3]);
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [channels, height, width] = self.0;
+        write!(f, "{height}x{width}x{channels}")
+    }
 }
 
 /// SingleLayerCAE for images of `shape`.
@@ -63,83 +69,80 @@ fn feed(shape: [usize; 3], device: &Device) -> Feed {
     Feed::new(Examples::new(shape, pixels, vec![0; examples]).unwrap(), device)
 }
 
-fn kernels(criterion: &mut Criterion) {
-    let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+/// A pass through a layer: a piece is too small to be shared out, and one thread does it.
+fn convolve(bencher: Bencher, layer: &str, shape: [usize; 3], backward: bool) {
     let device = Device::flex().autodiff();
-    for shape in SHAPES {
-        let mut group = criterion.benchmark_group(format!("kernels/{}", name(shape)));
-        group.throughput(Throughput::Elements(PIECE as u64));
-        for Layer { name, channels: [from, to], padding, larger } in layers(shape[0]) {
-            let images = noise([PIECE, from, shape[1] + larger, shape[2] + larger], &device);
-            let weight = (noise([to, from, 3, 3], &device) * 0.1).require_grad();
-            let bias = noise([to], &device).require_grad();
-            let forward = |images: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>| {
-                conv2d(images, weight, Some(bias), [padding; 4], Activation::Tanh)
-            };
-            group.bench_function(format!("{name}/forward"), |bencher| {
-                let [images, weight] = [&images, &weight].map(|tensor| tensor.clone().inner());
-                let bias = bias.clone().inner();
-                one_thread.install(|| {
-                    bencher.iter(|| forward(images.clone(), weight.clone(), bias.clone()))
-                });
-            });
-            // The images of an inner layer have gradients, those of the first do not.
-            let images = if larger > 0 { images.require_grad() } else { images };
-            let sum = || forward(images.clone(), weight.clone(), bias.clone()).sum();
-            group.bench_function(format!("{name}/backward"), |bencher| {
-                one_thread.install(|| {
-                    bencher.iter_batched(sum, |sum| sum.backward(), BatchSize::SmallInput)
-                });
-            });
-        }
+    let Layer { channels: [from, to], padding, larger, .. } =
+        layers(shape[0]).into_iter().find(|of| of.name == layer).unwrap();
+    let images = noise([PIECE, from, shape[1] + larger, shape[2] + larger], &device);
+    let weight = (noise([to, from, 3, 3], &device) * 0.1).require_grad();
+    let bias = noise([to], &device).require_grad();
+    let forward = |images: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>| {
+        conv2d(images, weight, Some(bias), [padding; 4], Activation::Tanh)
+    };
+    let bencher = bencher.counter(ItemsCount::new(PIECE));
+    if backward {
+        // The images of an inner layer have gradients, those of the first do not.
+        let images = if larger > 0 { images.require_grad() } else { images };
+        bencher
+            .with_inputs(|| forward(images.clone(), weight.clone(), bias.clone()).sum())
+            .bench_local_values(|sum| sum.backward());
+    } else {
+        let (images, weight, bias) = (images.inner(), weight.inner(), bias.inner());
+        bencher.bench_local(|| forward(images.clone(), weight.clone(), bias.clone()));
     }
 }
 
-fn steps(criterion: &mut Criterion) {
+#[divan::bench(args = SHAPES.map(Named))]
+fn encode_forward(bencher: Bencher, shape: Named) {
+    convolve(bencher, "encode", shape.0, false);
+}
+
+#[divan::bench(args = SHAPES.map(Named))]
+fn encode_backward(bencher: Bencher, shape: Named) {
+    convolve(bencher, "encode", shape.0, true);
+}
+
+#[divan::bench(args = SHAPES.map(Named))]
+fn decode_forward(bencher: Bencher, shape: Named) {
+    convolve(bencher, "decode", shape.0, false);
+}
+
+#[divan::bench(args = SHAPES.map(Named))]
+fn decode_backward(bencher: Bencher, shape: Named) {
+    convolve(bencher, "decode", shape.0, true);
+}
+
+#[divan::bench(args = SHAPES.map(Named), consts = BATCHES, sample_count = 40)]
+fn step<const BATCH: usize>(bencher: Bencher, Named(shape): Named) {
     let device = Device::flex().autodiff();
     let adam = optimizers::find("AdamOptimizer").unwrap();
     let arguments = serde_json::from_str(r#"{"learning_rate": 1e-5}"#).unwrap();
     let arguments = Arguments::new(adam, arguments).unwrap();
-    for shape in SHAPES {
-        let feed = feed(shape, &device);
-        let mut group = criterion.benchmark_group(format!("step/{}", name(shape)));
-        for batch in BATCHES {
-            let mut model = learner(shape, &device);
-            let mut optimizer = (adam.build)(&arguments);
-            // 17 has no divisor in common with the number of images.
-            let indices: Vec<_> = (0..batch).map(|i| i * 17 % feed.len()).collect();
-            group.throughput(Throughput::Elements(batch as u64));
-            group.bench_function(BenchmarkId::from_parameter(batch), |bencher| {
-                rayon::scope(|_| {
-                    bencher.iter(|| {
-                        let config = StepConfig { l2_penalty: 0.0, seed: 1 };
-                        let step = take(&model, &feed, &indices, |_| false, config);
-                        let rate = arguments.learning_rate();
-                        model.network_mut().update(step.gradients, &mut optimizer, rate);
-                        black_box(step.measured.loss)
-                    })
-                });
-            });
-        }
-    }
+    let feed = feed(shape, &device);
+    let mut model = learner(shape, &device);
+    let mut optimizer = (adam.build)(&arguments);
+    // 17 has no divisor in common with the number of images.
+    let indices: Vec<_> = (0..BATCH).map(|i| i * 17 % feed.len()).collect();
+    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
+        let config = StepConfig { l2_penalty: 0.0, seed: 1 };
+        let step = take(&model, &feed, &indices, |_| false, config);
+        let rate = arguments.learning_rate();
+        model.network_mut().update(step.gradients, &mut optimizer, rate);
+        step.measured.loss
+    });
 }
 
-fn evaluation(criterion: &mut Criterion) {
+#[divan::bench(args = SHAPES.map(Named), sample_count = 20)]
+fn evaluation(bencher: Bencher, Named(shape): Named) {
     let device = Device::flex();
-    for shape in SHAPES {
-        let feed = feed(shape, &device);
-        let model = learner(shape, &device);
-        let mut group = criterion.benchmark_group(format!("evaluation/{}", name(shape)));
-        group.throughput(Throughput::Elements(feed.len() as u64));
-        group.bench_function("200", |bencher| {
-            rayon::scope(|_| bencher.iter(|| evaluate_feed(&model, &feed, 200)));
-        });
-    }
+    let feed = feed(shape, &device);
+    let model = learner(shape, &device);
+    let bencher = bencher.counter(ItemsCount::new(feed.len()));
+    bencher.bench_local(|| evaluate_feed(&model, &feed, 200));
 }
 
-criterion_group! {
-    name = benches;
-    config = Criterion::default().sample_size(20);
-    targets = kernels, steps, evaluation
+fn main() {
+    // On a thread of the pool, as the trainer does.
+    rayon::scope(|_| divan::main());
 }
-criterion_main!(benches);
