@@ -52,8 +52,8 @@ impl LeNet {
 
 impl Classifier for LeNet {
     fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<2> {
-        let maps = max_pool(self.conv1.forward(images, pass), 2, 2, Padding::Valid);
-        let maps = max_pool(self.conv2.forward(maps, pass), 2, 2, Padding::Valid);
+        let maps = max_pool(self.conv1.forward(images, pass), 2, 2, Padding::Valid, pass);
+        let maps = max_pool(self.conv2.forward(maps, pass), 2, 2, Padding::Valid, pass);
         let hidden = self.fc1.forward(maps.flatten(1, 3), pass);
         self.softmax_linear.forward(hidden, pass)
     }

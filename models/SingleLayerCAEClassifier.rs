@@ -36,7 +36,7 @@ impl SingleLayerCAEClassifier {
 
 impl Classifier for SingleLayerCAEClassifier {
     fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<2> {
-        let maps = max_pool(self.encode.forward(images, pass), 2, 2, Padding::Valid);
+        let maps = max_pool(self.encode.forward(images, pass), 2, 2, Padding::Valid, pass);
         self.softmax_linear.forward(maps.flatten(1, 3), pass)
     }
 }

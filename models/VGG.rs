@@ -65,7 +65,7 @@ impl Classifier for VGG {
     fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<2> {
         let maps = self.stages.iter().fold(images, |maps, stage| {
             let maps = stage.iter().fold(maps, |maps, block| block.forward(maps, pass));
-            max_pool(maps, 2, 2, Padding::Valid)
+            max_pool(maps, 2, 2, Padding::Valid, pass)
         });
         let hidden = self.fc.forward(maps.flatten(1, 3), pass);
         self.softmax_linear.forward(hidden, pass)

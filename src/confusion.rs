@@ -80,7 +80,7 @@ impl Confusion {
 }
 
 /// `text` as a field of a CSV file (RFC 4180).
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) {
         return format!("\"{}\"", text.replace('"', "\"\""));
     }

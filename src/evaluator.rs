@@ -7,8 +7,9 @@ use burn::tensor::Device;
 
 use crate::confusion::{ClassScore, Confusion};
 use crate::feed::Feed;
-use crate::run::{Checkpoint, latest};
-use crate::{Exit, Failure, Init, Kind, Learner, Score, Source, Split, step, zoo};
+use crate::run::{Checkpoint, State, latest};
+use crate::subset::{self, Subset};
+use crate::{Dataset, Exit, Failure, Init, Kind, Learner, Score, Source, Split, step, zoo};
 
 /// Examples evaluated at a time, as Dynamic Training Bench did.
 pub(crate) const BATCH: usize = 200;
@@ -25,10 +26,23 @@ pub struct Evaluation {
     pub checkpoint: PathBuf,
     /// The part of the data set.
     pub split: Split,
+    /// Its classes, by name or number; if there are none, those that the model was trained on.
+    pub classes: Option<Vec<String>>,
     /// Where its files are.
     pub source: Source,
     /// What computes it.
     pub device: Device,
+}
+
+impl Evaluation {
+    /// The labels of the classes of `dataset`, the whole, if not all are meant.
+    fn classes_of(&self, state: &State, dataset: &dyn Dataset) -> Result<Option<Vec<u32>>> {
+        match &self.classes {
+            Some(named) => subset::labels(named, &dataset.class_names()).map(Some),
+            None if self.dataset == state.config.dataset => Ok(state.config.classes.clone()),
+            None => Ok(None),
+        }
+    }
 }
 
 /// How a model does on some examples.
@@ -67,23 +81,9 @@ pub fn evaluate(evaluation: &Evaluation) -> Result<Assessment> {
         .into());
     }
     let state = &checkpoint.state;
-    let [_, height, width] = state.shape;
-    let size = [height, width];
-    let dataset = zoo::dataset_of_size(&evaluation.dataset, &evaluation.source, size)?;
-    if dataset.shape() != state.shape {
-        return Err(Failure::new(
-            Exit::Failed,
-            format!("`{}` cannot take {}", path.display(), evaluation.dataset),
-        )
-        .why(format!(
-            "it was trained on {} (images of {:?}); those of {} are {:?}",
-            state.config.dataset,
-            state.shape,
-            evaluation.dataset,
-            dataset.shape()
-        ))
-        .into());
-    }
+    let dataset = dataset_for(&checkpoint, &path, &evaluation.dataset, &evaluation.source)?;
+    let classes = evaluation.classes_of(state, &*dataset)?;
+    let dataset = Subset::of(dataset, classes.as_deref())?;
     let model = restore(&checkpoint, &path, &evaluation.device)?;
     if model.kind() == Kind::Classifier && dataset.num_classes() != state.classes {
         return Err(Failure::new(
@@ -101,6 +101,33 @@ pub fn evaluate(evaluation: &Evaluation) -> Result<Assessment> {
     }
     let feed = Feed::new(dataset.load(evaluation.split)?, &evaluation.device);
     Ok(assess(&model, &feed, dataset.class_names()))
+}
+
+/// The data set `name`, whole, in the size of the images that `checkpoint` was trained on, which was
+/// read from `path`.
+///
+/// # Errors
+/// When it cannot be had, or its images have another shape.
+pub(crate) fn dataset_for(
+    checkpoint: &Checkpoint,
+    path: &Path,
+    name: &str,
+    source: &Source,
+) -> Result<Box<dyn Dataset>> {
+    let state = &checkpoint.state;
+    let [_, height, width] = state.shape;
+    let dataset = zoo::dataset_of_size(name, source, [height, width])?;
+    if dataset.shape() == state.shape {
+        return Ok(dataset);
+    }
+    Err(Failure::new(Exit::Failed, format!("`{}` cannot take {name}", path.display()))
+        .why(format!(
+            "it was trained on {} (images of {:?}); those of {name} are {:?}",
+            state.config.dataset,
+            state.shape,
+            dataset.shape()
+        ))
+        .into())
 }
 
 /// How `model` does on the examples of `feed`, both on a device without autodiff.

@@ -10,8 +10,10 @@ extern crate self as dytb;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+mod cards;
 mod chance;
 mod cli;
+pub mod compare;
 mod confusion;
 mod conv;
 pub mod data;
@@ -21,6 +23,7 @@ mod evaluator;
 pub mod events;
 mod failure;
 mod feed;
+mod gallery;
 mod init;
 mod input;
 mod interrupt;
@@ -33,6 +36,7 @@ pub mod pictures;
 mod pool;
 mod progress;
 mod python_number;
+mod reconstruct;
 mod report;
 mod resident;
 pub mod run;
@@ -40,6 +44,7 @@ mod scopes;
 mod score;
 mod stderr;
 mod step;
+mod subset;
 mod summaries;
 mod trainee;
 mod trainer;
@@ -48,8 +53,8 @@ pub mod weights;
 mod zoo;
 
 pub use cli::{
-    EvaluateAutoencoder, EvaluateClassifier, Export, SourceArgs, TrainAutoencoder, TrainClassifier,
-    exit,
+    Compare, EvaluateAutoencoder, EvaluateClassifier, Export, Reconstruct, SourceArgs,
+    TrainAutoencoder, TrainClassifier, exit,
 };
 pub use confusion::{ClassScore, Confusion};
 pub use conv::{Activation, conv2d, strided_conv2d};
@@ -71,7 +76,7 @@ pub use scopes::Scopes;
 pub use score::Score;
 pub use stderr::tell;
 pub use step::{Evaluated, Step, StepConfig, evaluate as evaluate_feed, take};
-pub use summaries::{Recorder, Summary};
+pub use summaries::{Operation, Recorder, Summary};
 pub use trainer::{Finished, Settings, train};
 
 /// The models: one file each in `models/`.

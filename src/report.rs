@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+use crate::cards::{self, Cards};
 use crate::events::EventWriter;
-use crate::run::RunFolder;
+use crate::run::{Outcome, RunFolder};
 use crate::summaries::Summary;
 use crate::{Assessment, Score, pictures};
 
@@ -15,8 +16,12 @@ const UNWRITABLE: &str = "cannot write an event file of the run";
 
 /// The event files of a run.
 pub struct Report {
+    /// What concerns all of the run, in its folder itself: made anew by each process.
+    run: EventWriter,
     train: EventWriter,
     validation: EventWriter,
+    /// Whether the run has come to its end.
+    finished: bool,
 }
 
 impl Report {
@@ -30,7 +35,35 @@ impl Report {
             EventWriter::resume(&path, steps as i64 + 1)
                 .with_context(|| format!("cannot write event files in `{}`", path.display()))
         };
-        Ok(Self { train: open(folder.train())?, validation: open(folder.validation())? })
+        let run = EventWriter::anew(folder.path()).with_context(|| {
+            format!("cannot write event files in `{}`", folder.path().display())
+        })?;
+        let (train, validation) = (open(folder.train())?, open(folder.validation())?);
+        Ok(Self { run, train, validation, finished: false })
+    }
+
+    /// What the run says of itself once.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn cards(&mut self, cards: &Cards) -> Result<()> {
+        cards.write(&mut self.run).context(UNWRITABLE)
+    }
+
+    /// What the run has reached after its last step: columns of the HParams table.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finished(&mut self, step: u64, outcome: &Outcome) -> Result<()> {
+        let step = step as i64;
+        for (name, score) in [("best_validation", outcome.best.score), ("test", outcome.test)] {
+            let (measure, value) = score.headline();
+            let tag = format!("{name}_{measure}");
+            self.run.scalar(step, &tag, value as f32).context(UNWRITABLE)?;
+        }
+        cards::write_end(&mut self.run, step, true).context(UNWRITABLE)?;
+        self.finished = true;
+        Ok(())
     }
 
     /// The score and the learning rate of a step.
@@ -120,6 +153,16 @@ impl Report {
     /// When it cannot be written.
     pub fn sync(&mut self) -> Result<()> {
         self.train.sync().and_then(|()| self.validation.sync()).context(UNWRITABLE)
+    }
+}
+
+impl Drop for Report {
+    /// A run that ends otherwise is a failed one for the HParams table. Why it ended is told
+    /// elsewhere.
+    fn drop(&mut self) {
+        if !self.finished {
+            let _ = cards::write_end(&mut self.run, 0, false);
+        }
     }
 }
 

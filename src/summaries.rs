@@ -4,12 +4,10 @@
 //! The tags come from the fields of the model: the convolution in the field `encode` shows
 //! `encode/weights`, `encode/biases`, `encode/filters` and `encode/pre_post_activation`.
 
-use std::collections::HashMap;
-
 use burn::module::ParamId;
 use burn::tensor::Tensor;
 
-use crate::Network;
+use crate::{Activation, Network, Parameter};
 
 /// One thing to be shown.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,23 +41,62 @@ pub enum Summary {
     },
 }
 
-/// Collects the summaries of one forward pass.
+/// One operation of a forward pass.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operation {
+    /// The fields on the way to its layer, as `conv1/conv`; empty where it has no parameters.
+    pub layer: String,
+    /// What it is, by TensorFlow's name: `Conv2D`.
+    pub kind: &'static str,
+    /// Each parameter of the layer: its field's name, its dimensions.
+    pub parameters: Vec<(String, Vec<usize>)>,
+    /// What follows it.
+    pub activation: Activation,
+    /// The dimensions of its output, the batch first.
+    pub output: Vec<usize>,
+}
+
+/// Collects the operations and the summaries of one forward pass.
 pub struct Recorder {
-    names: HashMap<ParamId, String>,
+    parameters: Vec<Parameter>,
+    operations: Vec<Operation>,
     summaries: Vec<Summary>,
 }
 
 impl Recorder {
     /// For `network`, whose parameters' names become tags.
     pub fn new(network: &dyn Network) -> Self {
-        let parameters = network.parameters().into_iter();
-        let names = parameters.map(|parameter| (parameter.id, parameter.name)).collect();
-        Self { names, summaries: Vec::new() }
+        let parameters = network.parameters();
+        Self { parameters, operations: Vec::new(), summaries: Vec::new() }
+    }
+
+    /// The operations, in the order in which they were done.
+    pub fn into_operations(self) -> Vec<Operation> {
+        self.operations
     }
 
     /// The summaries, in the order of the layers.
     pub fn into_summaries(self) -> Vec<Summary> {
         self.summaries
+    }
+
+    /// Notes an operation that made `output`: of the layer that the parameter `id` belongs to, if it has
+    /// parameters.
+    pub fn operation<const D: usize>(
+        &mut self,
+        kind: &'static str,
+        id: Option<ParamId>,
+        activation: Activation,
+        output: &Tensor<D>,
+    ) {
+        let layer = id.and_then(|id| self.layer(id)).unwrap_or_default().to_owned();
+        let of_layer = |parameter: &Parameter| {
+            let (scope, field) = parameter.name.rsplit_once('.')?;
+            (id.is_some() && scope == layer).then(|| (field.to_owned(), parameter.shape.clone()))
+        };
+        let parameters = self.parameters.iter().filter_map(of_layer).collect();
+        let (layer, output) = (layer.replace('.', "/"), output.dims().to_vec());
+        self.operations.push(Operation { layer, kind, parameters, activation, output });
     }
 
     /// Shows a layer's parameters: the `weight` whose id tells the layer's name, and its `bias`.
@@ -102,8 +139,14 @@ impl Recorder {
 
     /// `encode/weights` for the id of `encode.weight` and "weights".
     fn tag(&self, id: ParamId, what: &str) -> String {
-        let layer = self.names.get(&id).and_then(|name| name.rsplit_once('.'));
-        layer.map_or(what.to_owned(), |(layer, _)| format!("{}/{what}", layer.replace('.', "/")))
+        let layer = self.layer(id);
+        layer.map_or(what.to_owned(), |layer| format!("{}/{what}", layer.replace('.', "/")))
+    }
+
+    /// The fields on the way to the layer of the parameter `id`.
+    fn layer(&self, id: ParamId) -> Option<&str> {
+        let parameter = self.parameters.iter().find(|parameter| parameter.id == id)?;
+        parameter.name.rsplit_once('.').map(|(layer, _)| layer)
     }
 }
 

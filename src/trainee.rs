@@ -11,7 +11,7 @@ use crate::feed::Feed;
 use crate::report::Report;
 use crate::run::{Checkpoint, RunConfig, State};
 use crate::summaries::{Recorder, floats};
-use crate::{Exit, Failure, Init, Learner, Pass, optimizers, tell, transfer, zoo};
+use crate::{Exit, Failure, Init, Learner, Operation, Pass, optimizers, tell, transfer, zoo};
 
 /// What is trained: the model, its optimizer, and a copy of the model for evaluation, which may be
 /// on another device.
@@ -22,6 +22,8 @@ pub(crate) struct Trainee {
     pub optimizer: ModuleOptimizer,
     /// On the evaluation device; has the parameters of the last validation.
     evaluated: Learner,
+    /// Where that is.
+    eval_device: Device,
 }
 
 impl Trainee {
@@ -46,6 +48,7 @@ impl Trainee {
             model,
             optimizer: (config.optimizer_entry()?.build)(&config.optimizer_args),
             evaluated: build(eval_device)?,
+            eval_device: eval_device.clone(),
         })
     }
 
@@ -95,6 +98,14 @@ impl Trainee {
     pub fn validate(&mut self, validation: &Feed, names: Vec<String>) -> Result<Assessment> {
         self.evaluated.network_mut().load_bytes(self.model.network().to_bytes()?)?;
         Ok(evaluator::assess(&self.evaluated, validation, names))
+    }
+
+    /// What the model does with an image of `shape` `[channels, height, width]`.
+    pub fn operations(&self, [channels, height, width]: [usize; 3]) -> Vec<Operation> {
+        let image = Tensor::zeros([1, channels, height, width], &self.eval_device);
+        let mut recorder = Recorder::new(self.evaluated.network());
+        self.evaluated.show(image, &mut Pass::recording(&mut recorder));
+        recorder.into_operations()
     }
 
     /// Shows `images` `[batch, channels, height, width]`, what an autoencoder that was last

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 
+use crate::cards::Cards;
 use crate::chance::{coin, epoch_order, step_seed};
 use crate::evaluator::{self, Assessment};
 use crate::feed::Feed;
@@ -17,13 +18,16 @@ use crate::progress::Progress;
 use crate::report::Report;
 use crate::run::{self, Best, Outcome, RunConfig, RunFolder, State, StatusFile, StatusKind};
 use crate::step::{self, StepConfig};
+use crate::subset::Subset;
 use crate::trainee::Trainee;
 use crate::{Dataset, Exit, Failure, Source, Split, tell, zoo};
 
 /// A loss may be finite where a parameter is not: tanh(∞) is 1.
 const LARGEST: &str = "largest parameter";
-/// Images in a picture of inputs and outputs, at the most: 32 x 32.
-const SHOWN: usize = 1024;
+/// Images in a picture of inputs and outputs, at the most: 16 x 16.
+const SHOWN: usize = 256;
+/// Sets of pictures and histograms of a run, at the most, where nothing else is asked for.
+const PICTURE_SETS: u64 = 50;
 
 /// Where and how a run is trained: nothing of it changes what the run is.
 #[derive(Clone, Debug)]
@@ -42,8 +46,11 @@ pub struct Settings {
     pub source: Source,
     /// Steps between two points of the loss.
     pub log_every: u64,
-    /// Epochs between two sets of pictures and histograms; 0 for none.
-    pub images_every: u64,
+    /// Epochs between two sets of pictures and histograms; 0 for none. `None`: as many as make fifty
+    /// sets or fewer.
+    pub images_every: Option<u64>,
+    /// The command line, for people.
+    pub command: String,
     /// How the training is asked to end.
     pub interrupt: Interrupt,
 }
@@ -75,7 +82,8 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
         refuse_another(config, &path)?;
     }
     let source = Source { image_size: config.image_size, ..settings.source.clone() };
-    let dataset = zoo::dataset(&config.dataset, &source)?;
+    let whole = zoo::dataset(&config.dataset, &source)?;
+    let dataset = Subset::of(whole, config.classes.as_deref())?;
     let train = Feed::new(dataset.load(Split::Train)?, &settings.train_device.clone().autodiff());
     let validation = Feed::new(dataset.load(Split::Validation)?, &settings.eval_device);
     let (shape, classes) = (dataset.shape(), dataset.num_classes());
@@ -94,7 +102,8 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
         // Once more: another process may have begun it meanwhile.
         refuse_another(config, &path)?;
     }
-    if let Some(outcome) = Outcome::of(&folder)?.filter(|outcome| outcome.epochs >= config.epochs) {
+    let is_over = |outcome: &Outcome| config.is_over(outcome.epochs, Some(outcome.best));
+    if let Some(outcome) = Outcome::of(&folder)?.filter(is_over) {
         StatusFile::finished(&folder, outcome.epochs * steps_per_epoch, steps_per_epoch)?;
         tell("note: this run is finished; --restart trains it anew, more --epochs go on");
         return Ok(Finished { outcome, folder: path });
@@ -106,6 +115,13 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
     folder.write_config(config)?;
     let mut status = StatusFile::begin(&folder, state.step, steps_per_epoch)?;
     let mut report = Report::open(&folder, state.step)?;
+    report.cards(&Cards {
+        command: &settings.command,
+        config,
+        kind: trainee.model.kind(),
+        shape,
+        operations: &trainee.operations(shape),
+    })?;
 
     let last_step = steps_per_epoch * config.epochs;
     let mut progress = Progress::new(state.step, last_step, config.epochs);
@@ -114,8 +130,9 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
     }
     let images_per_step = train.len() as f64 / steps_per_epoch as f64;
     let flips = dataset.random_horizontal_flip();
+    let images_every = settings.images_every.unwrap_or(config.epochs.div_ceil(PICTURE_SETS));
 
-    while state.step < last_step {
+    while !config.is_over(state.step / steps_per_epoch, state.best) {
         let epoch = state.step / steps_per_epoch;
         let order = epoch_order(config.seed, epoch, train.len());
         let batches: Vec<_> = order.chunks(config.batch_size).collect();
@@ -154,7 +171,7 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
         let score = validated.score;
         refuse_divergence("validation loss", score.loss(), state.step, &mut status)?;
         report.validation(state.step, &score)?;
-        if settings.images_every > 0 && (epoch + 1).is_multiple_of(settings.images_every) {
+        if images_every > 0 && (epoch + 1).is_multiple_of(images_every) {
             // The first batch is whole, the last may hold a single image.
             let shown = &batches[0][..batches[0].len().min(SHOWN)];
             let images = train.images(shown, |_| false).inner().to_device(&settings.eval_device);
@@ -177,18 +194,22 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
         }
     }
     progress.finish();
+    if state.step < last_step {
+        tell(&format!("note: {} epochs without a better validation", config.patience.unwrap_or(0)));
+    }
 
     let best = state.best.context("a run of at least one epoch has a best validation")?;
     let test = test(&folder, best, &*dataset, &settings.eval_device)?;
     let outcome = Outcome::new(state.step / steps_per_epoch, best, &test);
     folder.refuse_loss()?;
     let outcome = run::record(&settings.results, &folder, config, outcome)?;
+    report.finished(state.step, &outcome)?;
     status.end(StatusKind::Finished, state.step);
     Ok(Finished { outcome, folder: path })
 }
 
-/// How the model of the validation `best`, which is in `folder`, does on the test examples. This is the only place that reads
-/// them.
+/// How the model of the validation `best`, which is in `folder`, does on the test examples. This is
+/// the only place that reads them.
 fn test(
     folder: &RunFolder,
     best: Best,

@@ -23,6 +23,10 @@ pub struct EvaluateArgs {
     /// The test images instead of the validation images
     #[arg(long)]
     test: bool,
+    /// Only these classes, by name or number, with a comma between two [default: those that the model
+    /// was trained on]
+    #[arg(long, value_delimiter = ',', value_name = "CLASS,...")]
+    classes: Option<Vec<String>>,
     /// Device that evaluates: /gpu:N, /cpu:0, cuda:N, wgpu:N or cpu
     #[arg(long, default_value = "/gpu:0", value_name = "DEVICE")]
     device: DeviceName,
@@ -44,6 +48,7 @@ impl EvaluateArgs {
             dataset: self.dataset.clone(),
             checkpoint: self.checkpoint_dir.clone(),
             split: self.split(),
+            classes: self.classes.clone(),
             source: self.source.source(),
             device: self.device.resolve(),
         })

@@ -1,10 +1,12 @@
 //! The command line: flags with Dynamic Training Bench's names (`--batch_size`; `--batch-size` is
 //! understood too). Parsing only validates.
 
+mod compare;
 mod evaluate;
 mod export;
 mod output;
 mod programs;
+mod reconstruct;
 mod schedule;
 mod train;
 mod transfer;
@@ -16,8 +18,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
+pub use compare::Compare;
 pub use export::Export;
 pub use programs::{EvaluateAutoencoder, EvaluateClassifier, TrainAutoencoder, TrainClassifier};
+pub use reconstruct::Reconstruct;
 
 use crate::{Exit, Source, tell};
 

@@ -1,10 +1,12 @@
 //! What the programs print on stdout, for a person or, with `--json`, for a program.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
+use crate::gallery::{Shown, ShownImage};
 use crate::trainer::Finished;
 use crate::{Assessment, ClassScore, Score, Split};
 
@@ -67,6 +69,41 @@ pub(super) fn classes_as_text(classes: &[ClassScore]) -> String {
         text += &format!("\n{class:width$}  {examples:>8}  {accuracy:>8}");
     }
     text
+}
+
+/// A line for each image, and the files.
+pub(super) fn shown_as_text(shown: &Shown) -> String {
+    let width =
+        shown.images.iter().map(|image| image.image.chars().count()).max().unwrap_or(0).max(5);
+    let classes = shown.images.iter().filter_map(|image| image.class.as_ref());
+    let class_width = classes.map(|class| class.chars().count()).max().unwrap_or(0).max(5);
+    let mut text = format!("{:>width$}  {:class_width$}  error", "image", "class");
+    for ShownImage { image, class, error } in &shown.images {
+        let class = class.as_deref().unwrap_or("-");
+        text += &format!("\n{image:>width$}  {class:class_width$}  {error:.6}");
+    }
+    for file in &shown.files {
+        text += &format!("\nwritten: {}", file.display());
+    }
+    text
+}
+
+pub(super) fn shown_as_json(shown: &Shown) -> String {
+    json!(shown).to_string()
+}
+
+/// A command line as a shell takes it; the program by its name.
+pub(super) fn command(words: impl Iterator<Item = String>) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    let quote = |(number, word): (usize, String)| match word {
+        word if number == 0 => {
+            let name = Path::new(&word).file_name().and_then(|name| name.to_str());
+            name.map_or(word.clone(), str::to_owned)
+        }
+        word if !word.is_empty() && word.chars().all(is_plain) => word,
+        word => format!("'{}'", word.replace('\'', "'\\''")),
+    };
+    words.enumerate().map(quote).collect::<Vec<_>>().join(" ")
 }
 
 /// Adds all of `score`, its names after `prefix`.

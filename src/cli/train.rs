@@ -15,7 +15,7 @@ use crate::interrupt::Interrupt;
 use crate::optimizers::{self, Arguments};
 use crate::run::{RunConfig, RunFolder};
 use crate::trainer::{self, Settings};
-use crate::{Source, zoo};
+use crate::{Source, subset, zoo};
 
 /// The arguments that Dynamic Training Bench's default optimizer had.
 const MOMENTUM_ARGS: &str = r#"{"learning_rate": 1e-2, "momentum": 0.9}"#;
@@ -40,6 +40,12 @@ pub struct TrainArgs {
     /// Epochs to train
     #[arg(long, default_value_t = 150, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
     epochs: u64,
+    /// End after so many epochs without a better validation [default: never]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
+    patience: Option<u64>,
+    /// Train, validate and test on these classes only, by name or number, with a comma between two
+    #[arg(long, value_delimiter = ',', value_name = "CLASS,...")]
+    classes: Option<Vec<String>>,
     /// Factor of the L2 penalty
     #[arg(long = "l2_penalty", alias = "l2-penalty", default_value = "0.0", value_parser = values::not_negative, value_name = "X", allow_negative_numbers = true)]
     l2_penalty: f64,
@@ -76,14 +82,10 @@ pub struct TrainArgs {
     /// Steps between two points of the training error
     #[arg(long = "log_every", alias = "log-every", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..), value_name = "STEPS")]
     log_every: u64,
-    /// Epochs between two sets of pictures and histograms; 0 for none
-    #[arg(
-        long = "images_every",
-        alias = "images-every",
-        default_value_t = 1,
-        value_name = "EPOCHS"
-    )]
-    images_every: u64,
+    /// Epochs between two sets of pictures and histograms; 0 for none [default: so many that there
+    /// are fifty sets or fewer]
+    #[arg(long = "images_every", alias = "images-every", value_name = "EPOCHS")]
+    images_every: Option<u64>,
     #[command(flatten)]
     transfer: TransferArgs,
     #[command(flatten)]
@@ -125,15 +127,22 @@ impl TrainArgs {
             None => Map::new(),
         };
         let source = Source { image_size: self.image_size, ..self.source.source() };
+        let dataset = zoo::dataset(&self.dataset, &source)?;
+        let classes = match &self.classes {
+            Some(named) => Some(subset::labels(named, &dataset.class_names())?),
+            None => None,
+        };
         let mut config = RunConfig {
             model: model.to_owned(),
             dataset: self.dataset.clone(),
-            data: zoo::dataset(&self.dataset, &source)?.identity(),
+            data: dataset.identity(),
             image_size: self.image_size,
+            classes,
             optimizer: entry.name.to_owned(),
             optimizer_args: Arguments::new(entry, given)?,
             batch_size: self.batch_size,
             epochs: self.epochs,
+            patience: self.patience,
             lr_schedule: self.schedule.schedule(self.epochs)?,
             l2_penalty: self.l2_penalty,
             seed: self.seed.unwrap_or_else(rand::random),
@@ -171,6 +180,7 @@ impl TrainArgs {
             source: self.source.source(),
             log_every: self.log_every,
             images_every: self.images_every,
+            command: output::command(std::env::args()),
             interrupt: Interrupt::listen()?,
         })
     }

@@ -19,13 +19,16 @@
 //! checkpoint. Every process writes a file of its own; readers take a folder's files in the order of
 //! their names.
 
+mod graph;
 mod histogram;
 mod names;
 mod parse;
+pub mod plugins;
 mod reader;
 mod resume;
 mod writer;
 
+pub use graph::graph;
 pub use histogram::histogram;
 pub use names::event_files;
 pub use parse::parse;

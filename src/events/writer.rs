@@ -48,6 +48,19 @@ impl EventWriter {
         Ok(writer)
     }
 
+    /// The only event file of `dir` itself: those that are there are deleted first.
+    ///
+    /// # Errors
+    /// Those of deleting, making and writing it.
+    pub fn anew(dir: &Path) -> io::Result<Self> {
+        fs::create_dir_all(dir)?;
+        let before = names::event_files(dir)?;
+        // Made before the others are gone: so its name comes after theirs.
+        let writer = Self::create(dir)?;
+        before.iter().try_for_each(fs::remove_file)?;
+        Ok(writer)
+    }
+
     /// For a run that goes on at step `next_step`: takes back what the files in `dir` hold from
     /// there on ([`truncate_after`]), makes a new one, and marks it so that a reader that has seen
     /// those events forgets them.

@@ -16,7 +16,7 @@ use burn::tensor::Tensor;
 use burn::tensor::module::{batch_norm, batch_norm_train};
 
 use crate::scopes::is_frozen;
-use crate::{Init, Pass};
+use crate::{Activation, Init, Pass};
 
 /// What is left of a moving average after a step.
 const DECAY: f64 = 0.9;
@@ -47,7 +47,7 @@ impl BatchNorm {
     pub fn forward<const D: usize>(&self, x: Tensor<D>, pass: &mut Pass) -> Tensor<D> {
         let (gamma, beta) = (self.gamma.val(), self.beta.val());
         if !pass.is_training() || (is_frozen(&gamma) && is_frozen(&beta)) {
-            self.record(pass);
+            self.record(&x, pass);
             let (mean, variance) = (self.moving_mean.value(), self.moving_variance.value());
             return batch_norm(x, gamma, beta, mean, variance, EPSILON);
         }
@@ -57,8 +57,10 @@ impl BatchNorm {
         normalised.output
     }
 
-    fn record(&self, pass: &mut Pass) {
+    /// Shows the layer, whose output has the shape of `x`.
+    fn record<const D: usize>(&self, x: &Tensor<D>, pass: &mut Pass) {
         let Some(recorder) = pass.recorder() else { return };
+        recorder.operation("FusedBatchNorm", Some(self.gamma.id), Activation::Identity, x);
         let (mean, variance) = (self.moving_mean.value(), self.moving_variance.value());
         let values = [self.gamma.val(), self.beta.val(), mean, variance];
         for (name, values) in ["gamma", "beta", "moving_mean", "moving_variance"].iter().zip(values)

@@ -116,7 +116,11 @@ impl Conv {
         if pass.recorder().is_some() {
             self.record(images.clone().narrow(0, 0, 1), pass);
         }
-        self.convolve(images, self.activation)
+        let maps = self.convolve(images, self.activation);
+        if let Some(recorder) = pass.recorder() {
+            recorder.operation("Conv2D", Some(self.weight.id), self.activation, &maps);
+        }
+        maps
     }
 
     fn convolve(&self, images: Tensor<4>, activation: Activation) -> Tensor<4> {

@@ -83,6 +83,10 @@ impl Dense {
             recorder.parameters(self.weight.id, self.weight.val(), Some(self.bias.val()));
         }
         let sums = x.matmul(self.weight.val()) + self.bias.val().unsqueeze();
-        self.activation.apply(sums)
+        let y = self.activation.apply(sums);
+        if let Some(recorder) = pass.recorder() {
+            recorder.operation("MatMul", Some(self.weight.id), self.activation, &y);
+        }
+        y
     }
 }

@@ -26,7 +26,7 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use crate::Pass;
+use crate::{Activation, Pass};
 
 /// A kind of dropout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,9 @@ impl Dropout {
         if pass.is_training() {
             let mask = pass.bernoulli(keep, x.dims(), &x.device());
             return self.train(keep, x, mask);
+        }
+        if let Some(recorder) = pass.recorder() {
+            recorder.operation("Dropout", None, Activation::Identity, &x);
         }
         let neurons: usize = x.dims()[1..].iter().product();
         match self {

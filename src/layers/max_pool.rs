@@ -3,11 +3,13 @@
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
+//! use dytb::Pass;
 //! use dytb::layers::{Padding, max_pool};
 //!
 //! let images = Tensor::<4>::zeros([2, 3, 5, 5], &Device::flex());
-//! assert_eq!(max_pool(images.clone(), 2, 2, Padding::Valid).dims(), [2, 3, 2, 2]);
-//! assert_eq!(max_pool(images, 2, 2, Padding::Same).dims(), [2, 3, 3, 3]);
+//! let pass = &mut Pass::evaluation();
+//! assert_eq!(max_pool(images.clone(), 2, 2, Padding::Valid, pass).dims(), [2, 3, 2, 2]);
+//! assert_eq!(max_pool(images, 2, 2, Padding::Same, pass).dims(), [2, 3, 3, 3]);
 //! ```
 
 use burn::tensor::Tensor;
@@ -15,10 +17,17 @@ use burn::tensor::ops::PadMode;
 
 use super::Padding;
 use crate::pool::max_pool2d;
+use crate::{Activation, Pass};
 
 /// Windows of `window` x `window` values, `stride` from one to the next. Of equal values the first,
 /// row by row, gets the gradient, as in TensorFlow.
-pub fn max_pool(images: Tensor<4>, window: usize, stride: usize, padding: Padding) -> Tensor<4> {
+pub fn max_pool(
+    images: Tensor<4>,
+    window: usize,
+    stride: usize,
+    padding: Padding,
+    pass: &mut Pass,
+) -> Tensor<4> {
     let [_, _, height, width] = images.dims();
     let amounts = padding.amounts([height, width], [window; 2], stride);
     let images = match amounts {
@@ -28,5 +37,9 @@ pub fn max_pool(images: Tensor<4>, window: usize, stride: usize, padding: Paddin
             images.pad([(top, bottom), (left, right)], PadMode::Constant(f32::NEG_INFINITY))
         }
     };
-    max_pool2d(images, window, stride)
+    let largest = max_pool2d(images, window, stride);
+    if let Some(recorder) = pass.recorder() {
+        recorder.operation("MaxPool", None, Activation::Identity, &largest);
+    }
+    largest
 }

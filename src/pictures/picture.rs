@@ -21,6 +21,16 @@ impl Picture {
         Self { width, height, channels, data: vec![0; width * height * channels] }
     }
 
+    /// A picture of `bytes` `[height, width, 3]`; `None` if there are not as many.
+    pub fn from_rgb(width: usize, height: usize, bytes: Vec<u8>) -> Option<Self> {
+        (bytes.len() == width * height * 3).then_some(Self {
+            width,
+            height,
+            channels: 3,
+            data: bytes,
+        })
+    }
+
     /// Pixels from left to right.
     pub fn width(&self) -> usize {
         self.width
@@ -67,6 +77,17 @@ impl Picture {
             }
         }
         both
+    }
+
+    /// The same, each pixel `by` pixels wide and high.
+    pub fn enlarged(&self, by: usize) -> Picture {
+        let mut picture = Picture::black(self.width * by, self.height * by, self.channels == 3);
+        for y in 0..picture.height {
+            for x in 0..picture.width {
+                picture.pixel_mut(x, y).copy_from_slice(self.pixel(x / by, y / by));
+            }
+        }
+        picture
     }
 
     /// As a PNG file.

@@ -21,6 +21,8 @@ use crate::{Exit, Failure, Score, tell};
 
 /// The version of the format below.
 const FORMAT: u32 = 1;
+/// The longest state that is read without the rest, in bytes.
+const MOST_STATE: u64 = 1 << 20;
 /// The files in the archive, in their order.
 const ENTRIES: [&str; 4] = ["state.json", "model.bpk", "optimizer.bpk", "SHA256SUMS"];
 
@@ -70,6 +72,23 @@ impl State {
     /// many `classes`.
     pub fn new(config: RunConfig, shape: [usize; 3], classes: usize) -> Self {
         Self { format: FORMAT, config, shape, classes, step: 0, best: None }
+    }
+
+    /// Where the run that lives at `path` stood at its last checkpoint, without the parameters; `None`
+    /// where it has none. The checksum is not looked at.
+    ///
+    /// # Errors
+    /// When the checkpoint is damaged.
+    pub fn latest(path: &Path) -> Result<Option<Self>> {
+        let checkpoints = list(&path.join("checkpoints"));
+        let Some(newest) = checkpoints.last() else { return Ok(None) };
+        let read = || -> Result<Self> {
+            let mut archive = tar::Archive::new(fs::File::open(newest)?);
+            let first = archive.entries()?.next().context("it is empty")??;
+            ensure!(first.size() <= MOST_STATE, "its first file is too long");
+            Ok(serde_json::from_reader(first)?)
+        };
+        read().map(Some).with_context(|| format!("cannot read `{}`", newest.display()))
     }
 }
 
@@ -227,10 +246,12 @@ pub(super) mod tests {
             dataset: "D".into(),
             data: None,
             image_size: None,
+            classes: None,
             optimizer: entry.name.into(),
             optimizer_args: Arguments::new(entry, arguments).unwrap(),
             batch_size: 2,
             epochs: 3,
+            patience: None,
             lr_schedule: Default::default(),
             l2_penalty: 0.0,
             seed: u64::MAX,

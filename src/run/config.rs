@@ -13,7 +13,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Schedule;
+use super::{Best, Schedule};
 use crate::optimizers::{self, Arguments, Entry};
 use crate::python_number::python_repr;
 use crate::{Exit, Failure, Identity, Scopes};
@@ -31,6 +31,9 @@ pub struct RunConfig {
     /// `[height, width]` that its images were brought to, if a size was asked for.
     #[serde(default)]
     pub image_size: Option<[usize; 2]>,
+    /// The labels of the classes that are trained on, if not all are; increasing.
+    #[serde(default)]
+    pub classes: Option<Vec<u32>>,
     /// The optimizer, by its whole name.
     pub optimizer: String,
     /// Its arguments, the defaults filled in.
@@ -39,6 +42,10 @@ pub struct RunConfig {
     pub batch_size: usize,
     /// Epochs to train. A run may go on with more, but for a schedule that ends with them.
     pub epochs: u64,
+    /// It ends after so many epochs without a better validation, if so. A run may go on with another
+    /// patience.
+    #[serde(default)]
+    pub patience: Option<u64>,
     /// How the learning rate changes.
     #[serde(default, alias = "lr_decay")]
     pub lr_schedule: Schedule,
@@ -84,6 +91,10 @@ impl RunConfig {
         if let Some([height, width]) = self.image_size {
             name += &format!("_{height}x{width}");
         }
+        if let Some(classes) = &self.classes {
+            let classes: Vec<_> = classes.iter().map(u32::to_string).collect();
+            name += &format!("_classes={}", classes.join(","));
+        }
         name += &format!("_{optimizer}_lr={learning_rate}");
         name += &self.lr_schedule.suffix();
         if self.l2_penalty > 0.0 {
@@ -103,6 +114,13 @@ impl RunConfig {
         optimizers::find(&self.optimizer).ok_or_else(|| {
             Failure::new(Exit::Failed, format!("there is no optimizer `{}`", self.optimizer)).into()
         })
+    }
+
+    /// Whether a run that has finished so many `epochs`, the `best` validation after one of them, has
+    /// nothing left to do.
+    pub fn is_over(&self, epochs: u64, best: Option<Best>) -> bool {
+        let since_best = epochs - best.map_or(0, |best| best.epoch.min(epochs));
+        epochs >= self.epochs || self.patience.is_some_and(|patience| since_best >= patience)
     }
 
     /// The learning rate of `step` (0 is the first).
@@ -126,14 +144,15 @@ impl RunConfig {
             .into())
     }
 
-    /// `name: theirs, here ours` for each value in which this run differs from `other`. The number
-    /// of epochs is no difference, a run may go on, but where the learning rate depends on it from the
+    /// `name: theirs, here ours` for each value in which this run differs from `other`. The patience is
+    /// no difference, nor is the number of epochs, a run may go on, but where the learning rate depends on it from the
     /// first step on: a run that goes on has to be the one that never stopped.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let flat = |config: &Self| {
             let mut values = serde_json::to_value(config).expect("a configuration is JSON");
+            let object = values.as_object_mut().expect("a configuration is an object");
+            object.shift_remove("patience");
             if !self.lr_schedule.depends_on_epochs() {
-                let object = values.as_object_mut().expect("a configuration is an object");
                 object.shift_remove("epochs");
             }
             values
@@ -161,11 +180,13 @@ mod tests {
             dataset: "MNIST".into(),
             data: None,
             image_size: None,
+            classes: None,
             optimizer: entry.name.into(),
             optimizer_args: Arguments::new(entry, serde_json::from_str(arguments).unwrap())
                 .unwrap(),
             batch_size: 1024,
             epochs: 150,
+            patience: None,
             lr_schedule: Schedule::default(),
             l2_penalty: 0.0,
             seed: 1,
@@ -189,6 +210,19 @@ mod tests {
         assert_eq!(run.name(), "MNIST_Adam_lr=1e-05_cosine_lr_warmup=5_l2=1e-09_again");
         let run = config("Momentum", r#"{"learning_rate": 1, "momentum": 0.9}"#);
         assert_eq!(run.name(), "MNIST_Momentum_lr=1");
+    }
+
+    #[test]
+    fn patience() {
+        use crate::Score;
+        let mut run = config("Adam", r#"{"learning_rate": 1e-5}"#);
+        let best = |epoch| Some(Best { score: Score::Error { error: 0.1 }, step: epoch, epoch });
+        assert!(run.is_over(150, best(1)) && !run.is_over(149, best(1)));
+        run.patience = Some(3);
+        assert!(!run.is_over(0, None) && !run.is_over(4, best(2)));
+        assert!(run.is_over(5, best(2)) && run.is_over(150, best(150)));
+        // A run goes on with another one.
+        assert!(run.differences(&config("Adam", r#"{"learning_rate": 1e-5}"#)).is_empty());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod checkpoint;
 mod config;
+mod flags;
 mod folder;
 mod recovery;
 mod results;

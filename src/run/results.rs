@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::folder::{RESULTS, cannot_write};
+use super::folder::{RESULTS, cannot_write, read_json};
 use super::{Best, RunConfig, RunFolder};
 use crate::python_number::python_repr;
 use crate::{Assessment, ClassScore, Score};
@@ -43,7 +43,15 @@ impl Outcome {
     /// # Errors
     /// When its `results.json` cannot be read.
     pub fn of(run: &RunFolder) -> Result<Option<Self>> {
-        let outcome: Option<Self> = run.read_json(RESULTS)?;
+        Self::at(run.path())
+    }
+
+    /// The same of the run that lives at `path`, which another process may train.
+    ///
+    /// # Errors
+    /// When its `results.json` cannot be read.
+    pub fn at(path: &Path) -> Result<Option<Self>> {
+        let outcome: Option<Self> = read_json(&path.join(RESULTS))?;
         Ok(outcome.filter(|outcome| outcome.recorded))
     }
 }

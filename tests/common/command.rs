@@ -60,6 +60,16 @@ impl Bench {
         run(self.command(env!("CARGO_BIN_EXE_export_model"), line))
     }
 
+    /// `compare`, to its end.
+    pub fn compare(&self, line: &str) -> Done {
+        run(self.command(env!("CARGO_BIN_EXE_compare"), line))
+    }
+
+    /// `reconstruct`, to its end.
+    pub fn reconstruct(&self, line: &str) -> Done {
+        run(self.command(env!("CARGO_BIN_EXE_reconstruct"), line))
+    }
+
     /// The lines of a results file.
     pub fn lines(&self, file: &str) -> Vec<String> {
         let text = std::fs::read_to_string(self.path(file)).unwrap_or_default();

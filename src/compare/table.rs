@@ -1,0 +1,170 @@
+//! The comparison for people.
+
+use serde_json::Value;
+
+use super::Row;
+use crate::Score;
+
+/// A line for each run: model and data set, the flags in which the runs differ, what they reached, how
+/// they stand, and the folder.
+pub fn table(rows: &[Row]) -> String {
+    let flags: Vec<_> = rows.iter().map(|row| row.config.flags()).collect();
+    let differing = differing(&flags);
+    let mut head = vec!["model", "dataset"];
+    head.extend(&differing);
+    head.extend(["best validation", "epoch", "test", "time", "status", "run"]);
+    let lines = rows.iter().zip(&flags).map(|(row, flags)| {
+        let mut line = vec![row.config.model.clone(), row.config.dataset.clone()];
+        line.extend(differing.iter().map(|name| flags.get(*name).map_or("-".into(), plain)));
+        let or_dash = |text: Option<String>| text.unwrap_or("-".into());
+        line.push(or_dash(row.best.map(|best| score(&best.score))));
+        line.push(or_dash(row.best.map(|best| best.epoch.to_string())));
+        line.push(or_dash(row.test.as_ref().map(score)));
+        line.push(or_dash(row.status.map(|status| time(status.seconds))));
+        line.push(state(row));
+        line.push(row.folder.display().to_string());
+        line
+    });
+    columns(&head, &lines.collect::<Vec<_>>())
+}
+
+/// The test accuracy of each class: a line for each class, a column for each classifier among the runs,
+/// which are listed below by their numbers.
+pub fn classes(rows: &[Row]) -> String {
+    let rows: Vec<_> = rows.iter().filter(|row| !row.test_classes.is_empty()).collect();
+    let mut names: Vec<&str> = Vec::new();
+    for class in rows.iter().flat_map(|row| &row.test_classes) {
+        if !names.contains(&class.class.as_str()) {
+            names.push(&class.class);
+        }
+    }
+    let numbers: Vec<_> = (1..=rows.len()).map(|number| format!("({number})")).collect();
+    let head: Vec<_> = ["class"].into_iter().chain(numbers.iter().map(String::as_str)).collect();
+    let line = |name: &&str| {
+        let accuracy = |row: &&Row| {
+            let class = row.test_classes.iter().find(|class| class.class == *name)?;
+            Some(format!("{:.4}", class.accuracy?))
+        };
+        let accuracies = rows.iter().map(|row| accuracy(row).unwrap_or("-".into()));
+        [(*name).to_owned()].into_iter().chain(accuracies).collect()
+    };
+    let mut text = columns(&head, &names.iter().map(line).collect::<Vec<_>>());
+    for (number, row) in numbers.iter().zip(rows) {
+        text += &format!("\n{number} {}", row.folder.display());
+    }
+    text
+}
+
+/// The flags that not all runs have alike. The seed is one of them only where nothing else is: it was
+/// drawn, as a rule.
+pub(super) fn differing(flags: &[serde_json::Map<String, Value>]) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for name in flags.iter().flat_map(serde_json::Map::keys) {
+        let differs = flags.iter().any(|other| other.get(name) != flags[0].get(name));
+        if differs && !["model", "dataset"].contains(&&**name) && !names.contains(&&**name) {
+            names.push(name);
+        }
+    }
+    if names.len() > 1 {
+        names.retain(|name| *name != "seed");
+    }
+    names
+}
+
+/// A flag's value as it is written on a command line.
+pub(super) fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) if number.is_f64() => {
+            crate::python_repr(number.as_f64().unwrap_or(0.0))
+        }
+        other => other.to_string(),
+    }
+}
+
+fn score(score: &Score) -> String {
+    match score.headline() {
+        ("error", error) => format!("{error:.6}"),
+        (_, accuracy) => format!("{accuracy:.4}"),
+    }
+}
+
+/// How it stands, and of one that is not finished how far it is.
+fn state(row: &Row) -> String {
+    match row.status {
+        Some(status) if row.state() != "finished" => {
+            format!("{} {}/{}", row.state(), status.epochs, row.config.epochs)
+        }
+        _ => row.state().to_owned(),
+    }
+}
+
+/// Hours, minutes and seconds.
+fn time(seconds: f64) -> String {
+    match seconds {
+        seconds if seconds < 10.0 => format!("{seconds:.1}s"),
+        seconds if seconds < 60.0 => format!("{seconds:.0}s"),
+        seconds if seconds < 3600.0 => {
+            format!("{:.0}m{:02.0}s", (seconds / 60.0).floor(), seconds % 60.0)
+        }
+        seconds => format!("{:.0}h{:02.0}m", (seconds / 3600.0).floor(), seconds % 3600.0 / 60.0),
+    }
+}
+
+/// Lines below `head`, two spaces between columns, numbers at the right.
+fn columns(head: &[&str], lines: &[Vec<String>]) -> String {
+    let width = |at: usize| {
+        let cells = lines.iter().map(|line| line[at].chars().count());
+        cells.chain([head[at].chars().count()]).max().unwrap_or(0)
+    };
+    let widths: Vec<_> = (0..head.len()).map(width).collect();
+    let is_number = |text: &str| text == "-" || text.parse::<f64>().is_ok();
+    let right: Vec<_> =
+        (0..head.len()).map(|at| lines.iter().all(|line| is_number(&line[at]))).collect();
+    let render = |cells: &mut dyn Iterator<Item = &str>| {
+        let cells = cells.enumerate().map(|(at, cell)| match right[at] {
+            true => format!("{cell:>0$}", widths[at]),
+            false => format!("{cell:<0$}", widths[at]),
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let mut text = render(&mut head.iter().copied());
+    for line in lines {
+        text.push('\n');
+        text += &render(&mut line.iter().map(String::as_str));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn times() {
+        assert_eq!(time(3.25), "3.2s");
+        assert_eq!(time(59.0), "59s");
+        assert_eq!(time(125.0), "2m05s");
+        assert_eq!(time(7384.0), "2h03m");
+    }
+
+    #[test]
+    fn numbers_are_at_the_right() {
+        let lines =
+            [["one", "1.5"], ["second", "10.25"]].map(|line| line.map(str::to_owned).to_vec());
+        let text = columns(&["name", "x"], &lines);
+        assert_eq!(text, "name        x\none       1.5\nsecond  10.25");
+    }
+
+    #[test]
+    fn flags_that_differ() {
+        let object = |value: Value| value.as_object().unwrap().clone();
+        let one = object(json!({"model": "A", "batch_size": 128, "seed": "1", "beta1": 0.9}));
+        let other = object(json!({"model": "B", "batch_size": 128, "seed": "2"}));
+        assert_eq!(differing(&[one.clone(), other]), ["beta1"]);
+        let again = object(json!({"model": "A", "batch_size": 128, "seed": "3", "beta1": 0.9}));
+        assert_eq!(differing(&[one.clone(), again]), ["seed"]);
+        assert!(differing(&[one.clone(), one]).is_empty());
+    }
+}

@@ -1,0 +1,63 @@
+//! A run's configuration as a flat table of flags and values: for people who compare runs, for
+//! TensorBoard's HParams table, which knows numbers, texts and truth values.
+
+use serde_json::{Map, Value, json};
+
+use super::{LearningRateDecay, RunConfig, Shape};
+
+impl RunConfig {
+    /// Every flag that says what the run is, by its name without `--`, in the order of the help; the
+    /// optimizer's arguments by theirs. What was not given and has no default is left out.
+    pub fn flags(&self) -> Map<String, Value> {
+        let mut flags = Map::new();
+        let mut add = |name: &str, value: Value| {
+            if !value.is_null() {
+                flags.insert(name.to_owned(), value);
+            }
+        };
+        add("model", json!(self.model));
+        add("dataset", json!(self.dataset));
+        add("data_dir", json!(self.data.as_ref().map(|data| &data.name)));
+        add(
+            "image_size",
+            json!(self.image_size.map(|[height, width]| format!("{height}x{width}"))),
+        );
+        let classes =
+            |classes: &Vec<u32>| classes.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+        add("classes", json!(self.classes.as_ref().map(classes)));
+        add("optimizer", json!(self.optimizer));
+        for (name, value) in self.optimizer_args.iter() {
+            add(name, value.clone());
+        }
+        add("batch_size", json!(self.batch_size));
+        add("epochs", json!(self.epochs));
+        add("patience", json!(self.patience));
+        add("l2_penalty", json!(self.l2_penalty));
+        let (schedule, decay) = match self.lr_schedule.shape {
+            Shape::Constant => ("constant", None),
+            Shape::Step(decay) => ("step", Some(decay)),
+            Shape::Exponential(decay) => ("exponential", Some(decay)),
+            Shape::Cosine => ("cosine", None),
+        };
+        add("lr_schedule", json!(schedule));
+        if let Some(LearningRateDecay { epochs, factor }) = decay {
+            add("lr_decay_epochs", json!(epochs));
+            add("lr_decay_factor", json!(factor));
+        }
+        add("warmup_epochs", json!(self.lr_schedule.warmup_epochs));
+        add("comment", json!(self.comment));
+        // A text: the largest seeds are no exact floating point numbers.
+        add("seed", json!(self.seed.to_string()));
+        if let Some(pretrained) = &self.pretrained {
+            add("checkpoint_path", json!(pretrained.checkpoint_path));
+            add("exclude_scopes", scopes(pretrained.exclude_scopes.as_ref()));
+        }
+        add("trainable_scopes", scopes(self.trainable_scopes.as_ref()));
+        flags
+    }
+}
+
+/// As they are given on the command line.
+fn scopes(scopes: Option<&crate::Scopes>) -> Value {
+    json!(scopes.map(ToString::to_string))
+}
