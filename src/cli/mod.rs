@@ -1,6 +1,7 @@
 //! The command line: flags with Dynamic Training Bench's names (`--batch_size`; `--batch-size` is
 //! understood too). Parsing only validates.
 
+mod config_file;
 mod evaluate;
 mod export;
 mod output;

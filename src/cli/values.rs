@@ -1,6 +1,6 @@
 //! How the values of flags are read.
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser};
 use serde_json::{Map, Value};
 
 use crate::Kind;
@@ -57,7 +57,15 @@ pub(super) fn image_size(text: &str) -> Result<[usize; 2], String> {
 }
 
 /// The longest side of a picture: a thousand of 4,096x4,096 in colour are 50 GB.
-const MOST_PIXELS: usize = 4096;
+pub(super) const MOST_PIXELS: usize = 4096;
+
+/// The most epochs: so many, of any number of steps, can be counted.
+pub(super) const MOST_EPOCHS: u64 = u32::MAX as u64;
+
+/// A number of epochs from 1.
+pub(super) fn epochs() -> RangedU64ValueParser {
+    clap::value_parser!(u64).range(1..=MOST_EPOCHS)
+}
 
 /// A number from 0.
 pub(super) fn not_negative(text: &str) -> Result<f64, String> {
