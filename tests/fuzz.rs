@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use burn::tensor::Device;
 use dytb::data::{archive, cifar, class_folders, idx, picture, zip::Zip};
 use dytb::optimizers::{self, Arguments};
-use dytb::run::{Checkpoint, Outcome, RunFolder, Status, latest};
+use dytb::run::{Checkpoint, Outcome, RunConfig, RunFolder, Status, latest};
 use dytb::weights::{Values, Weights};
 use dytb::{Evaluation, Interrupt, Settings, Source, Split, TrainAutoencoder, events};
 use flate2::Compression;
@@ -60,6 +60,7 @@ struct Seeds {
     folder: PathBuf,
     run: PathBuf,
     checkpoint: Checkpoint,
+    classifier: Checkpoint,
 }
 
 fn as_it_is(_: &Seeds, bytes: &[u8]) -> Vec<u8> {
@@ -81,7 +82,16 @@ const KINDS: &[Kind] = &[
         file: |seeds, state| {
             archive_of(state, &seeds.checkpoint.model, &seeds.checkpoint.optimizer)
         },
-        read: |_, path| evaluate(path),
+        read: |_, path| evaluate("SingleLayerCAE", path),
+    },
+    Kind {
+        name: "classifier",
+        times: 500,
+        seeds: |seeds| vec![serde_json::to_vec(&seeds.classifier.state).unwrap()],
+        file: |seeds, state| {
+            archive_of(state, &seeds.classifier.model, &seeds.classifier.optimizer)
+        },
+        read: |_, path| evaluate("SingleLayerCAEClassifier", path),
     },
     Kind {
         name: "model",
@@ -93,12 +103,12 @@ const KINDS: &[Kind] = &[
         },
         read: |_, path| {
             let weights = Weights::from_pack(Checkpoint::load(path).unwrap().model);
-            evaluate(path) && weights.is_ok()
+            evaluate("SingleLayerCAE", path) && weights.is_ok()
         },
     },
     Kind {
         name: "slots",
-        times: 150,
+        times: 300,
         seeds: |seeds| vec![seeds.checkpoint.optimizer.clone()],
         file: |seeds, slots| {
             let state = serde_json::to_vec(&seeds.checkpoint.state).unwrap();
@@ -419,16 +429,21 @@ impl Seeds {
         let log = this.join("log");
         fs::create_dir(this.join("run")).unwrap();
         let settings = settings(&this);
-        let config = config(2);
-        dytb::train(&config, &settings).unwrap();
-        let run = RunFolder::path_of(&log, &config);
-        let (_, checkpoint) = latest(&run.join("checkpoints")).unwrap().unwrap();
-        Self { folder: this, run, checkpoint }
+        let trained = |config| {
+            dytb::train(&config, &settings).unwrap();
+            let run = RunFolder::path_of(&log, &config);
+            let (_, checkpoint) = latest(&run.join("checkpoints")).unwrap().unwrap();
+            (run, checkpoint)
+        };
+        let (run, checkpoint) = trained(config(2));
+        let classifier = "SingleLayerCAEClassifier".into();
+        let (_, classifier) = trained(RunConfig { model: classifier, ..config(1) });
+        Self { folder: this, run, checkpoint, classifier }
     }
 }
 
 /// A run of `epochs` epochs.
-fn config(epochs: u64) -> dytb::run::RunConfig {
+fn config(epochs: u64) -> RunConfig {
     let entry = optimizers::find("Adam").unwrap();
     let given = serde_json::from_str(r#"{"learning_rate": 1e-3}"#).unwrap();
     let json = serde_json::json!({
@@ -462,10 +477,10 @@ fn train(flags: &[&str]) {
     }
 }
 
-/// Whether the checkpoint `path` can be evaluated.
-fn evaluate(path: &Path) -> bool {
+/// Whether the checkpoint `path` of `model` can be evaluated.
+fn evaluate(model: &str, path: &Path) -> bool {
     let evaluation = Evaluation {
-        model: "SingleLayerCAE".into(),
+        model: model.into(),
         dataset: "Digits".into(),
         checkpoint: path.to_owned(),
         split: Split::Validation,

@@ -9,7 +9,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use super::values::{self, MOST_EPOCHS, MOST_PIXELS};
+use super::values::{self, MOST_EPOCHS};
+use crate::data::picture::LONGEST;
 use crate::inputs::INPUTS;
 use crate::models::MODELS;
 use crate::optimizers::Arguments;
@@ -72,7 +73,7 @@ fn check(config: &mut RunConfig) -> Result<()> {
     }
     let sides = config.image_size.iter().flatten();
     for side in sides {
-        ensure!((1..=MOST_PIXELS).contains(side), "image_size: 1 to {MOST_PIXELS}, not {side}");
+        ensure!((1..=LONGEST).contains(side), "image_size: 1 to {LONGEST}, not {side}");
     }
     Ok(())
 }
