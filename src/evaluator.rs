@@ -84,8 +84,8 @@ pub fn evaluate(evaluation: &Evaluation) -> Result<Assessment> {
     let dataset = dataset_for(&checkpoint, &path, &evaluation.dataset, &evaluation.source)?;
     let classes = evaluation.classes_of(state, &*dataset)?;
     let dataset = Subset::of(dataset, classes.as_deref())?;
-    let model = restore(&checkpoint, &path, &evaluation.device)?;
-    if model.kind() == Kind::Classifier && dataset.num_classes() != state.classes {
+    let kind = zoo::kind(&evaluation.model)?;
+    if kind == Kind::Classifier && dataset.num_classes() != state.classes {
         return Err(Failure::new(
             Exit::Failed,
             format!("`{}` cannot tell the classes of {}", path.display(), evaluation.dataset),
@@ -99,6 +99,8 @@ pub fn evaluate(evaluation: &Evaluation) -> Result<Assessment> {
         ))
         .into());
     }
+    let size = (dataset.shape(), dataset.num_classes());
+    let model = restore(&checkpoint, &path, size, &evaluation.device)?;
     let feed = Feed::new(dataset.load(evaluation.split)?, &evaluation.device);
     Ok(assess(&model, &feed, dataset.class_names()))
 }
@@ -140,14 +142,21 @@ pub(crate) fn assess(model: &Learner, feed: &Feed, class_names: Vec<String>) -> 
     Assessment { score, confusion, class_names }
 }
 
-/// The model of `checkpoint`, which was read from `path`, on `device`.
+/// The model of `checkpoint`, which was read from `path`, for images of `shape` `[channels, height,
+/// width]` in so many `classes`, on `device`. It is as large as these want it, whatever the checkpoint
+/// says.
 ///
 /// # Errors
 /// When its parameters are not the model's.
-pub(crate) fn restore(checkpoint: &Checkpoint, path: &Path, device: &Device) -> Result<Learner> {
+pub(crate) fn restore(
+    checkpoint: &Checkpoint,
+    path: &Path,
+    (shape, classes): ([usize; 3], usize),
+    device: &Device,
+) -> Result<Learner> {
     let state = &checkpoint.state;
     let mut init = Init::new(state.config.seed, device);
-    let mut model = zoo::model(&state.config.model, state.shape, state.classes, &mut init)?;
+    let mut model = zoo::model(&state.config.model, shape, classes, &mut init)?;
     model.network_mut().load_bytes(checkpoint.model.clone()).map_err(|error| {
         Failure::new(Exit::Failed, format!("`{}` is no {}", path.display(), state.config.model))
             .why(format!("{error:#}"))

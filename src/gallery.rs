@@ -9,7 +9,7 @@ use burn::tensor::Device;
 use serde::Serialize;
 
 use crate::confusion::quoted;
-use crate::data::picture;
+use crate::data::picture::{self, LONGEST};
 use crate::evaluator;
 use crate::feed::Feed;
 use crate::pictures::{self, Grid, Picture, Range};
@@ -22,6 +22,8 @@ use crate::{Examples, Exit, Failure, Learner, Source, Split, Summary};
 const SIDE: usize = 112;
 /// Maps are many: they are enlarged to so many pixels.
 const MAP_SIDE: usize = 64;
+/// An autoencoder has no classes; a classifier is built only to be refused.
+const MOST_CLASSES: usize = 1000;
 /// Images that are shown where nothing else is asked for.
 const FIRST: usize = 16;
 
@@ -95,9 +97,10 @@ struct Album {
 /// file cannot be written.
 pub fn write(request: &Request) -> Result<Shown> {
     let (path, checkpoint) = evaluator::find(&request.checkpoint)?;
-    let model = evaluator::restore(&checkpoint, &path, &request.device)?;
     let album = album(request, &checkpoint, &path)?;
     let count = album.names.len();
+    let size = (album.examples.shape(), checkpoint.state.classes.min(MOST_CLASSES));
+    let model = evaluator::restore(&checkpoint, &path, size, &request.device)?;
     let feed = Feed::new(album.examples, &request.device);
     let none = || no_reconstructions(&path, &checkpoint);
     let indices = choose(&request.choice, count, &model, &feed).ok_or_else(none)??;
@@ -128,6 +131,15 @@ pub fn write(request: &Request) -> Result<Shown> {
 fn album(request: &Request, checkpoint: &Checkpoint, path: &Path) -> Result<Album> {
     let state = &checkpoint.state;
     if let Choice::Files(files) = &request.choice {
+        // A checkpoint may say anything; nothing is scaled to more than that.
+        let [channels, height, width] = state.shape;
+        let possible = [1, 3].contains(&channels)
+            && [height, width].iter().all(|side| (1..=LONGEST).contains(side));
+        if !possible {
+            let what = format!("`{}` takes no pictures", path.display());
+            let why = format!("its images are {:?}", state.shape);
+            return Err(Failure::new(Exit::Failed, what).why(why).into());
+        }
         let mut pixels = Vec::new();
         for file in files {
             let picture = picture::open(file).map_err(|why| {

@@ -76,8 +76,9 @@ impl Trainee {
                 .remedy("--restart deletes the run and begins it anew")
         };
         self.model.network_mut().load_bytes(checkpoint.model).map_err(damaged)?;
-        self.optimizer =
-            optimizers::restore(&self.optimizer, checkpoint.optimizer).map_err(damaged)?;
+        let parameters = self.model.network().parameters();
+        self.optimizer = optimizers::restore(&self.optimizer, checkpoint.optimizer, &parameters)
+            .map_err(damaged)?;
         let mut state = checkpoint.state;
         state.config = config.clone();
         Ok(state)

@@ -220,7 +220,8 @@ fn test(
     let (path, checkpoint) = found.with_context(|| {
         format!("the best checkpoint is gone from `{}`", folder.best().display())
     })?;
-    let model = evaluator::restore(&checkpoint, &path, device)?;
+    let model =
+        evaluator::restore(&checkpoint, &path, (dataset.shape(), dataset.num_classes()), device)?;
     let feed = Feed::new(dataset.load(Split::Test)?, device);
     Ok(evaluator::assess(&model, &feed, dataset.class_names()))
 }

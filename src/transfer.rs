@@ -69,7 +69,7 @@ pub(crate) fn load(network: &mut dyn Network, pretrained: &Pretrained) -> Result
     if weights.sha256() != pretrained.sha256 {
         return Err(Failure::new(Exit::Failed, format!("`{path}` has changed"))
             .why("its weights are not those that this run was to begin with")
-            .remedy("run the same command again")
+            .remedy("put it back, or name others with --checkpoint_path")
             .into());
     }
     let transfer = Transfer::new(&parameters, &weights, pretrained.exclude_scopes.as_ref());

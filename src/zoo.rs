@@ -2,9 +2,10 @@
 
 use anyhow::Result;
 
+use crate::data::picture::LONGEST;
 use crate::inputs::INPUTS;
 use crate::models::MODELS;
-use crate::{Dataset, Exit, Failure, Init, Learner, Source};
+use crate::{Dataset, Exit, Failure, Init, Kind, Learner, Source};
 
 /// The model `name` for images of `shape` `[channels, height, width]` in so many `classes`.
 ///
@@ -12,6 +13,14 @@ use crate::{Dataset, Exit, Failure, Init, Learner, Source};
 /// When there is none of that name, or the images do not suit it.
 pub fn model(name: &str, shape: [usize; 3], classes: usize, init: &mut Init) -> Result<Learner> {
     Learner::new(find(MODELS, "model", name)?, shape, classes, init)
+}
+
+/// What the model `name` is trained for.
+///
+/// # Errors
+/// When there is none of that name.
+pub fn kind(name: &str) -> Result<Kind> {
+    Ok(find(MODELS, "model", name)?.kind())
 }
 
 /// The data set `name`, with its files where `source` says; no images are read yet.
@@ -37,7 +46,9 @@ pub fn dataset(name: &str, source: &Source) -> Result<Box<dyn Dataset>> {
 /// # Errors
 /// When there is none of that name, or it cannot be opened.
 pub fn dataset_of_size(name: &str, source: &Source, size: [usize; 2]) -> Result<Box<dyn Dataset>> {
-    find(INPUTS, "data set", name)?(&Source { image_size: Some(size), ..source.clone() })
+    // A checkpoint may say anything; nothing is scaled to more than that.
+    let image_size = size.iter().all(|side| (1..=LONGEST).contains(side)).then_some(size);
+    find(INPUTS, "data set", name)?(&Source { image_size, ..source.clone() })
 }
 
 /// The row of `table` called `name`.

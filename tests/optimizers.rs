@@ -12,9 +12,9 @@ use burn::module::{Module, Param};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 use common::{assert_close, flat, golden};
-use dytb::Init;
 use dytb::optimizers::{self, Arguments, Entry, OPTIMIZERS};
 use dytb::run::{LearningRateDecay, Schedule, Shape};
+use dytb::{Init, Network};
 use parameters::Parameters;
 use serde_json::Value;
 
@@ -95,7 +95,8 @@ fn every_optimizer_resumes_exactly() {
             module = module.step(&mut through, 0.01, gradient(step));
         }
         let bytes = optimizers::to_bytes(&through).unwrap();
-        let mut restored = optimizers::restore(&(entry.build)(&arguments), bytes).unwrap();
+        let fresh = (entry.build)(&arguments);
+        let mut restored = optimizers::restore(&fresh, bytes, &module.parameters()).unwrap();
         let mut resumed = module.clone();
         for step in 3..6 {
             module = module.step(&mut through, 0.01, gradient(step));

@@ -2,6 +2,7 @@
 //! understood too). Parsing only validates.
 
 mod compare;
+mod config_file;
 mod evaluate;
 mod export;
 mod output;

@@ -18,8 +18,8 @@ use crate::{Kind, pictures};
 #[command(version)]
 pub struct TrainAutoencoder {
     /// What to train: a file of models/
-    #[arg(long, value_parser = values::models(Kind::Autoencoder), value_name = "NAME")]
-    model: String,
+    #[arg(long, value_parser = values::models(Kind::Autoencoder), value_name = "NAME", required_unless_present = "config")]
+    model: Option<String>,
     #[command(flatten)]
     args: TrainArgs,
 }
@@ -31,8 +31,8 @@ pub struct TrainAutoencoder {
 #[command(version)]
 pub struct TrainClassifier {
     /// What to train: a file of models/
-    #[arg(long, value_parser = values::models(Kind::Classifier), value_name = "NAME")]
-    model: String,
+    #[arg(long, value_parser = values::models(Kind::Classifier), value_name = "NAME", required_unless_present = "config")]
+    model: Option<String>,
     #[command(flatten)]
     args: TrainArgs,
 }
@@ -71,7 +71,7 @@ impl TrainAutoencoder {
     /// # Errors
     /// As [`train`](crate::train).
     pub fn run(&self) -> Result<()> {
-        self.args.train(&self.model)
+        self.args.train(Kind::Autoencoder, self.model.as_deref())
     }
 }
 
@@ -81,7 +81,7 @@ impl TrainClassifier {
     /// # Errors
     /// As [`train`](crate::train).
     pub fn run(&self) -> Result<()> {
-        self.args.train(&self.model)
+        self.args.train(Kind::Classifier, self.model.as_deref())
     }
 }
 

@@ -7,6 +7,9 @@ use super::values;
 use crate::run::{LearningRateDecay, Schedule, Shape};
 use crate::{Exit, Failure};
 
+/// Dynamic Training Bench's defaults.
+const DECAY: LearningRateDecay = LearningRateDecay { epochs: 25, factor: 0.1 };
+
 /// How the learning rate changes.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ScheduleArgs {
@@ -15,17 +18,18 @@ pub(super) struct ScheduleArgs {
     #[arg(long = "lr_schedule", alias = "lr-schedule", value_enum, value_name = "NAME")]
     lr_schedule: Option<ShapeName>,
     /// Epochs in which the learning rate grows from 0 to its value, before the schedule begins
-    #[arg(long = "warmup_epochs", alias = "warmup-epochs", default_value_t = 0, value_name = "N")]
-    warmup_epochs: u64,
+    /// [default: 0]
+    #[arg(long = "warmup_epochs", alias = "warmup-epochs", value_name = "N")]
+    warmup_epochs: Option<u64>,
     /// The same as --lr_schedule step
     #[arg(long = "lr_decay", alias = "lr-decay")]
     lr_decay: bool,
-    /// Epochs between two decays of the learning rate
-    #[arg(long = "lr_decay_epochs", alias = "lr-decay-epochs", default_value_t = 25, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
-    lr_decay_epochs: u64,
-    /// What a decay multiplies the learning rate by
-    #[arg(long = "lr_decay_factor", alias = "lr-decay-factor", default_value = "0.1", value_parser = values::not_negative, value_name = "X", allow_negative_numbers = true)]
-    lr_decay_factor: f64,
+    /// Epochs between two decays of the learning rate [default: 25]
+    #[arg(long = "lr_decay_epochs", alias = "lr-decay-epochs", value_parser = values::epochs(), value_name = "N")]
+    lr_decay_epochs: Option<u64>,
+    /// What a decay multiplies the learning rate by [default: 0.1]
+    #[arg(long = "lr_decay_factor", alias = "lr-decay-factor", value_parser = values::not_negative, value_name = "X", allow_negative_numbers = true)]
+    lr_decay_factor: Option<f64>,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq)]
@@ -37,12 +41,18 @@ enum ShapeName {
 }
 
 impl ScheduleArgs {
-    /// The schedule of a run of `epochs` epochs.
+    /// The schedule of a run of `epochs` epochs; what no flag says is as in `base`.
     ///
     /// # Errors
     /// [`Exit::Usage`] where `--lr_decay` contradicts `--lr_schedule`, or nothing follows the
     /// warm-up.
-    pub fn schedule(&self, epochs: u64) -> Result<Schedule> {
+    pub fn schedule(&self, epochs: u64, base: Schedule) -> Result<Schedule> {
+        let (of_base, decay) = match base.shape {
+            Shape::Constant => (ShapeName::Constant, DECAY),
+            Shape::Step(decay) => (ShapeName::Step, decay),
+            Shape::Exponential(decay) => (ShapeName::Exponential, decay),
+            Shape::Cosine => (ShapeName::Cosine, DECAY),
+        };
         let name = match (self.lr_schedule, self.lr_decay) {
             (Some(ShapeName::Step) | None, true) => ShapeName::Step,
             (Some(other), true) => {
@@ -53,25 +63,28 @@ impl ScheduleArgs {
                     .remedy("give one of them")
                     .into());
             }
-            (name, false) => name.unwrap_or(ShapeName::Constant),
+            (name, false) => name.unwrap_or(of_base),
         };
-        if self.warmup_epochs >= epochs {
+        let warmup_epochs = self.warmup_epochs.unwrap_or(base.warmup_epochs);
+        if warmup_epochs >= epochs {
             return Err(Failure::new(
                 Exit::Usage,
-                format!("`--warmup_epochs {}`: the run has {epochs} epochs", self.warmup_epochs),
+                format!("`--warmup_epochs {warmup_epochs}`: the run has {epochs} epochs"),
             )
             .why("the learning rate would still grow when the run ends")
             .remedy("give fewer, or more --epochs")
             .into());
         }
-        let decay =
-            LearningRateDecay { epochs: self.lr_decay_epochs, factor: self.lr_decay_factor };
+        let decay = LearningRateDecay {
+            epochs: self.lr_decay_epochs.unwrap_or(decay.epochs),
+            factor: self.lr_decay_factor.unwrap_or(decay.factor),
+        };
         let shape = match name {
             ShapeName::Constant => Shape::Constant,
             ShapeName::Exponential => Shape::Exponential(decay),
             ShapeName::Cosine => Shape::Cosine,
             ShapeName::Step => Shape::Step(decay),
         };
-        Ok(Schedule { shape, warmup_epochs: self.warmup_epochs })
+        Ok(Schedule { shape, warmup_epochs })
     }
 }

@@ -29,13 +29,15 @@ pub struct TransferArgs {
 }
 
 impl TransferArgs {
-    /// `config` with what the flags say. A run that goes on, whose configuration is `there`, does not
+    /// `config` with what the flags say, if they say something. A run that goes on, whose configuration is `there`, does not
     /// need the weights any more: where they are gone, they were what they were.
     ///
     /// # Errors
     /// When the weights cannot be read.
     pub fn apply(&self, config: &mut RunConfig, there: Option<&RunConfig>) -> Result<()> {
-        config.trainable_scopes.clone_from(&self.trainable_scopes);
+        if self.trainable_scopes.is_some() {
+            config.trainable_scopes.clone_from(&self.trainable_scopes);
+        }
         let Some(path) = self.checkpoint_path.as_ref().map(PathBuf::from) else { return Ok(()) };
         let known = there.and_then(|there| there.pretrained.as_ref());
         let known = known.filter(|known| known.checkpoint_path == path && !path.exists());

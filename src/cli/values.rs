@@ -1,9 +1,10 @@
 //! How the values of flags are read.
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser};
 use serde_json::{Map, Value};
 
 use crate::Kind;
+use crate::data::picture::LONGEST;
 use crate::models::MODELS;
 use crate::optimizers::OPTIMIZERS;
 
@@ -51,13 +52,18 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
 pub(super) fn image_size(text: &str) -> Result<[usize; 2], String> {
     let (height, width) = text.split_once('x').unwrap_or((text, text));
     match [height, width].map(str::parse) {
-        [Ok(height @ 1..=MOST_PIXELS), Ok(width @ 1..=MOST_PIXELS)] => Ok([height, width]),
-        _ => Err(format!("it has to be N or HxW, each 1 to {MOST_PIXELS}, as 64 or 48x64")),
+        [Ok(height @ 1..=LONGEST), Ok(width @ 1..=LONGEST)] => Ok([height, width]),
+        _ => Err(format!("it has to be N or HxW, each 1 to {LONGEST}, as 64 or 48x64")),
     }
 }
 
-/// The longest side of a picture: a thousand of 4,096x4,096 in colour are 50 GB.
-const MOST_PIXELS: usize = 4096;
+/// The most epochs: so many, of any number of steps, can be counted.
+pub(super) const MOST_EPOCHS: u64 = u32::MAX as u64;
+
+/// A number of epochs from 1.
+pub(super) fn epochs() -> RangedU64ValueParser {
+    clap::value_parser!(u64).range(1..=MOST_EPOCHS)
+}
 
 /// A number from 0.
 pub(super) fn not_negative(text: &str) -> Result<f64, String> {

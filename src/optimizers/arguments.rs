@@ -38,7 +38,7 @@ const USE_LOCKING: Parameter = Parameter { name: "use_locking", default: Default
 
 /// All arguments of an optimizer, the defaults filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "BTreeMap<String, Value>", into = "BTreeMap<String, Value>")]
 pub struct Arguments(BTreeMap<String, Value>);
 
 impl Arguments {
@@ -102,6 +102,24 @@ impl Arguments {
     /// Names and values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+}
+
+impl TryFrom<BTreeMap<String, Value>> for Arguments {
+    type Error = String;
+
+    /// What a file says; only the learning rate, which is in a run's name, has to be there.
+    fn try_from(values: BTreeMap<String, Value>) -> Result<Self, String> {
+        match values.get(LEARNING_RATE.name) {
+            Some(Value::Number(_)) => Ok(Self(values)),
+            _ => Err("optimizer_args has no number `learning_rate`".into()),
+        }
+    }
+}
+
+impl From<Arguments> for BTreeMap<String, Value> {
+    fn from(Arguments(values): Arguments) -> Self {
+        values
     }
 }
 

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::RunConfig;
 use super::folder::{cannot_write, sync_folder, write_atomically};
+use crate::optimizers::MOST_STEPS;
 use crate::weights::Weights;
 use crate::{Exit, Failure, Score, tell};
 
@@ -174,6 +175,7 @@ impl Checkpoint {
             "its format is {}, this program reads {FORMAT}",
             state.format
         );
+        ensure!(state.step <= MOST_STEPS, "its step is {}", state.step);
         Ok(Self { state, model, optimizer })
     }
 }

@@ -110,6 +110,14 @@ impl RunFolder {
             checkpoint.save(&self.best())?;
         }
         checkpoint.save(&self.checkpoints())?;
+        self.prune()
+    }
+
+    /// Deletes the checkpoints that later ones have replaced.
+    ///
+    /// # Errors
+    /// When one cannot be deleted.
+    pub fn prune(&self) -> Result<()> {
         prune(&self.best(), 1)?;
         prune(&self.checkpoints(), KEEP)
     }

@@ -31,6 +31,8 @@ pub fn recover(folder: &RunFolder, config: &RunConfig) -> Result<Option<(PathBuf
         Some(known) => recover_best(&best, &checkpoints, known, state.step)?,
         None => take_back(&best, state.step)?,
     }
+    // One that was killed after its last checkpoint writes no other.
+    folder.prune()?;
     Ok(Some((path, checkpoint)))
 }
 
@@ -123,6 +125,13 @@ mod tests {
         assert_eq!(recovered(&folder), (None, vec![]));
         let (_log, folder) = run(&[at(10, 10)], &[at(10, 10), at(20, 20)]);
         assert_eq!(recovered(&folder), (Some(10), vec![10]));
+    }
+
+    #[test]
+    fn killed_before_the_older_ones_were_deleted() {
+        let (_log, folder) = run(&[at(10, 10), at(20, 20), at(30, 30)], &[at(20, 20), at(30, 30)]);
+        assert_eq!(recovered(&folder), (Some(30), vec![30]));
+        assert_eq!(steps(&folder.checkpoints()), [20, 30]);
     }
 
     #[test]

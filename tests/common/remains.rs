@@ -1,0 +1,64 @@
+//! What a run leaves in its folder, and whether two runs have left the same.
+#![allow(dead_code)] // not every test needs all of it
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use protobuf::Message;
+use tensorboard_proto::event::Event;
+
+use crate::command::Bench;
+
+/// The files of the run in `folder` by their paths in it, the events of each folder as one. What
+/// differs between any two runs is left out: the lock, the times of events, the seconds in
+/// `status.json`, and where a process began a new event file.
+pub fn remains(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in walk(folder) {
+        let name = entry.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+        if name != ".lock" && name != "status.json" && !name.contains("tfevents") {
+            found.insert(name, fs::read(&entry).unwrap());
+        }
+    }
+    for events in ["train", "validation"] {
+        found.insert(format!("{events}/"), summaries(&folder.join(events)));
+    }
+    found
+}
+
+fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+/// The summaries of all event files of `folder`, in their order.
+fn summaries(folder: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for file in dytb::events::event_files(folder).unwrap() {
+        for record in dytb::events::read_records(&file).unwrap() {
+            let mut event = Event::new();
+            event.merge_from_bytes(&record.unwrap().data).unwrap();
+            event.clear_wall_time();
+            if event.has_summary() {
+                bytes.extend(event.write_to_bytes().unwrap());
+            }
+        }
+    }
+    bytes
+}
+
+/// Fails unless the run `run` has ended in both benches in the same place, bit for bit, with the same
+/// files and the same lines in the results files.
+#[track_caller]
+pub fn assert_same(one: &Bench, other: &Bench, run: &str) {
+    let (ours, theirs) = (remains(&one.path(run)), remains(&other.path(run)));
+    let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&ours), names(&theirs));
+    for (name, bytes) in &ours {
+        assert!(*bytes == theirs[name], "{name} differs");
+    }
+    for file in ["validation_results.txt", "test_results.txt"] {
+        assert_eq!(one.lines(file), other.lines(file));
+    }
+}
