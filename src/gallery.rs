@@ -20,8 +20,10 @@ use crate::{Examples, Exit, Failure, Learner, Source, Split, Summary};
 
 /// Images are enlarged to so many pixels, or more.
 const SIDE: usize = 112;
-/// Maps are many: they are enlarged to so many pixels.
+/// Where maps are many they are enlarged to so many pixels.
 const MAP_SIDE: usize = 64;
+/// Fewer maps than so many are drawn as large as images.
+const FEW_MAPS: usize = 9;
 /// An autoencoder has no classes; a classifier is built only to be refused.
 const MOST_CLASSES: usize = 1000;
 /// Images that are shown where nothing else is asked for.
@@ -262,7 +264,8 @@ impl Files<'_> {
             },
             Summary::Activations { tag, shape, before, after } => {
                 let picture = pictures::pre_post_activation(before, after, *shape)?;
-                let by = enlargement(shape[1], shape[2], MAP_SIDE);
+                let side = if shape[0] < FEW_MAPS { SIDE } else { MAP_SIDE };
+                let by = enlargement(shape[1], shape[2], side);
                 self.png(&name(tag, "maps"), &picture.enlarged(by))
             }
         }

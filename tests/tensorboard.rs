@@ -1,9 +1,11 @@
 //! What TensorBoard itself reads in our event files: its Python reader, and its server with the
-//! fast reader, over HTTP.
+//! fast reader, over HTTP. The last test reads those of real runs.
 //!
 //! Needs a Python with the package `tensorboard`: the one that the variable `DYTB_PYTHON` names, else
 //! `python3`. Where there is none, the tests are skipped, with a line on stderr.
 
+#[path = "common/command.rs"]
+mod command;
 #[path = "common/skip.rs"]
 mod skip;
 
@@ -13,6 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use command::Bench;
 use dytb::events::EventWriter;
 use dytb::pictures::{Grid, Picture, Range};
 use serde_json::Value;
@@ -161,6 +164,14 @@ impl Board {
         Some(answer.ok()?.into_body())
     }
 
+    /// What it answers to a JSON object.
+    fn post(&self, path: &str, object: &Value) -> Option<Value> {
+        let config = ureq::Agent::config_builder().proxy(None).build();
+        let request = ureq::Agent::new_with_config(config).post(format!("{}{path}", self.url));
+        let answer = request.header("Content-Type", "application/json").send(object.to_string());
+        serde_json::from_str(&answer.ok()?.body_mut().read_to_string().ok()?).ok()
+    }
+
     /// Asks until `ready` says that all is loaded: the server reads the files after it has started.
     fn json(&self, path: &str, ready: impl Fn(&Value) -> bool) -> Value {
         let mut last = Value::Null;
@@ -228,4 +239,76 @@ fn server() {
     let query = images[4]["query"].as_str().unwrap();
     let mut body = board.get(&format!("/data/plugin/images/individualImage?{query}")).unwrap();
     assert_eq!(body.read_to_vec().unwrap(), picture().png().unwrap());
+}
+
+/// The tabs that a run fills once: Text, Custom Scalars, Graphs and HParams, of a run that went on and of
+/// another one.
+#[test]
+fn tabs_of_runs() {
+    let Some(python) = python() else { return };
+    let bench = Bench::new();
+    let line = "--model SingleLayerCAE --dataset Digits --seed 1 --json --images_every 0";
+    bench.train(&format!("{line} --epochs 1 --batch_size 512")).ended(0);
+    let results = bench.train(&format!("{line} --epochs 2 --batch_size 512")).ended(0).json();
+    let adam = "--optimizer Adam --optimizer_args '{\"learning_rate\": 1e-3}'";
+    bench.train(&format!("{line} --epochs 1 --batch_size 512 {adam}")).ended(0);
+    let board = Board::start(&python, &bench.path("log/SingleLayerCAE"));
+    let [run, other] = ["Digits_Momentum_lr=0.01", "Digits_Adam_lr=0.001"];
+
+    let is_there = |rows: &Value| rows.as_array().is_some_and(|rows| !rows.is_empty());
+    let cards = board.json(&format!("/data/plugin/text/text?run={run}&tag=run"), is_there);
+    assert_eq!(cards.as_array().unwrap().len(), 1);
+    let card = cards[0]["text"].as_str().unwrap();
+    assert!(card.contains("<table>") && card.contains("batch_size"), "{card}");
+    assert!(card.contains("train_autoencoder --model SingleLayerCAE"), "{card}");
+
+    let layout = board.json("/data/plugin/custom_scalars/layout", |layout| layout.is_object());
+    let charts: Vec<_> = layout["category"][0]["chart"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|chart| &chart["title"])
+        .collect();
+    assert_eq!(charts, ["error", "learning rate"]);
+    let curves = format!("/data/plugin/custom_scalars/scalars?run={run}/validation&tag=^error$");
+    let curves = board.json(&curves, |curves| curves["regex_valid"] == true);
+    assert_eq!(curves["tag_to_events"]["error"].as_array().unwrap().len(), 2);
+
+    let graph = format!("/data/plugin/graphs/graph?run={run}&conceptual=false");
+    let graph = board.get(&graph).unwrap().read_to_string().unwrap();
+    for node in ["images", "encode/weight", "encode/Conv2D", "decode/Tanh", "error/Mean", "train"] {
+        assert!(graph.contains(&format!("name: \"{node}\"")), "{node}: {graph}");
+    }
+
+    let status = ["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING"];
+    let metrics = [("", "best_validation_error"), ("", "test_error"), ("validation", "error")];
+    let columns: Vec<Value> = metrics
+        .iter()
+        .map(|(group, tag)| serde_json::json!({"metric": {"group": group, "tag": tag}}))
+        .collect();
+    let request = serde_json::json!({
+        "experimentName": "", "allowedStatuses": status, "colParams": columns,
+        "startIndex": 0, "sliceSize": 10,
+    });
+    let groups = board.post("/data/plugin/hparams/session_groups", &request).unwrap();
+    let groups = groups["sessionGroups"].as_array().unwrap();
+    let names: Vec<_> = groups.iter().map(|group| &group["name"]).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    let of = |name: &str| {
+        groups.iter().find(|group| group["name"].as_str().unwrap().contains(name)).unwrap()
+    };
+    assert_eq!(of(run)["hparams"]["batch_size"], 512.0);
+    assert_eq!(of(run)["hparams"]["optimizer"], "MomentumOptimizer");
+    assert_eq!(of(other)["hparams"]["beta1"], 0.9);
+    let session = &of(run)["sessions"][0];
+    assert_eq!(session["status"], "STATUS_SUCCESS");
+    for (group, tag) in metrics {
+        let name = serde_json::json!({"group": group, "tag": tag});
+        let values = session["metricValues"].as_array().unwrap();
+        let value = values.iter().find(|value| value["name"] == name);
+        let value =
+            value.unwrap_or_else(|| panic!("{name} in {values:?}"))["value"].as_f64().unwrap();
+        let expected = if tag == "test_error" { "test_error" } else { "validation_error" };
+        assert_eq!(value as f32, results[expected].as_f64().unwrap() as f32, "{name}");
+    }
 }

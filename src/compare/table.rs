@@ -1,6 +1,6 @@
 //! The comparison for people.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Row;
 use crate::Score;
@@ -9,7 +9,9 @@ use crate::Score;
 /// they stand, and the folder.
 pub fn table(rows: &[Row]) -> String {
     let flags: Vec<_> = rows.iter().map(|row| row.config.flags()).collect();
-    let differing = differing(&flags);
+    let arguments = rows.iter().flat_map(|row| row.config.optimizer_args.iter());
+    let arguments: Vec<_> = arguments.map(|(name, _)| name).collect();
+    let differing = differing(&flags, &arguments);
     let mut head = vec!["model", "dataset"];
     head.extend(&differing);
     head.extend(["best validation", "epoch", "test", "time", "status", "run"]);
@@ -55,13 +57,26 @@ pub fn classes(rows: &[Row]) -> String {
     text
 }
 
-/// The flags that not all runs have alike. The seed is one of them only where nothing else is: it was
-/// drawn, as a rule.
-pub(super) fn differing(flags: &[serde_json::Map<String, Value>]) -> Vec<&str> {
+/// The flags that not all runs have alike; an argument of an optimizer only where runs that have it
+/// differ in it: others say enough by the optimizer's name. The seed is one of them only where nothing
+/// else is: it was drawn, as a rule.
+fn differing<'a>(flags: &'a [Map<String, Value>], arguments: &[&str]) -> Vec<&'a str> {
     let mut names: Vec<&str> = Vec::new();
-    for name in flags.iter().flat_map(serde_json::Map::keys) {
-        let differs = flags.iter().any(|other| other.get(name) != flags[0].get(name));
-        if differs && !["model", "dataset"].contains(&&**name) && !names.contains(&&**name) {
+    for name in flags.iter().flat_map(Map::keys) {
+        let mut values = flags.iter().map(|flags| flags.get(name));
+        let differs = match arguments.contains(&name.as_str()) {
+            true => {
+                let mut values = values.flatten();
+                let first = values.next();
+                values.any(|value| Some(value) != first)
+            }
+            false => {
+                let first = values.next();
+                values.any(|value| Some(value) != first)
+            }
+        };
+        let is_column = ["model", "dataset"].contains(&name.as_str());
+        if differs && !is_column && !names.contains(&name.as_str()) {
             names.push(name);
         }
     }
@@ -72,7 +87,7 @@ pub(super) fn differing(flags: &[serde_json::Map<String, Value>]) -> Vec<&str> {
 }
 
 /// A flag's value as it is written on a command line.
-pub(super) fn plain(value: &Value) -> String {
+fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Number(number) if number.is_f64() => {
@@ -161,10 +176,14 @@ mod tests {
     fn flags_that_differ() {
         let object = |value: Value| value.as_object().unwrap().clone();
         let one = object(json!({"model": "A", "batch_size": 128, "seed": "1", "beta1": 0.9}));
-        let other = object(json!({"model": "B", "batch_size": 128, "seed": "2"}));
-        assert_eq!(differing(&[one.clone(), other]), ["beta1"]);
-        let again = object(json!({"model": "A", "batch_size": 128, "seed": "3", "beta1": 0.9}));
-        assert_eq!(differing(&[one.clone(), again]), ["seed"]);
-        assert!(differing(&[one.clone(), one]).is_empty());
+        let other = object(json!({"model": "B", "batch_size": 128, "seed": "2", "comment": "x"}));
+        // Another optimizer has no beta1.
+        assert_eq!(differing(&[one.clone(), other.clone()], &["beta1"]), ["comment"]);
+        assert_eq!(differing(&[one.clone(), other], &[]), ["beta1", "comment"]);
+        let again = object(json!({"model": "A", "batch_size": 128, "seed": "3", "beta1": 0.8}));
+        assert_eq!(differing(&[one.clone(), again.clone()], &["beta1"]), ["beta1"]);
+        let again = Map::from_iter(again.into_iter().filter(|(name, _)| name != "beta1"));
+        assert_eq!(differing(&[one.clone(), again], &["beta1"]), ["seed"]);
+        assert!(differing(&[one.clone(), one], &[]).is_empty());
     }
 }
