@@ -16,14 +16,14 @@ use crate::feed::Feed;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::report::Report;
-use crate::run::{self, Best, Outcome, RunConfig, RunFolder, State, StatusFile, StatusKind};
+use crate::run::{
+    self, Best, Checkpoint, Outcome, RunConfig, RunFolder, State, StatusFile, StatusKind,
+};
 use crate::step::{self, StepConfig};
 use crate::subset::Subset;
 use crate::trainee::Trainee;
 use crate::{Dataset, Exit, Failure, Source, Split, tell, zoo};
 
-/// A loss may be finite where a parameter is not: tanh(∞) is 1.
-const LARGEST: &str = "largest parameter";
 /// Images in a picture of inputs and outputs, at the most: 16 x 16.
 const SHOWN: usize = 256;
 /// Sets of pictures and histograms of a run, at the most, where nothing else is asked for.
@@ -94,7 +94,6 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
     }
 
     let steps_per_epoch = train.len().div_ceil(config.batch_size) as u64;
-
     let folder = RunFolder::open(&path)?;
     if settings.restart {
         folder.clear()?;
@@ -154,13 +153,7 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
                 progress.step(state.step, epoch, &score, images_per_step);
             }
             if !epoch_ends && let Some(signal) = settings.interrupt.signal() {
-                let checkpoint = trainee.checkpoint(&state)?;
-                refuse_divergence(
-                    LARGEST,
-                    checkpoint.largest_parameter()?,
-                    state.step,
-                    &mut status,
-                )?;
+                let checkpoint = checkpoint(&trainee, &state, &mut status)?;
                 report.sync()?;
                 folder.keep(&checkpoint, false)?;
                 return Err(interrupted(signal, state.step, &mut status));
@@ -185,8 +178,7 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
         if is_best {
             state.best = Some(Best { score, step: state.step, epoch: epoch + 1 });
         }
-        let checkpoint = trainee.checkpoint(&state)?;
-        refuse_divergence(LARGEST, checkpoint.largest_parameter()?, state.step, &mut status)?;
+        let checkpoint = checkpoint(&trainee, &state, &mut status)?;
         folder.keep(&checkpoint, is_best)?;
         status.reached(state.step)?;
         if let Some(signal) = settings.interrupt.signal() {
@@ -229,6 +221,14 @@ fn test(
 /// Fails when the run that lives at `path` is not the run `config`.
 fn refuse_another(config: &RunConfig, path: &Path) -> Result<()> {
     RunFolder::config_at(path)?.map_or(Ok(()), |there| config.refuse_another(&there, path))
+}
+
+/// The run as it stands at `state`. Fails when a parameter is not finite: the loss may be, as tanh(∞) is 1.
+fn checkpoint(trainee: &Trainee, state: &State, status: &mut StatusFile) -> Result<Checkpoint> {
+    let checkpoint = trainee.checkpoint(state)?;
+    let largest = checkpoint.largest_parameter()?;
+    refuse_divergence("largest parameter", largest, state.step, status)?;
+    Ok(checkpoint)
 }
 
 /// Fails when `value` is not finite.

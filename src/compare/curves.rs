@@ -3,11 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::events::{event_files, parse, read_records};
 use anyhow::{Context, Result};
-use protobuf::Message;
-use tensorboard_proto::event::Event;
-
-use crate::events::{event_files, read_records};
 
 /// The scalar `tag` in the event files of `folder`, by step. Of a step that a resumed run took twice
 /// there is the later value; a torn end is left out.
@@ -20,7 +17,7 @@ pub fn curve(folder: &Path, tag: &str) -> Result<Vec<(i64, f32)>> {
     for file in event_files(folder).with_context(unreadable)? {
         for record in read_records(&file).with_context(unreadable)? {
             let record = record.with_context(unreadable)?;
-            let Ok(event) = Event::parse_from_bytes(&record.data) else { break };
+            let Some(event) = parse(&record.data) else { break };
             for value in event.get_summary().get_value() {
                 if value.get_tag() == tag && value.has_simple_value() {
                     points.insert(event.get_step(), value.get_simple_value());

@@ -12,7 +12,8 @@ use crate::command::Bench;
 
 /// The files of the run in `folder` by their paths in it, the events of each folder as one. What
 /// differs between any two runs is left out: the lock, the times of events, the seconds in
-/// `status.json`, and where a process began a new event file.
+/// `status.json`, where a process began a new event file, and the checkpoint before the last, which may
+/// be that of a signal in the midst of an epoch.
 pub fn remains(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in walk(folder) {
@@ -21,6 +22,10 @@ pub fn remains(folder: &Path) -> BTreeMap<String, Vec<u8>> {
             found.insert(name, fs::read(&entry).unwrap());
         }
     }
+    let checkpoints = found.keys().filter(|name| name.starts_with("checkpoints/"));
+    let checkpoints: Vec<_> = checkpoints.cloned().collect();
+    assert!(checkpoints.len() <= 2, "{checkpoints:?}");
+    checkpoints.iter().rev().skip(1).for_each(|name| drop(found.remove(name)));
     for events in ["train", "validation"] {
         found.insert(format!("{events}/"), summaries(&folder.join(events)));
     }
