@@ -101,12 +101,16 @@ impl ModuleMapper for Apart {
     }
 }
 
-/// Takes the numbers out of a network, so that it holds the place of another one.
+/// Takes the numbers that are trained out of a network, so that it holds the place of another one.
 struct Hollow;
 
 impl ModuleMapper for Hollow {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        param.map(|tensor| Tensor::empty([0; D], &tensor.device()))
+        // A statistic is shared by all copies of its network, and would be taken from the other one.
+        match param.is_require_grad() {
+            true => param.map(|tensor| Tensor::empty([0; D], &tensor.device())),
+            false => param,
+        }
     }
 }
 

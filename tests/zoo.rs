@@ -23,11 +23,25 @@ fn build(row: usize, shape: [usize; 3], seed: u64, device: &Device) -> anyhow::R
     Learner::new(MODELS[row].1, shape, CLASSES, &mut Init::new(seed, device))
 }
 
-/// Every model with the smallest images that it takes: its row, name and their shape.
-fn models() -> impl Iterator<Item = (usize, &'static str, [usize; 3])> {
+/// A model with the smallest images that it takes.
+struct Entry {
+    row: usize,
+    name: &'static str,
+    shape: [usize; 3],
+    /// As many as make more than one piece of a batch, or, of a large model that takes it whole, more
+    /// than one group of its convolutions.
+    examples: usize,
+}
+
+/// Every model.
+fn models() -> impl Iterator<Item = Entry> {
     MODELS.iter().enumerate().map(|(row, (name, _))| {
-        let takes = |shape: &[usize; 3]| build(row, *shape, 1, &Device::flex()).is_ok();
-        (row, *name, SHAPES.into_iter().find(takes).unwrap_or_else(|| panic!("{name} takes none")))
+        let build = |shape| Some((shape, build(row, shape, 1, &Device::flex()).ok()?));
+        let built = SHAPES.into_iter().find_map(build);
+        let (shape, learner) = built.unwrap_or_else(|| panic!("{name} takes none"));
+        let is_large =
+            learner.wants_whole_batches() && learner.network().num_parameters() > 1 << 20;
+        Entry { row, name, shape, examples: if is_large { 10 } else { 20 } }
     })
 }
 
@@ -79,7 +93,7 @@ fn every_file_is_listed() {
 #[test]
 fn outputs_have_the_shape_they_should_have() {
     let device = Device::flex();
-    for (row, name, smallest) in models() {
+    for Entry { row, name, shape: smallest, .. } in models() {
         for shape in SHAPES {
             let learner = match build(row, shape, 1, &device) {
                 Ok(learner) => learner,
@@ -111,8 +125,8 @@ fn outputs_have_the_shape_they_should_have() {
 #[test]
 fn every_model_learns() {
     let device = Device::flex().autodiff();
-    for (row, name, shape) in models() {
-        let feed = feed(shape, 20, &device);
+    for Entry { row, name, shape, examples } in models() {
+        let feed = feed(shape, examples, &device);
         let mut learner = build(row, shape, 1, &device).unwrap();
         let step = take(&learner, &feed, &all(&feed), |_| false, PLAIN);
         let parameters = learner.network().parameters();
@@ -130,8 +144,8 @@ fn every_model_learns() {
 #[test]
 fn threads_do_not_change_a_bit() {
     let device = Device::flex().autodiff();
-    for (row, name, shape) in models() {
-        let feed = feed(shape, 20, &device);
+    for Entry { row, name, shape, examples } in models() {
+        let feed = feed(shape, examples, &device);
         let on_threads = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
@@ -155,8 +169,8 @@ fn threads_do_not_change_a_bit() {
 #[test]
 fn pieces_make_a_batch() {
     let device = Device::flex().autodiff();
-    for (row, name, shape) in models() {
-        let feed = feed(shape, 20, &device);
+    for Entry { row, name, shape, examples } in models() {
+        let feed = feed(shape, examples, &device);
         let learner = build(row, shape, 2, &device).unwrap();
         let whole = |seed| {
             let mut pass = Pass::training(seed).with_penalties();
@@ -180,8 +194,8 @@ fn pieces_make_a_batch() {
 #[test]
 fn a_partial_batch_counts_by_its_size() {
     let device = Device::flex();
-    for (row, name, shape) in models() {
-        let feed = feed(shape, 23, &device);
+    for Entry { row, name, shape, examples } in models() {
+        let feed = feed(shape, examples + 3, &device);
         let learner = build(row, shape, 3, &device).unwrap();
         let whole = evaluate_feed(&learner, &feed, feed.len());
         for batch_size in [1, 7, 200] {
@@ -196,21 +210,25 @@ fn a_partial_batch_counts_by_its_size() {
 #[test]
 fn parameters_survive_the_disk() {
     let device = Device::flex();
-    for (row, name, shape) in models() {
+    for Entry { row, name, shape, examples } in models() {
         let (train_feed, feed) =
-            (feed(shape, 20, &device.clone().autodiff()), feed(shape, 20, &device));
+            (feed(shape, examples, &device.clone().autodiff()), feed(shape, examples, &device));
         let mut trained = build(row, shape, 4, &device.clone().autodiff()).unwrap();
         let mut loaded = build(row, shape, 5, &device).unwrap();
         train(&mut trained, &train_feed, &mut adam(), 1e-3);
-        let before = evaluate_feed(&loaded, &feed, 20);
+        let before = evaluate_feed(&loaded, &feed, examples);
         let bytes = trained.network().to_bytes().unwrap();
         loaded.network_mut().load_bytes(bytes.clone()).unwrap();
         assert_eq!(loaded.network().to_bytes().unwrap(), bytes, "{name}");
-        assert_ne!(evaluate_feed(&loaded, &feed, 20), before, "{name}");
+        assert_ne!(evaluate_feed(&loaded, &feed, examples), before, "{name}");
 
         let mut again = build(row, shape, 6, &device).unwrap();
         again.network_mut().load_bytes(bytes.clone()).unwrap();
-        assert_eq!(evaluate_feed(&again, &feed, 20), evaluate_feed(&loaded, &feed, 20), "{name}");
+        assert_eq!(
+            evaluate_feed(&again, &feed, examples),
+            evaluate_feed(&loaded, &feed, examples),
+            "{name}"
+        );
         again.network_mut().load_bytes(b"no parameters".to_vec()).unwrap_err();
         let [channels, height, width] = shape;
         let mut other = build(row, [channels + 2, height, width], 4, &device).unwrap();
@@ -227,9 +245,9 @@ fn weights(learner: &Learner) -> Weights {
 #[test]
 fn weights_survive_pytorchs_layout() {
     let device = Device::flex();
-    for (row, name, shape) in models() {
+    for Entry { row, name, shape, examples } in models() {
         let mut trained = build(row, shape, 4, &device.clone().autodiff()).unwrap();
-        train(&mut trained, &feed(shape, 20, &device.clone().autodiff()), &mut adam(), 1e-3);
+        train(&mut trained, &feed(shape, examples, &device.clone().autodiff()), &mut adam(), 1e-3);
         let weights = weights(&trained);
         let mut names: Vec<_> =
             trained.network().parameters().into_iter().map(|own| (own.name, own.shape)).collect();
@@ -250,8 +268,8 @@ fn weights_survive_pytorchs_layout() {
 #[test]
 fn what_is_frozen_stays() {
     let device = Device::flex().autodiff();
-    for (row, name, shape) in models() {
-        let feed = feed(shape, 20, &device);
+    for Entry { row, name, shape, examples } in models() {
+        let feed = feed(shape, examples, &device);
         for last in [false, true] {
             let mut learner = build(row, shape, 4, &device).unwrap();
             let parameters = learner.network().parameters();
@@ -294,7 +312,7 @@ fn what_is_frozen_stays() {
 #[test]
 fn every_parameter_is_shown() {
     let device = Device::flex();
-    for (row, name, [_, height, width]) in models() {
+    for Entry { row, name, shape: [_, height, width], .. } in models() {
         let learner = build(row, [3, height, width], 1, &device).unwrap();
         let mut recorder = Recorder::new(learner.network());
         let images = Tensor::zeros([1, 3, height, width], &device);
