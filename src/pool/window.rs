@@ -66,6 +66,19 @@ impl Kernel for Back<'_> {
 
     #[inline(always)]
     fn plain(self) {
+        if self.windows.side > self.windows.stride {
+            self.spread::<true>()
+        } else {
+            self.spread::<false>()
+        }
+    }
+}
+
+impl Back<'_> {
+    /// `SHARED`: values may be in several windows, and get a gradient from each; else each is written
+    /// once, without being read.
+    #[inline(always)]
+    fn spread<const SHARED: bool>(self) {
         let Self { windows, image, size, order, largest, gradient, dx } = self;
         let (output, channels) = (windows.output(size), channels(size, order));
         let mut left = vec![0.0; channels];
@@ -80,7 +93,8 @@ impl Kernel for Back<'_> {
                     let gradients = dx[from * channels..].iter_mut().zip(&mut left);
                     for ((value, largest), (dx, left)) in values.zip(gradients) {
                         let here = value == largest || value.is_nan();
-                        *dx += if here { *left } else { 0.0 };
+                        let gradient = if here { *left } else { 0.0 };
+                        *dx = if SHARED { *dx + gradient } else { gradient };
                         *left = if here { 0.0 } else { *left };
                     }
                 }
