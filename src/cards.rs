@@ -2,14 +2,12 @@
 //! a text, a row of the HParams table, charts with training and validation together, and the graph of
 //! its model.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use anyhow::Result;
 use serde_json::{Map, Value};
 use tensorboard_proto::event::Event_oneof_what as What;
 
 use crate::events::plugins::{custom_scalars, session_end, session_start, text};
-use crate::events::{EventWriter, graph};
+use crate::events::{EventWriter, graph, now};
 use crate::run::RunConfig;
 use crate::{Kind, Operation};
 
@@ -39,7 +37,7 @@ impl Cards<'_> {
         writer
             .write(0, What::summary(custom_scalars("training and validation", self.charts())?))?;
         let parameters = flags.iter().map(|(name, value)| (name.as_str(), value));
-        writer.write(0, What::summary(session_start(parameters, seconds())?))?;
+        writer.write(0, What::summary(session_start(parameters, now())?))?;
         let optimizer = &self.config.optimizer;
         let graph = graph(self.kind, self.shape, self.operations, optimizer)?;
         writer.write(0, What::graph_def(graph))?;
@@ -66,7 +64,7 @@ impl Cards<'_> {
 /// # Errors
 /// When it cannot be written.
 pub fn write_end(writer: &mut EventWriter, step: i64, success: bool) -> Result<()> {
-    writer.write(step, What::summary(session_end(success, seconds())?))?;
+    writer.write(step, What::summary(session_end(success, now())?))?;
     Ok(writer.flush()?)
 }
 
@@ -81,9 +79,4 @@ fn markdown(command: &str, flags: &Map<String, Value>) -> String {
         text += &format!("| {name} | {} |\n", value.replace('|', "\\|"));
     }
     text
-}
-
-/// Seconds since 1970.
-fn seconds() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
 }

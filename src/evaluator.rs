@@ -37,11 +37,9 @@ pub struct Evaluation {
 impl Evaluation {
     /// The labels of the classes of `dataset`, the whole, if not all are meant.
     fn classes_of(&self, state: &State, dataset: &dyn Dataset) -> Result<Option<Vec<u32>>> {
-        match &self.classes {
-            Some(named) => subset::labels(named, &dataset.class_names()).map(Some),
-            None if self.dataset == state.config.dataset => Ok(state.config.classes.clone()),
-            None => Ok(None),
-        }
+        let trained_on =
+            || state.config.classes.clone().filter(|_| self.dataset == state.config.dataset);
+        Ok(subset::labels_of(self.classes.as_deref(), dataset)?.or_else(trained_on))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::data::picture::{self, LONGEST};
 use crate::evaluator;
 use crate::feed::Feed;
 use crate::pictures::{self, Grid, Picture, Range};
-use crate::reconstruct::{Reconstructions, summaries, worst};
+use crate::reconstruct::{Reconstructions, worst};
 use crate::run::{Checkpoint, write_atomically};
 use crate::subset::{self, Subset};
 use crate::{Examples, Exit, Failure, Learner, Source, Split, Summary};
@@ -123,7 +123,7 @@ pub fn write(request: &Request) -> Result<Shown> {
     files.png("reconstructions", &side_by_side(&pairs, request.error_map)?)?;
     let ranking = if matches!(request.choice, Choice::Worst(_)) { "worst" } else { "errors" };
     files.write(&format!("{ranking}.csv"), csv(&images).as_bytes())?;
-    for summary in summaries(&model, feed.images(&indices[..1], |_| false)) {
+    for summary in model.record(feed.images(&indices[..1], |_| false)).into_summaries() {
         files.summary(&summary)?;
     }
     Ok(Shown { images, files: files.written })
@@ -155,10 +155,7 @@ fn album(request: &Request, checkpoint: &Checkpoint, path: &Path) -> Result<Albu
     }
     let name = request.dataset.as_ref().unwrap_or(&state.config.dataset);
     let dataset = evaluator::dataset_for(checkpoint, path, name, &request.source)?;
-    let classes = match &request.classes {
-        Some(named) => Some(subset::labels(named, &dataset.class_names())?),
-        None => None,
-    };
+    let classes = subset::labels_of(request.classes.as_deref(), &*dataset)?;
     let dataset = Subset::of(dataset, classes.as_deref())?;
     let examples = dataset.load(request.split)?;
     let names = (0..examples.len()).map(|index| index.to_string()).collect();

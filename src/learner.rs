@@ -5,7 +5,7 @@ use anyhow::Result;
 use burn::tensor::{Int, Tensor};
 
 use crate::feed::Feed;
-use crate::{Autoencoder, Classifier, Init, Kind, Model, Network, Pass, Score};
+use crate::{Autoencoder, Classifier, Init, Kind, Model, Network, Pass, Recorder, Score};
 
 /// A model that was built.
 pub struct Learner {
@@ -117,12 +117,16 @@ impl Learner {
         }
     }
 
-    /// Passes `images` through the model and forgets the output: for what the layers show.
-    pub fn show(&self, images: Tensor<4>, pass: &mut Pass) {
+    /// What the layers do and show when `images` `[batch, channels, height, width]` pass through them;
+    /// the output is forgotten.
+    pub fn record(&self, images: Tensor<4>) -> Recorder {
+        let mut recorder = Recorder::new(self.network());
+        let pass = &mut Pass::recording(&mut recorder);
         match &self.model {
             Built::Autoencoder(model) => drop(model.forward(images, pass)),
             Built::Classifier(model) => drop(model.forward(images, pass)),
         }
+        recorder
     }
 
     /// The score of a mean `loss` and of `predictions` for examples of these `labels`.

@@ -4,12 +4,10 @@
 //! one, Σ (y - x)² / (2 n) over its n values; its error map `[height, width]` is |y - x|, the mean
 //! over the channels.
 
-use burn::tensor::Tensor;
-
+use crate::Learner;
 use crate::evaluator::BATCH;
 use crate::feed::Feed;
 use crate::summaries::floats;
-use crate::{Learner, Pass, Recorder, Summary};
 
 /// Images beside their reconstructions, all `[images, channels, height, width]`.
 pub struct Reconstructions {
@@ -83,14 +81,6 @@ pub fn worst(model: &Learner, feed: &Feed, count: usize) -> Option<Vec<(usize, f
     ranking.sort_by(|(_, one), (_, other)| other.total_cmp(one));
     ranking.truncate(count);
     Some(ranking)
-}
-
-/// The filters of `model`, and its maps of `image` `[1, channels, height, width]` before and after each
-/// activation.
-pub fn summaries(model: &Learner, image: Tensor<4>) -> Vec<Summary> {
-    let mut recorder = Recorder::new(model.network());
-    model.show(image, &mut Pass::recording(&mut recorder));
-    recorder.into_summaries()
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! What a run writes for TensorBoard: the scalars and pictures of training below `train/`, the
 //! scores of each epoch below `validation/`.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
@@ -31,15 +32,16 @@ impl Report {
     /// # Errors
     /// When a file cannot be read or written.
     pub fn open(folder: &RunFolder, steps: u64) -> Result<Self> {
-        let open = |path: PathBuf| {
-            EventWriter::resume(&path, steps as i64 + 1)
-                .with_context(|| format!("cannot write event files in `{}`", path.display()))
+        let named = |path: &Path, writer: io::Result<EventWriter>| {
+            writer.with_context(|| format!("cannot write event files in `{}`", path.display()))
         };
-        let run = EventWriter::anew(folder.path()).with_context(|| {
-            format!("cannot write event files in `{}`", folder.path().display())
-        })?;
-        let (train, validation) = (open(folder.train())?, open(folder.validation())?);
-        Ok(Self { run, train, validation, finished: false })
+        let resume = |path: &Path| named(path, EventWriter::resume(path, steps as i64 + 1));
+        Ok(Self {
+            run: named(folder.path(), EventWriter::anew(folder.path()))?,
+            train: resume(&folder.train())?,
+            validation: resume(&folder.validation())?,
+            finished: false,
+        })
     }
 
     /// What the run says of itself once.
@@ -167,7 +169,7 @@ impl Drop for Report {
 }
 
 /// Writes all of `score`.
-fn scalars(writer: &mut EventWriter, step: u64, score: &Score) -> std::io::Result<()> {
+fn scalars(writer: &mut EventWriter, step: u64, score: &Score) -> io::Result<()> {
     let mut rows = score.scalars().into_iter();
     rows.try_for_each(|(tag, value)| writer.scalar(step as i64, tag, value as f32))
 }

@@ -27,11 +27,16 @@ impl Subset {
     }
 }
 
-/// The labels of the classes that are `named`, by their names in `names` or by their labels, sorted.
+/// The labels of the classes of `dataset` that are `named`, if any are.
 ///
 /// # Errors
 /// [`Exit::Usage`] when there is no such class.
-pub fn labels(named: &[String], names: &[String]) -> Result<Vec<u32>> {
+pub fn labels_of(named: Option<&[String]>, dataset: &dyn Dataset) -> Result<Option<Vec<u32>>> {
+    named.map(|named| labels(named, &dataset.class_names())).transpose()
+}
+
+/// The labels of the classes that are `named`, by their names in `names` or by their labels, sorted.
+fn labels(named: &[String], names: &[String]) -> Result<Vec<u32>> {
     let mut labels = Vec::new();
     for name in named {
         let by_name = names.iter().position(|other| other.eq_ignore_ascii_case(name));

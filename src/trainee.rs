@@ -10,8 +10,8 @@ use crate::evaluator::{self, Assessment, BATCH};
 use crate::feed::Feed;
 use crate::report::Report;
 use crate::run::{Checkpoint, RunConfig, State};
-use crate::summaries::{Recorder, floats};
-use crate::{Exit, Failure, Init, Learner, Operation, Pass, optimizers, tell, transfer, zoo};
+use crate::summaries::floats;
+use crate::{Exit, Failure, Init, Learner, Operation, optimizers, tell, transfer, zoo};
 
 /// What is trained: the model, its optimizer, and a copy of the model for evaluation, which may be
 /// on another device.
@@ -104,9 +104,7 @@ impl Trainee {
     /// What the model does with an image of `shape` `[channels, height, width]`.
     pub fn operations(&self, [channels, height, width]: [usize; 3]) -> Vec<Operation> {
         let image = Tensor::zeros([1, channels, height, width], &self.eval_device);
-        let mut recorder = Recorder::new(self.evaluated.network());
-        self.evaluated.show(image, &mut Pass::recording(&mut recorder));
-        recorder.into_operations()
+        self.evaluated.record(image).into_operations()
     }
 
     /// Shows `images` `[batch, channels, height, width]`, what an autoencoder that was last
@@ -124,9 +122,7 @@ impl Trainee {
             }
             None => report.inputs(step, shape, &floats(images))?,
         }
-        let mut recorder = Recorder::new(self.evaluated.network());
-        self.evaluated.show(first, &mut Pass::recording(&mut recorder));
-        for summary in recorder.into_summaries() {
+        for summary in self.evaluated.record(first).into_summaries() {
             report.summary(step, &summary)?;
         }
         Ok(())

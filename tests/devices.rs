@@ -9,8 +9,8 @@ use burn::tensor::{Device, Tensor};
 use dytb::models::MODELS;
 use dytb::optimizers::{self, Arguments};
 use dytb::{
-    DeviceName, Evaluated, Examples, Feed, Init, Learner, Measured, Model, Pass, Recorder,
-    StepConfig, Summary, evaluate_feed, take,
+    DeviceName, Evaluated, Examples, Feed, Init, Learner, Measured, Model, Pass, StepConfig,
+    Summary, evaluate_feed, take,
 };
 
 /// MNIST's and Cifar10's `[channels, height, width]`.
@@ -141,14 +141,12 @@ fn descended(
 
 /// The parameters, as the layers show them.
 fn parameters(learner: &Learner, [channels, height, width]: [usize; 3]) -> Computed {
-    let mut recorder = Recorder::new(learner.network());
     let image = Tensor::zeros([1, channels, height, width], &Device::flex());
-    learner.show(image, &mut Pass::recording(&mut recorder));
     let histogram = |summary| match summary {
         Summary::Histogram { tag, values } => Some((format!("gradient of {tag}"), values)),
         _ => None,
     };
-    recorder.into_summaries().into_iter().filter_map(histogram).collect()
+    learner.record(image).into_summaries().into_iter().filter_map(histogram).collect()
 }
 
 /// The model; `None` where the images are too small for it.

@@ -21,6 +21,12 @@ fn size(bench: &Bench, file: &str) -> (u32, u32) {
     image::image_dimensions(bench.path(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
+/// The errors of the images that `reconstruct` has shown.
+fn errors_of(shown: &Value) -> Vec<f64> {
+    let images = shown["images"].as_array().unwrap();
+    images.iter().map(|image| image["error"].as_f64().unwrap()).collect()
+}
+
 #[test]
 fn runs_side_by_side() {
     let bench = Bench::new();
@@ -126,22 +132,12 @@ fn pictures_of_reconstructions() {
         .reconstruct(&format!("{run} --worst 4 --error_map --output w --json"))
         .ended(0)
         .json();
-    let errors: Vec<_> = worst["images"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|image| image["error"].as_f64().unwrap())
-        .collect();
+    let errors = errors_of(&worst);
     assert!(errors.len() == 4 && errors.is_sorted_by(|one, next| one >= next), "{errors:?}");
     assert_eq!(size(&bench, "w/reconstructions.png"), (6 * 112 + 5 * 2, 2 * 112 + 2));
     let all =
         bench.reconstruct(&format!("{run} --random 1000 --output all --json")).ended(0).json();
-    let all: Vec<_> = all["images"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|image| image["error"].as_f64().unwrap())
-        .collect();
+    let all = errors_of(&all);
     assert_eq!(all.len(), 250);
     assert_eq!(all.iter().copied().fold(0.0, f64::max), errors[0]);
     let mean = all.iter().sum::<f64>() / 250.0;

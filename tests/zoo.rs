@@ -9,8 +9,8 @@ use dytb::models::MODELS;
 use dytb::optimizers::{self, Arguments};
 use dytb::weights::Weights;
 use dytb::{
-    Evaluated, Examples, Exit, Feed, Init, Kind, Learner, Measured, Parameter, Pass, Recorder,
-    Scopes, StepConfig, Summary, evaluate_feed, take,
+    Evaluated, Examples, Exit, Feed, Init, Kind, Learner, Measured, Parameter, Pass, Scopes,
+    StepConfig, Summary, evaluate_feed, take,
 };
 
 /// Shapes of images, `[channels, height, width]`, the smallest first.
@@ -314,10 +314,8 @@ fn every_parameter_is_shown() {
     let device = Device::flex();
     for Entry { row, name, shape: [_, height, width], .. } in models() {
         let learner = build(row, [3, height, width], 1, &device).unwrap();
-        let mut recorder = Recorder::new(learner.network());
         let images = Tensor::zeros([1, 3, height, width], &device);
-        learner.show(images, &mut Pass::recording(&mut recorder));
-        let summaries = recorder.into_summaries();
+        let summaries = learner.record(images).into_summaries();
         let tags: Vec<_> = summaries
             .iter()
             .map(|summary| match summary {

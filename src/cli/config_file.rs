@@ -14,8 +14,8 @@ use crate::data::picture::LONGEST;
 use crate::inputs::INPUTS;
 use crate::models::MODELS;
 use crate::optimizers::Arguments;
-use crate::run::{RunConfig, Schedule, Shape};
-use crate::{Exit, Failure, Kind};
+use crate::run::{LearningRateDecay, RunConfig, Schedule};
+use crate::{Exit, Failure, Kind, zoo};
 
 /// The most bytes of a file; a run's has a thousand.
 const MOST: u64 = 1 << 20;
@@ -31,8 +31,7 @@ pub(super) fn read(path: &Path, kind: Kind) -> Result<RunConfig> {
         let remedy = "give the config.json of a run, as log/SingleLayerCAE/.../config.json";
         wrong().why(format!("{error:#}")).remedy(remedy)
     })?;
-    let model = MODELS.iter().find(|(name, _)| *name == config.model);
-    if model.is_some_and(|(_, model)| model.kind() != kind) {
+    if zoo::kind(&config.model)? != kind {
         let (is, program) = match kind {
             Kind::Autoencoder => ("autoencoder", "train_classifier"),
             Kind::Classifier => ("classifier", "train_autoencoder"),
@@ -84,8 +83,7 @@ fn check(config: &mut RunConfig) -> Result<()> {
 }
 
 fn check_schedule(schedule: &Schedule) -> Result<()> {
-    let (Shape::Step(decay) | Shape::Exponential(decay)) = schedule.shape else { return Ok(()) };
-    let (epochs, factor) = (decay.epochs, decay.factor);
+    let Some(LearningRateDecay { epochs, factor }) = schedule.shape.decay() else { return Ok(()) };
     ensure!((1..=MOST_EPOCHS).contains(&epochs), "lr_schedule decays in {epochs} epochs");
     ensure!(factor.is_finite() && factor >= 0.0, "lr_schedule decays by {factor}");
     Ok(())

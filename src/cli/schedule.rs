@@ -47,12 +47,13 @@ impl ScheduleArgs {
     /// [`Exit::Usage`] where `--lr_decay` contradicts `--lr_schedule`, or nothing follows the
     /// warm-up.
     pub fn schedule(&self, epochs: u64, base: Schedule) -> Result<Schedule> {
-        let (of_base, decay) = match base.shape {
-            Shape::Constant => (ShapeName::Constant, DECAY),
-            Shape::Step(decay) => (ShapeName::Step, decay),
-            Shape::Exponential(decay) => (ShapeName::Exponential, decay),
-            Shape::Cosine => (ShapeName::Cosine, DECAY),
+        let of_base = match base.shape {
+            Shape::Constant => ShapeName::Constant,
+            Shape::Step(_) => ShapeName::Step,
+            Shape::Exponential(_) => ShapeName::Exponential,
+            Shape::Cosine => ShapeName::Cosine,
         };
+        let decay = base.shape.decay().unwrap_or(DECAY);
         let name = match (self.lr_schedule, self.lr_decay) {
             (Some(ShapeName::Step) | None, true) => ShapeName::Step,
             (Some(other), true) => {

@@ -156,10 +156,8 @@ impl TrainArgs {
         if let Some(base) = same_dataset.filter(|base| base.data != data) {
             return Err(other_data(base, data.as_ref()));
         }
-        let classes = match &self.classes {
-            Some(named) => Some(subset::labels(named, &opened.class_names())?),
-            None => same_dataset.and_then(|base| base.classes.clone()),
-        };
+        let classes = subset::labels_of(self.classes.as_deref(), &*opened)?
+            .or_else(|| same_dataset.and_then(|base| base.classes.clone()));
         let model = model.or(base.map(|base| base.model.as_str()));
         Ok(RunConfig {
             model: model.expect("the parser wants --model or --config").to_owned(),

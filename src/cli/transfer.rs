@@ -29,8 +29,8 @@ pub struct TransferArgs {
 }
 
 impl TransferArgs {
-    /// `config` with what the flags say, if they say something. A run that goes on, whose configuration is `there`, does not
-    /// need the weights any more: where they are gone, they were what they were.
+    /// `config` with what the flags say, if they say something. A run that goes on, whose configuration
+    /// is `there`, does not need the weights any more: where they are gone, they were what they were.
     ///
     /// # Errors
     /// When the weights cannot be read.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::events::{event_files, parse, read_records};
 use anyhow::{Context, Result};
+
+use crate::events::{event_files, parse, read_records};
 
 /// The scalar `tag` in the event files of `folder`, by step. Of a step that a resumed run took twice
 /// there is the later value; a torn end is left out.

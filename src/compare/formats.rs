@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Row;
+use super::{Row, unique};
 use crate::Score;
 use crate::confusion::quoted;
 
@@ -27,12 +27,7 @@ pub fn csv(rows: &[Row]) -> String {
         .iter()
         .map(|row| values(row).into_iter().chain(row.config.flags()).collect())
         .collect();
-    let mut names: Vec<&String> = Vec::new();
-    for name in lines.iter().flat_map(Map::keys) {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
+    let names = unique(lines.iter().flat_map(Map::keys).map(String::as_str));
     let mut csv = join(names.iter().map(|name| quoted(name)));
     for line in &lines {
         csv += &join(names.iter().map(|&name| match line.get(name) {

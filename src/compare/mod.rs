@@ -63,6 +63,17 @@ fn runs_below(folder: &Path) -> Vec<PathBuf> {
     runs
 }
 
+/// Each of `names` once, in the order in which they come.
+fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    for name in names {
+        if !found.contains(&name) {
+            found.push(name);
+        }
+    }
+    found
+}
+
 fn no_run(folder: &Path) -> anyhow::Error {
     let what = match folder.is_dir() {
         true => format!("there is no run in `{}`", folder.display()),

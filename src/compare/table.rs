@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Row;
+use super::{Row, unique};
 use crate::Score;
 
 /// A line for each run: model and data set, the flags in which the runs differ, what they reached, how
@@ -34,12 +34,8 @@ pub fn table(rows: &[Row]) -> String {
 /// which are listed below by their numbers.
 pub fn classes(rows: &[Row]) -> String {
     let rows: Vec<_> = rows.iter().filter(|row| !row.test_classes.is_empty()).collect();
-    let mut names: Vec<&str> = Vec::new();
-    for class in rows.iter().flat_map(|row| &row.test_classes) {
-        if !names.contains(&class.class.as_str()) {
-            names.push(&class.class);
-        }
-    }
+    let scores = rows.iter().flat_map(|row| &row.test_classes);
+    let names = unique(scores.map(|score| score.class.as_str()));
     let numbers: Vec<_> = (1..=rows.len()).map(|number| format!("({number})")).collect();
     let head: Vec<_> = ["class"].into_iter().chain(numbers.iter().map(String::as_str)).collect();
     let line = |name: &&str| {
@@ -61,25 +57,14 @@ pub fn classes(rows: &[Row]) -> String {
 /// differ in it: others say enough by the optimizer's name. The seed is one of them only where nothing
 /// else is: it was drawn, as a rule.
 fn differing<'a>(flags: &'a [Map<String, Value>], arguments: &[&str]) -> Vec<&'a str> {
-    let mut names: Vec<&str> = Vec::new();
-    for name in flags.iter().flat_map(Map::keys) {
-        let mut values = flags.iter().map(|flags| flags.get(name));
-        let differs = match arguments.contains(&name.as_str()) {
-            true => {
-                let mut values = values.flatten();
-                let first = values.next();
-                values.any(|value| Some(value) != first)
-            }
-            false => {
-                let first = values.next();
-                values.any(|value| Some(value) != first)
-            }
-        };
-        let is_column = ["model", "dataset"].contains(&name.as_str());
-        if differs && !is_column && !names.contains(&name.as_str()) {
-            names.push(name);
-        }
-    }
+    let mut names = unique(flags.iter().flat_map(Map::keys).map(String::as_str));
+    names.retain(|name| {
+        let is_argument = arguments.contains(name);
+        let values = flags.iter().map(|flags| flags.get(*name));
+        let mut values = values.filter(|value| value.is_some() || !is_argument);
+        let first = values.next();
+        !["model", "dataset"].contains(name) && values.any(|value| Some(value) != first)
+    });
     if names.len() > 1 {
         names.retain(|name| *name != "seed");
     }

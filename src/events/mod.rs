@@ -35,3 +35,4 @@ pub use parse::parse;
 pub use reader::{Record, Records, read_records};
 pub use resume::truncate_after;
 pub use writer::EventWriter;
+pub(crate) use writer::now;

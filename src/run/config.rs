@@ -91,9 +91,8 @@ impl RunConfig {
         if let Some([height, width]) = self.image_size {
             name += &format!("_{height}x{width}");
         }
-        if let Some(classes) = &self.classes {
-            let classes: Vec<_> = classes.iter().map(u32::to_string).collect();
-            name += &format!("_classes={}", classes.join(","));
+        if let Some(classes) = self.classes_as_text() {
+            name += &format!("_classes={classes}");
         }
         name += &format!("_{optimizer}_lr={learning_rate}");
         name += &self.lr_schedule.suffix();
@@ -104,6 +103,12 @@ impl RunConfig {
             name += &format!("_{comment}");
         }
         name
+    }
+
+    /// The classes that are trained on, as `--classes` takes them.
+    pub(super) fn classes_as_text(&self) -> Option<String> {
+        let labels = self.classes.as_ref()?.iter().map(u32::to_string);
+        Some(labels.collect::<Vec<_>>().join(","))
     }
 
     /// The optimizer's row in the table.
@@ -145,8 +150,8 @@ impl RunConfig {
     }
 
     /// `name: theirs, here ours` for each value in which this run differs from `other`. The patience is
-    /// no difference, nor is the number of epochs, a run may go on, but where the learning rate depends on it from the
-    /// first step on: a run that goes on has to be the one that never stopped.
+    /// no difference, nor is the number of epochs: a run may go on. But where the learning rate depends
+    /// on it from the first step on it is one: a run that goes on has to be the one that never stopped.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let flat = |config: &Self| {
             let mut values = serde_json::to_value(config).expect("a configuration is JSON");

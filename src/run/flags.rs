@@ -22,9 +22,7 @@ impl RunConfig {
             "image_size",
             json!(self.image_size.map(|[height, width]| format!("{height}x{width}"))),
         );
-        let classes =
-            |classes: &Vec<u32>| classes.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-        add("classes", json!(self.classes.as_ref().map(classes)));
+        add("classes", json!(self.classes_as_text()));
         add("optimizer", json!(self.optimizer));
         for (name, value) in self.optimizer_args.iter() {
             add(name, value.clone());
@@ -33,14 +31,15 @@ impl RunConfig {
         add("epochs", json!(self.epochs));
         add("patience", json!(self.patience));
         add("l2_penalty", json!(self.l2_penalty));
-        let (schedule, decay) = match self.lr_schedule.shape {
-            Shape::Constant => ("constant", None),
-            Shape::Step(decay) => ("step", Some(decay)),
-            Shape::Exponential(decay) => ("exponential", Some(decay)),
-            Shape::Cosine => ("cosine", None),
+        let shape = self.lr_schedule.shape;
+        let schedule = match shape {
+            Shape::Constant => "constant",
+            Shape::Step(_) => "step",
+            Shape::Exponential(_) => "exponential",
+            Shape::Cosine => "cosine",
         };
         add("lr_schedule", json!(schedule));
-        if let Some(LearningRateDecay { epochs, factor }) = decay {
+        if let Some(LearningRateDecay { epochs, factor }) = shape.decay() {
             add("lr_decay_epochs", json!(epochs));
             add("lr_decay_factor", json!(factor));
         }

@@ -59,6 +59,16 @@ pub struct LearningRateDecay {
     pub factor: f64,
 }
 
+impl Shape {
+    /// By how much it falls, if that is in steps of its own.
+    pub fn decay(self) -> Option<LearningRateDecay> {
+        match self {
+            Self::Step(decay) | Self::Exponential(decay) => Some(decay),
+            Self::Constant | Self::Cosine => None,
+        }
+    }
+}
+
 impl Schedule {
     /// The learning rate of `step` (0 is the first) in a run of `epochs` epochs, where `initial` is
     /// the optimizer's.

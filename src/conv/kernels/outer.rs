@@ -188,7 +188,8 @@ impl Outer<'_> {
                 // SAFETY: `check` covers the last vector of every pixel; where fewer channels than
                 // a vector's are left, only those are read. `packed` is as long as a vector.
                 unsafe {
-                    let vector = self.vector_at::<S, PART, DERIVE>(s, at, self.channels - k);
+                    let from = self.vectors.as_ptr().add(at);
+                    let vector = self.derived::<S, PART, DERIVE>(s, from, at, self.channels - k);
                     total[v] = s.add(total[v], vector);
                     s.store(packed.as_mut_ptr(), vector);
                 }
@@ -198,21 +199,22 @@ impl Outer<'_> {
         packed
     }
 
-    /// The vector that begins at `at`, or the `part` of it that there is, multiplied with the
-    /// derivative.
+    /// The vector that lies from `from` on, or the `part` of it that there is; with `DERIVE` multiplied
+    /// with the derivative, of the output from `at` on.
     ///
     /// # Safety
-    /// As for [`load`], of both images.
+    /// As for [`load`], of the vector and, with `DERIVE`, of the output.
     #[inline(always)]
-    unsafe fn vector_at<S: Simd, const PART: bool, const DERIVE: bool>(
+    unsafe fn derived<S: Simd, const PART: bool, const DERIVE: bool>(
         &self,
         s: S,
+        from: *const f32,
         at: usize,
         part: usize,
     ) -> S::V {
         // SAFETY: the caller's.
         unsafe {
-            let vector = load::<S, PART>(s, self.vectors.as_ptr().add(at), part);
+            let vector = load::<S, PART>(s, from, part);
             if !DERIVE {
                 return vector;
             }
@@ -274,11 +276,8 @@ impl Outer<'_> {
                     let mut vector = [s.splat(0.0); V];
                     for v in 0..V {
                         let at = (from + p) * stride + v * S::LANES;
-                        vector[v] = load::<S, PART>(s, vectors.add(at), part);
-                        if DERIVE {
-                            let y = load::<S, PART>(s, self.output.as_ptr().add(k + at), part);
-                            vector[v] = derive(s, self.activation, vector[v], y);
-                        }
+                        vector[v] =
+                            self.derived::<S, PART, DERIVE>(s, vectors.add(at), k + at, part);
                         if SUM {
                             total[v] = s.add(total[v], vector[v]);
                         }
