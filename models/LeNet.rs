@@ -12,7 +12,7 @@ use anyhow::Result;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use dytb::layers::{ConvBlock, Dense, DenseBlock, DenseConfig, Padding, Regularizer, max_pool};
+use dytb::layers::{ConvBlock, Dense, DenseBlock, DenseConfig, Regularizer};
 use dytb::{Classifier, Exit, Failure, Init, Model, Pass};
 
 /// Two convolutions and two fully connected layers.
@@ -52,8 +52,8 @@ impl LeNet {
 
 impl Classifier for LeNet {
     fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<2> {
-        let maps = max_pool(self.conv1.forward(images, pass), 2, 2, Padding::Valid, pass);
-        let maps = max_pool(self.conv2.forward(maps, pass), 2, 2, Padding::Valid, pass);
+        let maps = self.conv1.forward_halved(images, pass);
+        let maps = self.conv2.forward_halved(maps, pass);
         let hidden = self.fc1.forward(maps.flatten(1, 3), pass);
         self.softmax_linear.forward(hidden, pass)
     }

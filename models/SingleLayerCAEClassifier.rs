@@ -12,7 +12,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use dytb::layers::{Conv, ConvConfig, Dense, DenseConfig, Padding, max_pool};
+use dytb::layers::{Conv, ConvConfig, Dense, DenseConfig};
 use dytb::{Activation, Classifier, Init, Model, Pass};
 
 /// The encoder and a fully connected layer.
@@ -36,7 +36,7 @@ impl SingleLayerCAEClassifier {
 
 impl Classifier for SingleLayerCAEClassifier {
     fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<2> {
-        let maps = max_pool(self.encode.forward(images, pass), 2, 2, Padding::Valid, pass);
+        let maps = self.encode.forward_max_pool(images, 2, 2, pass);
         self.softmax_linear.forward(maps.flatten(1, 3), pass)
     }
 }

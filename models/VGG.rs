@@ -13,7 +13,7 @@ use anyhow::Result;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use dytb::layers::{ConvBlock, Dense, DenseBlock, DenseConfig, Padding, Regularizer, max_pool};
+use dytb::layers::{ConvBlock, Dense, DenseBlock, DenseConfig, Regularizer};
 use dytb::{Classifier, Exit, Failure, Init, Model, Pass};
 
 /// Maps of each convolution, a pooling after each row.
@@ -64,8 +64,9 @@ impl VGG {
 impl Classifier for VGG {
     fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<2> {
         let maps = self.stages.iter().fold(images, |maps, stage| {
-            let maps = stage.iter().fold(maps, |maps, block| block.forward(maps, pass));
-            max_pool(maps, 2, 2, Padding::Valid, pass)
+            let (last, others) = stage.split_last().expect("a stage has convolutions");
+            let maps = others.iter().fold(maps, |maps, block| block.forward(maps, pass));
+            last.forward_halved(maps, pass)
         });
         let hidden = self.fc.forward(maps.flatten(1, 3), pass);
         self.softmax_linear.forward(hidden, pass)

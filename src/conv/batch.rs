@@ -52,6 +52,12 @@ pub(crate) fn flat(values: Vec<f32>, layout: Layout) -> FlexTensor {
     FlexTensor::new(Bytes::from_elems(values), layout, DType::F32)
 }
 
+/// A tensor `[values]` of bytes.
+pub(crate) fn bytes(values: Vec<u8>) -> FlexTensor {
+    let layout = Layout::contiguous(Shape::from([values.len()]));
+    FlexTensor::new(Bytes::from_elems(values), layout, DType::U8)
+}
+
 /// A tensor `[images, channels, rows, columns]` of images that lie in this order.
 pub(crate) fn tensor(values: Vec<f32>, images: usize, size: Size, order: Order) -> FlexTensor {
     let Size { channels, rows, columns } = size;

@@ -86,11 +86,6 @@ impl Correlation {
         self.input_order
     }
 
-    /// The size of the output.
-    pub(super) fn output(&self) -> Size {
-        self.output
-    }
-
     /// The output of one image; its order is [`output_order`].
     pub(super) fn run(&self, image: &[f32], out: &mut [f32]) {
         let Self { level, activation, input, output, .. } = *self;

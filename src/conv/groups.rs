@@ -1,6 +1,8 @@
 //! Sharing the images of a batch out among threads, in groups whose size does not depend on how many
 //! threads there are.
 
+use std::iter;
+
 use rayon::prelude::*;
 
 /// Images in a group.
@@ -31,4 +33,13 @@ pub(crate) fn zeros(n: usize) -> Vec<f32> {
         return vec![0.0; n];
     }
     rayon::iter::repeat_n(0.0, n).with_min_len(MANY / 4).collect()
+}
+
+/// The values of so many at a time, and their places, of which there may be none.
+pub(crate) fn chunks<'a>(
+    out: &'a mut [f32],
+    places: &'a mut [u8],
+    n: usize,
+) -> impl Iterator<Item = (&'a mut [f32], &'a mut [u8])> {
+    out.chunks_mut(n).zip(places.chunks_mut(n).chain(iter::repeat_with(Default::default)))
 }

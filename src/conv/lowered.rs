@@ -5,7 +5,7 @@
 //! at each pixel of the output, W the weights in the same order, one column an output:
 //! z = patches W, y = activation(z + b); backward dW = patchesᵀ dz, dpatches = dz Wᵀ, and the gradient
 //! of a pixel of x is the sum of the places where it is in a patch. (Chellapilla et al. 2006.) The
-//! products are Burn's.
+//! products are Burn's. A layer that is lowered has no pooling: it has the maps of all images at once.
 
 use burn::backend::Flex;
 use burn::backend::ops::FloatTensorOps;
@@ -14,18 +14,18 @@ use burn_flex::{FlexTensor, Layout};
 
 use super::batch::flat;
 use super::groups::{GROUP, for_groups, zeros};
-use super::images::{Images, Order, Size, place};
+use super::images::{Images, Order, Size};
 use super::kernels::{Activate, Derive};
-use super::layer::{Layer, LayerGradients};
+use super::layer::{Layer, LayerGradients, Outputs};
 
 /// From so many weights on (a megabyte) a layer is lowered.
 const MANY_WEIGHTS: usize = 1 << 18;
 /// Numbers in a cache line.
 const LINE: usize = 16;
 
-/// Whether `layer` is better off as a product of matrices.
-pub(super) fn is_better_for(layer: &Layer) -> bool {
-    layer.input.channels * layer.outputs * layer.kernel[0] * layer.kernel[1] >= MANY_WEIGHTS
+/// Whether a layer with weights of this shape is better off as a product of matrices.
+pub(super) fn is_better_for(weight: [usize; 4]) -> bool {
+    weight.iter().product::<usize>() >= MANY_WEIGHTS
 }
 
 /// The activated outputs of all images, in the order of pixels.
@@ -43,12 +43,11 @@ pub(super) fn forward(layer: &Layer, x: Images, weight: &[f32], bias: &[f32]) ->
 pub(super) fn backward(
     layer: &Layer,
     x: Images,
-    y: Images,
-    gradient: Images,
+    outputs: Outputs,
     weight: &[f32],
     input_too: bool,
 ) -> LayerGradients {
-    let dz = derived(layer, y, gradient);
+    let dz = derived(layer, outputs);
     let (rows, outputs) = (dz.len() / layer.outputs, layer.outputs);
     let mut bias = vec![0.0; outputs];
     for dz in dz.chunks_exact(outputs) {
@@ -65,7 +64,7 @@ pub(super) fn backward(
 }
 
 /// The gradient before the activation, in the order of pixels.
-fn derived(layer: &Layer, y: Images, gradient: Images) -> Vec<f32> {
+fn derived(layer: &Layer, Outputs { y, gradient, .. }: Outputs) -> Vec<f32> {
     let size = layer.output();
     let mut dz = zeros(gradient.values.len());
     for_groups(&mut dz, GROUP * size.len(), |group, dz| {
@@ -119,8 +118,7 @@ fn spread(layer: &Layer, patches: &[f32]) -> Vec<f32> {
                     room.iter_mut().zip(patch).for_each(|(sum, value)| *sum += value);
                 }
             }
-            let corner = [-(layer.padding[0] as isize), -(layer.padding[2] as isize)];
-            place(&room, Order::Pixels, padded, corner, dx, Order::Pixels, layer.input);
+            layer.crop(&room, dx);
         }
     });
     dx

@@ -17,6 +17,7 @@
 //! assert_eq!(y.dims(), [1, 2, 4, 4]);
 //! ```
 
+mod backward;
 pub(crate) mod batch;
 mod correlation;
 pub(crate) mod groups;
@@ -25,6 +26,8 @@ pub(crate) mod kernels;
 mod layer;
 mod lowered;
 mod op;
+mod sparse;
+pub(crate) mod windows;
 
 use burn::backend::{Dispatch, DispatchDevice};
 use burn::tensor::ops::{ConvOptions, PadMode};
@@ -33,6 +36,7 @@ use serde::{Deserialize, Serialize};
 
 use kernels::Level;
 use op::{Fused, Settings};
+use windows::Windows;
 
 /// What is applied to each output of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -70,13 +74,45 @@ pub fn conv2d(
     activation: Activation,
 ) -> Tensor<4> {
     check(&x, &weight, bias.as_ref(), padding);
-    let single = [x.dtype(), weight.dtype()].iter().all(|&dtype| dtype == DType::F32)
-        && bias.as_ref().is_none_or(|bias| bias.dtype() == DType::F32);
-    if single && is_flex(&x.device()) && x.dims()[0] > 0 {
-        fused(x, weight, bias, Settings { padding, activation, level: Level::best() })
+    if can_fuse(&x, &weight, bias.as_ref()) {
+        fused(x, weight, bias, Settings { padding, activation, pool: None, level: Level::best() })
     } else {
         plain(x, weight, bias, [1, 1], padding, activation)
     }
+}
+
+/// The largest value of each of the `windows` of [`conv2d`], which [`can_pool`].
+pub(crate) fn pooled(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    padding: [usize; 4],
+    activation: Activation,
+    windows: Windows,
+) -> Tensor<4> {
+    let level = Level::best();
+    fused(x, weight, bias, Settings { padding, activation, pool: Some(windows), level })
+}
+
+/// Whether a pooling is better off as a part of the convolution: not where that is a product of
+/// matrices, which makes the maps of all images at once, and not where windows are so close that most
+/// of the maps' values have a gradient.
+pub(crate) fn can_pool(
+    x: &Tensor<4>,
+    weight: &Tensor<4>,
+    bias: Option<&Tensor<1>>,
+    windows: Windows,
+) -> bool {
+    can_fuse(x, weight, bias)
+        && !lowered::is_better_for(weight.dims())
+        && windows.side <= Windows::MOST
+        && windows.stride > 1
+}
+
+fn can_fuse(x: &Tensor<4>, weight: &Tensor<4>, bias: Option<&Tensor<1>>) -> bool {
+    let single = [x.dtype(), weight.dtype()].iter().all(|&dtype| dtype == DType::F32)
+        && bias.is_none_or(|bias| bias.dtype() == DType::F32);
+    single && is_flex(&x.device()) && x.dims()[0] > 0
 }
 
 /// [`conv2d`] with another `stride`, `[rows, columns]` from one output to the next; composed of
@@ -96,7 +132,16 @@ pub fn strided_conv2d(
     plain(x, weight, bias, stride, padding, activation)
 }
 
-fn check(x: &Tensor<4>, weight: &Tensor<4>, bias: Option<&Tensor<1>>, padding: [usize; 4]) {
+/// Rows and columns of the output of [`conv2d`].
+///
+/// # Panics
+/// As [`conv2d`] does.
+pub(crate) fn check(
+    x: &Tensor<4>,
+    weight: &Tensor<4>,
+    bias: Option<&Tensor<1>>,
+    padding: [usize; 4],
+) -> [usize; 2] {
     let ([_, inputs, h, w], [outputs, of, kh, kw]) = (x.dims(), weight.dims());
     assert_eq!(inputs, of, "conv2d: channels of the input and of the weight");
     if let Some(bias) = bias {
@@ -108,6 +153,7 @@ fn check(x: &Tensor<4>, weight: &Tensor<4>, bias: Option<&Tensor<1>>, padding: [
         (1..=h).contains(&kh) && (1..=w).contains(&kw) && inputs > 0 && outputs > 0,
         "conv2d: a kernel of {kh}x{kw} on a padded image of {h}x{w}, {inputs} to {outputs} channels"
     );
+    [h + 1 - kh, w + 1 - kw]
 }
 
 fn is_flex(device: &Device) -> bool {

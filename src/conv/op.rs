@@ -3,15 +3,16 @@
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::tensor::FloatTensor;
+use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Shape;
 use burn_flex::{FlexTensor, Layout};
 
 use super::Activation;
-use super::batch::{Batch, flat, size, tensor, values};
+use super::batch::{Batch, bytes, flat, size, tensor, values};
 use super::kernels::Level;
-use super::layer::Layer;
+use super::layer::{Layer, Outputs};
+use super::windows::Windows;
 
 /// What does not depend on the tensors.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,8 @@ pub struct Settings {
     pub padding: [usize; 4],
     /// Applied to each output.
     pub activation: Activation,
+    /// Of the activated outputs the largest one of each window is left.
+    pub pool: Option<Windows>,
     /// The kernels to use.
     pub level: Level,
 }
@@ -27,8 +30,8 @@ pub struct Settings {
 /// Backends with the fused convolution.
 #[backend_extension(Autodiff, Flex)]
 pub trait Fused: Backend {
-    /// `activation(x * weight + bias)`: x `[batch, in, h, w]`, weight `[out, in, kh, kw]`, bias
-    /// `[out]`, all f32.
+    /// `activation(x * weight + bias)`, pooled or not: x `[batch, in, h, w]`, weight
+    /// `[out, in, kh, kw]`, bias `[out]`, all f32.
     fn fused_conv2d(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -39,10 +42,12 @@ pub trait Fused: Backend {
 
 /// What the backward pass needs.
 #[derive(Clone, Debug)]
-pub struct Saved<T> {
-    x: T,
-    weight: T,
-    output: T,
+pub struct Saved<F, I> {
+    x: F,
+    weight: F,
+    output: F,
+    /// Of the largest values in their windows, in bytes; none without a pooling.
+    places: I,
     settings: Settings,
 }
 
@@ -51,9 +56,17 @@ pub type FusedGradients<T> = (Option<T>, T, T);
 
 /// Backends with the gradient of [`Fused::fused_conv2d`].
 pub trait FusedBackward: Fused {
+    /// [`Fused::fused_conv2d`], and what its gradient needs.
+    fn fused_conv2d_saved(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        settings: Settings,
+    ) -> Saved<FloatTensor<Self>, IntTensor<Self>>;
+
     /// The gradients, from that of the output.
     fn fused_conv2d_backward(
-        saved: Saved<FloatTensor<Self>>,
+        saved: Saved<FloatTensor<Self>, IntTensor<Self>>,
         gradient: FloatTensor<Self>,
         input_too: bool,
     ) -> FusedGradients<FloatTensor<Self>>;
@@ -66,25 +79,36 @@ impl Fused for Flex {
         bias: FlexTensor,
         settings: Settings,
     ) -> FlexTensor {
-        let layer = layer(&x, &weight, settings);
-        let images = x.shape()[0];
-        let (x, weight, bias) = (Batch::new(&x), values(&weight), values(&bias));
-        let out = layer.forward(x.images(), &weight, &bias);
-        tensor(out, images, layer.output(), layer.output_order())
+        Self::fused_conv2d_saved(x, weight, bias, settings).output
     }
 }
 
 impl FusedBackward for Flex {
+    fn fused_conv2d_saved(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        settings: Settings,
+    ) -> Saved<FlexTensor, FlexTensor> {
+        let layer = layer(&x, &weight, settings);
+        let images = Batch::new(&x);
+        let (values, places) = layer.forward(images.images(), &values(&weight), &values(&bias));
+        let output = tensor(values, x.shape()[0], layer.output(), layer.output_order());
+        drop(images);
+        Saved { x, weight, output, places: bytes(places), settings }
+    }
+
     fn fused_conv2d_backward(
-        Saved { x, weight, output, settings }: Saved<FlexTensor>,
+        Saved { x, weight, output, places, settings }: Saved<FlexTensor, FlexTensor>,
         gradient: FlexTensor,
         input_too: bool,
     ) -> FusedGradients<FlexTensor> {
         let layer = layer(&x, &weight, settings);
         let (images, shape) = (x.shape()[0], weight.shape());
         let (x, y, gradient) = (Batch::new(&x), Batch::new(&output), Batch::new(&gradient));
-        let (x, y, gradient) = (x.images(), y.images(), gradient.images());
-        let gradients = layer.backward(x, y, gradient, &values(&weight), input_too);
+        let outputs =
+            Outputs { y: y.images(), gradient: gradient.images(), places: places.storage::<u8>() };
+        let gradients = layer.backward(x.images(), outputs, &values(&weight), input_too);
         let input = gradients.input.map(|(dx, order)| tensor(dx, images, layer.input, order));
         let weight = flat(gradients.weight, Layout::contiguous(shape));
         let bias = Layout::contiguous(Shape::from([layer.outputs]));
@@ -101,6 +125,7 @@ fn layer(x: &FlexTensor, weight: &FlexTensor, settings: Settings) -> Layer {
         outputs: kernel[0],
         kernel: [kernel[2], kernel[3]],
         padding: settings.padding,
+        pool: settings.pool,
     }
 }
 
@@ -109,7 +134,7 @@ fn layer(x: &FlexTensor, weight: &FlexTensor, settings: Settings) -> Layer {
 struct FusedStep;
 
 impl<B: FusedBackward> Backward<B, 3> for FusedStep {
-    type State = Saved<FloatTensor<B>>;
+    type State = Saved<FloatTensor<B>, IntTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
@@ -137,8 +162,8 @@ impl<B: FusedBackward, C: CheckpointStrategy> Fused for Autodiff<B, C> {
         match step.compute_bound().stateful() {
             OpsKind::UnTracked(step) => step.finish(B::fused_conv2d(x, weight, bias, settings)),
             OpsKind::Tracked(step) => {
-                let output = B::fused_conv2d(x.clone(), weight.clone(), bias, settings);
-                let saved = Saved { x, weight, output: output.clone(), settings };
+                let saved = B::fused_conv2d_saved(x, weight, bias, settings);
+                let output = saved.output.clone();
                 step.finish(saved, output)
             }
         }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::pool::max_pool2d;
 
 /// A case: batch, inputs, outputs, kernel, image, padding.
 type Case = (usize, usize, usize, [usize; 2], [usize; 2], [usize; 4]);
@@ -83,7 +84,7 @@ fn every_level_agrees_with_burn() {
             let want =
                 gradients(&case, |x, w, b| plain(x, w, Some(b), [1, 1], padding, activation));
             for level in Level::available() {
-                let settings = Settings { padding, activation, level };
+                let settings = Settings { padding, activation, pool: None, level };
                 let got = gradients(&case, |x, w, b| fused(x, w, Some(b), settings));
                 for (i, (got, want)) in got.into_iter().zip(want.clone()).enumerate() {
                     let what = ["y", "dx", "dw", "db"][i];
@@ -94,22 +95,69 @@ fn every_level_agrees_with_burn() {
     }
 }
 
+/// Also as a first layer, which needs no gradient of its input.
+#[test]
+fn pooling_as_a_part_agrees_with_pooling_afterwards() {
+    let direct = |case: &Case| !lowered::is_better_for([case.2, case.1, case.3[0], case.3[1]]);
+    let mut cases = cases();
+    // Kernels of four rows and of more than five at once, and rows of many vectors.
+    cases.push((3, 3, 5, [4, 3], [9, 9], [1; 4]));
+    cases.push((3, 5, 17, [7, 3], [12, 11], [3, 3, 1, 1]));
+    cases.push((9, 49, 33, [3, 4], [7, 9], [1; 4]));
+    for (number, case) in cases.iter().filter(|case| direct(case)).enumerate() {
+        let &(.., [kh, kw], [h, w], padding) = case;
+        let [top, bottom, left, right] = padding;
+        let least = (h + top + bottom + 1 - kh).min(w + left + right + 1 - kw);
+        let (side, stride) = [(2, 2), (3, 2), (3, 1), (1, 2), (2, 3)][number % 5];
+        let windows = Windows { side: side.min(least), stride };
+        let activation = [Activation::Relu, Activation::Tanh, Activation::Identity][number % 3];
+        for level in Level::available() {
+            let settings = |pool| Settings { padding, activation, pool, level };
+            let together = |x, w, b| fused(x, w, Some(b), settings(Some(windows)));
+            let first = |x: Tensor<4>, w, b| {
+                together(x.clone().detach(), w, b) + x.sum().reshape([1; 4]) * 0.0
+            };
+            let want = gradients(case, |x, w, b| {
+                max_pool2d(fused(x, w, Some(b), settings(None)), windows.side, windows.stride)
+            });
+            // A bias gradient of many terms may be small by chance: its error is one of their size.
+            let terms = (want[0].dims()[0] / want[3].dims()[0]) as f32;
+            let scaled = |[y, dx, dw, db]: [Tensor<1>; 4]| [y, dx, dw, db / terms.sqrt() + 1.0];
+            let want = scaled(want);
+            let got = scaled(gradients(case, together));
+            let first = scaled(gradients(case, first));
+            for (i, what) in ["y", "dx", "dw", "db"].into_iter().enumerate() {
+                let what = format!("{what} {case:?} {windows:?} {activation:?} {level:?}");
+                assert_close(got[i].clone(), want[i].clone(), &what);
+                if !what.starts_with("dx") {
+                    assert_close(first[i].clone(), want[i].clone(), &format!("{what}, first"));
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn threads_do_not_change_a_bit() {
     // More than two groups of images, the last one not full.
     let case = (21, 3, 17, [3, 3], [9, 7], [2, 1, 0, 2]);
-    let run = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let conv = |x, w, b| conv2d(x, w, Some(b), case.5, Activation::Tanh);
-        pool.install(|| gradients(&case, conv))
-            .map(|tensor| tensor.into_data().try_into_vec::<f32>().unwrap())
-    };
-    let one = run(1);
-    for threads in [2, 3] {
-        assert_eq!(run(threads), one, "{threads} threads");
+    for pool in [None, Some(Windows { side: 2, stride: 2 })] {
+        let (padding, activation, level) = (case.5, Activation::Tanh, Level::best());
+        let settings = Settings { padding, activation, pool, level };
+        let gradients = || {
+            gradients(&case, |x, w, b| fused(x, w, Some(b), settings))
+                .map(|tensor| tensor.into_data().try_into_vec::<f32>().unwrap())
+        };
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(gradients)
+        };
+        let one = run(1);
+        for threads in [2, 3] {
+            assert_eq!(run(threads), one, "{threads} threads");
+        }
+        assert_eq!(gradients(), one);
     }
-    let outside = gradients(&case, |x, w, b| conv2d(x, w, Some(b), case.5, Activation::Tanh));
-    assert_eq!(outside.map(|tensor| tensor.into_data().try_into_vec::<f32>().unwrap()), one);
 }
 
 #[test]
@@ -152,7 +200,8 @@ fn tanh_is_accurate_and_passes_nan_on() {
     let data = burn::tensor::TensorData::new(values.clone(), [1, 1, 1, values.len()]);
     let x = Tensor::from_data(data, &Device::flex());
     for level in Level::available() {
-        let settings = Settings { padding: [0; 4], activation: Activation::Tanh, level };
+        let settings =
+            Settings { padding: [0; 4], activation: Activation::Tanh, pool: None, level };
         let y = fused(x.clone(), Tensor::ones([1, 1, 1, 1], &x.device()), None, settings);
         let y = y.into_data().try_into_vec::<f32>().unwrap();
         for (x, y) in values.iter().zip(y) {

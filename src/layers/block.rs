@@ -6,7 +6,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::{BatchNorm, Conv, ConvConfig, Dense, DenseConfig, Dropout};
+use super::{BatchNorm, Conv, ConvConfig, Dense, DenseConfig, Dropout, Padding, max_pool};
 use crate::{Activation, Init, Pass};
 
 /// What keeps a network from learning its examples by heart.
@@ -84,6 +84,15 @@ impl ConvBlock {
     pub fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
         let sums = self.conv.forward(images, pass);
         self.regularizer.apply(sums, self.norm.as_ref(), self.keep, pass)
+    }
+
+    /// [`ConvBlock::forward`], then the largest value of each window of 2x2:
+    /// `[batch, out, ⌊height / 2⌋, ⌊width / 2⌋]`.
+    pub fn forward_halved(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
+        if self.regularizer == Regularizer::None {
+            return self.conv.forward_max_pool(images, 2, 2, pass);
+        }
+        max_pool(self.forward(images, pass), 2, 2, Padding::Valid, pass)
     }
 }
 

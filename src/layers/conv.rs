@@ -20,8 +20,9 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use super::Padding;
+use super::{Padding, max_pool};
 use crate::conv::{Activation, conv2d, strided_conv2d};
+use crate::pool::conv2d_max_pool2d;
 use crate::{Init, Pass};
 
 /// How to make a [`Conv`].
@@ -123,10 +124,37 @@ impl Conv {
         maps
     }
 
-    fn convolve(&self, images: Tensor<4>, activation: Activation) -> Tensor<4> {
+    /// [`Conv::forward`], then [`max_pool`] without padding: `[batch, in, height, width]` to
+    /// `[batch, out, ⌊(height' - window) / stride⌋ + 1, ...]`. On the CPU it is one operation for all
+    /// but the largest layers: it never writes the maps to memory, and its way back takes a fraction
+    /// of the time.
+    pub fn forward_max_pool(
+        &self,
+        images: Tensor<4>,
+        window: usize,
+        stride: usize,
+        pass: &mut Pass,
+    ) -> Tensor<4> {
+        if self.stride != 1 || pass.recorder().is_some() {
+            return max_pool(self.forward(images, pass), window, stride, Padding::Valid, pass);
+        }
+        if self.penalised {
+            pass.penalise(|| self.weight.val());
+        }
+        let padding = self.padding(&images);
         let (weight, bias) = (self.weight.val(), Some(self.bias.val()));
-        let ([_, _, height, width], [_, _, rows, columns]) = (images.dims(), weight.dims());
-        let padding = self.padding.amounts([height, width], [rows, columns], self.stride);
+        conv2d_max_pool2d(images, weight, bias, padding, self.activation, [window, stride])
+    }
+
+    /// Zeros on the top, bottom, left and right of `images`.
+    fn padding(&self, images: &Tensor<4>) -> [usize; 4] {
+        let ([.., height, width], [.., rows, columns]) = (images.dims(), self.weight.dims());
+        self.padding.amounts([height, width], [rows, columns], self.stride)
+    }
+
+    fn convolve(&self, images: Tensor<4>, activation: Activation) -> Tensor<4> {
+        let padding = self.padding(&images);
+        let (weight, bias) = (self.weight.val(), Some(self.bias.val()));
         if self.stride == 1 {
             return conv2d(images, weight, bias, padding, activation);
         }

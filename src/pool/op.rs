@@ -3,19 +3,20 @@
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::tensor::FloatTensor;
+use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use super::window::{Back, Largest, Windows};
-use crate::conv::batch::{Batch, tensor};
-use crate::conv::groups::{GROUP, for_groups, zeros};
+use crate::conv::batch::{Batch, bytes, tensor};
+use crate::conv::groups::{GROUP, chunks, for_groups, zeros};
+use crate::conv::images::{Order, Size};
 use crate::conv::kernels::Level;
+use crate::conv::windows::{Largest, Spread, Windows};
 
 /// The largest values of `images`, f32 on Flex.
-pub(super) fn max_pool2d(images: Tensor<4>, side: usize, stride: usize) -> Tensor<4> {
-    Tensor::from_dispatch(Dispatch::windows_max(images.into_dispatch(), Windows { side, stride }))
+pub(super) fn max_pool2d(images: Tensor<4>, windows: Windows) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::windows_max(images.into_dispatch(), windows))
 }
 
 /// Backends with max pooling in the images' own order.
@@ -25,59 +26,74 @@ pub trait Pooled: Backend {
     fn windows_max(images: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self>;
 }
 
+/// The images whose windows were looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    images: usize,
+    size: Size,
+    order: Order,
+    windows: Windows,
+}
+
 /// Backends with the gradient of [`Pooled::windows_max`].
 pub trait PooledBackward: Pooled {
-    /// The gradient of `images`, from their `largest` values and the gradient of these.
-    fn windows_max_backward(
+    /// [`Pooled::windows_max`], and the place of each largest value in its window, in bytes.
+    fn windows_max_places(
         images: FloatTensor<Self>,
-        largest: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
         windows: Windows,
+    ) -> (FloatTensor<Self>, IntTensor<Self>, Seen);
+
+    /// The gradient of the images, from that of the largest values.
+    fn windows_max_backward(
+        places: IntTensor<Self>,
+        gradient: FloatTensor<Self>,
+        seen: Seen,
     ) -> FloatTensor<Self>;
 }
 
 impl Pooled for Flex {
     fn windows_max(images: FlexTensor, windows: Windows) -> FlexTensor {
-        let count = images.shape()[0];
-        let images = Batch::new(&images);
-        let images = images.images();
-        let output = windows.output(images.size);
-        let mut out = zeros(count * output.len());
-        for_groups(&mut out, GROUP * output.len(), |group, out| {
-            for (i, out) in out.chunks_exact_mut(output.len()).enumerate() {
-                let image = images.image(group * GROUP + i);
-                let (size, order) = (images.size, images.order);
-                Level::best().run(Largest { windows, image, size, order, out });
-            }
-        });
-        tensor(out, count, output, images.order)
+        Self::windows_max_places(images, windows).0
     }
 }
 
 impl PooledBackward for Flex {
-    fn windows_max_backward(
-        images: FlexTensor,
-        largest: FlexTensor,
-        gradient: FlexTensor,
-        windows: Windows,
-    ) -> FlexTensor {
+    fn windows_max_places(images: FlexTensor, windows: Windows) -> (FlexTensor, FlexTensor, Seen) {
         let count = images.shape()[0];
-        let (images, largest, gradient) =
-            (Batch::new(&images), Batch::new(&largest), Batch::new(&gradient));
-        let (images, largest, gradient) = (images.images(), largest.images(), gradient.images());
+        let images = Batch::new(&images);
+        let images = images.images();
         let (size, order) = (images.size, images.order);
-        let mut dx = zeros(count * size.len());
-        for_groups(&mut dx, GROUP * size.len(), |group, dx| {
-            let (mut a, mut b) = (Vec::new(), Vec::new());
-            for (i, dx) in dx.chunks_exact_mut(size.len()).enumerate() {
-                let i = group * GROUP + i;
-                let largest = largest.image_in(i, order, &mut a);
-                let gradient = gradient.image_in(i, order, &mut b);
-                let image = images.image(i);
-                Level::best().run(Back { windows, image, size, order, largest, gradient, dx });
+        let output = windows.output(size);
+        let n = output.len();
+        let (mut out, mut places) = (zeros(count * n), vec![0; count * n]);
+        let mut groups: Vec<_> = chunks(&mut out, &mut places, GROUP * n).collect();
+        for_groups(&mut groups, 1, |group, parts| {
+            let (out, places) = &mut parts[0];
+            for (i, (out, places)) in chunks(out, places, n).enumerate() {
+                let image = images.image(group * GROUP + i);
+                Level::best().run(Largest { windows, image, size, order, out, places });
             }
         });
-        tensor(dx, count, size, order)
+        let seen = Seen { images: count, size, order, windows };
+        (tensor(out, count, output, order), bytes(places), seen)
+    }
+
+    fn windows_max_backward(places: FlexTensor, gradient: FlexTensor, seen: Seen) -> FlexTensor {
+        let Seen { images, size, order, windows } = seen;
+        let (places, gradient) = (places.storage::<u8>(), Batch::new(&gradient));
+        let gradient = gradient.images();
+        let n = windows.output(size).len();
+        let mut dx = zeros(images * size.len());
+        for_groups(&mut dx, GROUP * size.len(), |group, dx| {
+            let mut scratch = Vec::new();
+            for (i, dx) in dx.chunks_exact_mut(size.len()).enumerate() {
+                let i = group * GROUP + i;
+                let places = &places[i * n..][..n];
+                let gradient = gradient.image_in(i, order, &mut scratch);
+                Level::best().run(Spread { windows, size, order, places, gradient, dx });
+            }
+        });
+        tensor(dx, images, size, order)
     }
 }
 
@@ -86,15 +102,14 @@ impl PooledBackward for Flex {
 struct PooledStep;
 
 impl<B: PooledBackward> Backward<B, 1> for PooledStep {
-    type State = (FloatTensor<B>, FloatTensor<B>, Windows);
+    type State = (IntTensor<B>, Seen);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
         let [parent] = ops.parents;
-        let (images, largest, windows) = ops.state;
+        let (places, seen) = ops.state;
         if let Some(parent) = parent {
-            let dx = B::windows_max_backward(images, largest, gradient, windows);
-            grads.register::<B>(parent.id, dx);
+            grads.register::<B>(parent.id, B::windows_max_backward(places, gradient, seen));
         }
     }
 }
@@ -105,8 +120,8 @@ impl<B: PooledBackward, C: CheckpointStrategy> Pooled for Autodiff<B, C> {
         match PooledStep.prepare::<C>([node]).compute_bound().stateful() {
             OpsKind::UnTracked(step) => step.finish(B::windows_max(images, windows)),
             OpsKind::Tracked(step) => {
-                let largest = B::windows_max(images.clone(), windows);
-                step.finish((images, largest.clone(), windows), largest)
+                let (largest, places, seen) = B::windows_max_places(images, windows);
+                step.finish((places, seen), largest)
             }
         }
     }

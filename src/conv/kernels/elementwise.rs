@@ -122,13 +122,19 @@ impl Kernel for Derive<'_> {
 
     fn plain(self) {
         for ((out, &g), &y) in self.out.iter_mut().zip(self.gradient).zip(self.output) {
-            *out = match self.activation {
-                Activation::Identity => g,
-                Activation::Tanh => g * (1.0 - y * y),
-                Activation::Relu if y > 0.0 => g,
-                Activation::Relu => 0.0,
-            };
+            *out = derived(self.activation, g, y);
         }
+    }
+}
+
+/// One gradient before the activation.
+#[inline]
+pub(crate) fn derived(activation: Activation, g: f32, y: f32) -> f32 {
+    match activation {
+        Activation::Identity => g,
+        Activation::Tanh => g * (1.0 - y * y),
+        Activation::Relu if y > 0.0 => g,
+        Activation::Relu => 0.0,
     }
 }
 

@@ -14,12 +14,18 @@ mod narrow;
 mod neon;
 mod outer;
 mod simd;
+mod sparse;
 mod sums;
 mod wide;
 
 pub use simd::Level;
 pub(crate) use simd::{Kernel, Simd};
 pub(super) use {
-    elementwise::Activate, elementwise::Derive, narrow::Narrow, outer::Outer, simd::MAX_LANES,
-    sums::PlaneSums, wide::Wide,
+    elementwise::{Activate, Derive, derived},
+    narrow::Narrow,
+    outer::Outer,
+    simd::MAX_LANES,
+    sparse::{SparseSums, Steps},
+    sums::PlaneSums,
+    wide::Wide,
 };
