@@ -9,9 +9,13 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
 use crate::chance::mix;
+use crate::conv::groups::for_groups;
 use crate::device::is_cpu;
 use crate::scopes::is_frozen;
 use crate::summaries::Recorder;
+
+/// So many numbers come from one stream of the generator: threads draw from different ones.
+const STREAM: usize = 1 << 16;
 
 /// One forward pass.
 #[derive(Default)]
@@ -83,14 +87,14 @@ impl<'a> Pass<'a> {
         self.draw(distribution, shape, device, |rng| low + (high - low) * rng.random::<f32>())
     }
 
-    /// Draws on the CPU with `value`, which knows nothing of other threads, on a GPU with its own
-    /// generator.
+    /// Draws on the CPU with `value`, [`STREAM`] numbers from each stream, so that threads do not change
+    /// them; on a GPU with its own generator.
     fn draw<const D: usize>(
         &mut self,
         distribution: Distribution,
         shape: [usize; D],
         device: &Device,
-        value: impl Fn(&mut ChaCha8Rng) -> f32,
+        value: impl Fn(&mut ChaCha8Rng) -> f32 + Sync,
     ) -> Tensor<D> {
         let chance = self.chance.as_mut().expect("only a pass of training draws");
         let seed = mix(chance.seed, chance.draws);
@@ -99,9 +103,12 @@ impl<'a> Pass<'a> {
             device.seed(seed);
             return Tensor::random(shape, distribution, device);
         }
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let values: Vec<f32> =
-            (0..shape.iter().product()).map(|_: usize| value(&mut rng)).collect();
+        let mut values = vec![0.0; shape.iter().product()];
+        for_groups(&mut values, STREAM, |number, values| {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            rng.set_stream(number as u64);
+            values.iter_mut().for_each(|place| *place = value(&mut rng));
+        });
         Tensor::from_data(TensorData::new(values, shape), device)
     }
 
@@ -163,5 +170,23 @@ mod tests {
         assert_eq!(first, draw(&mut other));
         assert_ne!(first, draw(&mut one));
         assert_ne!(first, draw(&mut Pass::training(6)));
+    }
+
+    #[test]
+    fn streams_differ_and_threads_do_not_matter() {
+        let device = Device::flex();
+        let draw = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let numbers = Pass::training(5).uniform([0.0, 1.0], [3 * STREAM + 5], &device);
+                numbers.into_data().try_to_vec::<f32>().unwrap()
+            })
+        };
+        let numbers = draw(1);
+        let streams: Vec<_> = numbers.chunks(STREAM).map(|stream| stream[..5].to_vec()).collect();
+        for (i, stream) in streams.iter().enumerate() {
+            assert!(!streams[..i].contains(stream), "stream {i}");
+        }
+        assert!([2, 3].into_iter().all(|threads| draw(threads) == numbers));
     }
 }

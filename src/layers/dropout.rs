@@ -45,8 +45,10 @@ impl Dropout {
     /// Keeps each neuron of `x` `[batch, ...]` with probability `keep`.
     pub fn forward<const D: usize>(self, keep: f64, x: Tensor<D>, pass: &mut Pass) -> Tensor<D> {
         if pass.is_training() {
-            let mask = pass.bernoulli(keep, x.dims(), &x.device());
-            return self.train(keep, x, mask);
+            return with_channels_last(x, |x| {
+                let mask = pass.bernoulli(keep, x.dims(), &x.device());
+                self.train(keep, x, mask)
+            });
         }
         if let Some(recorder) = pass.recorder() {
             recorder.operation("Dropout", None, Activation::Identity, &x);
@@ -74,6 +76,21 @@ impl Dropout {
             }
         }
     }
+}
+
+/// `work` of `x` `[batch, channels, rows, columns]` seen as `[batch, rows, columns, channels]`: so the
+/// convolutions write their maps on the CPU, and the mask lies in memory as they do. It is so on all
+/// devices, for one meaning of a seed's draws. Other tensors are left as they are.
+fn with_channels_last<const D: usize>(
+    x: Tensor<D>,
+    work: impl FnOnce(Tensor<D>) -> Tensor<D>,
+) -> Tensor<D> {
+    if D != 4 {
+        return work(x);
+    }
+    let permuted =
+        |x: Tensor<D>, axes: [isize; 4]| x.permute(std::array::from_fn::<isize, D, _>(|i| axes[i]));
+    permuted(work(permuted(x, [0, 2, 3, 1])), [0, 3, 1, 2])
 }
 
 /// 1 / (1 - P(B = kept)) for the neurons that `mask` `[batch, ...]` keeps of each example:
@@ -145,5 +162,26 @@ mod tests {
         );
         let y = Dropout::DirectBinomial.forward(0.5, x, &mut Pass::evaluation());
         assert_eq!(y.min().into_scalar::<f32>(), 0.625);
+    }
+
+    #[test]
+    fn images_in_both_orders() {
+        let device = Device::flex().autodiff();
+        let values: Vec<f32> = (1..=120).map(|i| i as f32).collect();
+        let planes = Tensor::<4>::from_data(TensorData::new(values, [2, 3, 4, 5]), &device);
+        let pixels = planes.clone().permute([0, 2, 3, 1]).into_data();
+        let pixels = Tensor::<4>::from_data(pixels, &device).permute([0, 3, 1, 2]);
+        let passes = [planes, pixels].map(|x| {
+            let x = x.detach().require_grad();
+            let y = Dropout::Inverted.forward(0.5, x.clone(), &mut Pass::training(1));
+            let dx = x.grad(&y.clone().sum().backward()).unwrap();
+            [x, y, dx].map(|tensor| tensor.into_data().try_to_vec::<f32>().unwrap())
+        });
+        assert_eq!(passes[0], passes[1]);
+        let [x, y, dx] = &passes[0];
+        assert!((20..100).contains(&dx.iter().filter(|&&kept| kept > 0.0).count()));
+        for ((x, y), dx) in x.iter().zip(y).zip(dx) {
+            assert!(*y == dx * x && (*dx == 0.0 || *dx == 2.0), "{x} {y} {dx}");
+        }
     }
 }
