@@ -30,6 +30,7 @@ mod interrupt;
 pub mod layers;
 mod learner;
 mod model;
+mod norm;
 pub mod optimizers;
 mod pass;
 pub mod pictures;

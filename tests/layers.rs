@@ -9,7 +9,7 @@ use common::{assert_close, dims, flat, golden};
 use dytb::layers::{
     BatchNorm, Conv, ConvConfig, Dropout, Padding, max_pool, softmax_cross_entropy,
 };
-use dytb::{Init, Network, Pass};
+use dytb::{Activation, Init, Network, Pass};
 use serde_json::Value;
 
 fn tensor<const D: usize>(value: &Value) -> Tensor<D> {
@@ -128,7 +128,7 @@ fn batch_normalisation() {
     assert_eq!(steps.len(), 3);
     for (number, step) in steps.iter().enumerate() {
         let x = images(&step["x"]);
-        let y = layer.forward(x.clone(), &mut Pass::training(1));
+        let y = layer.forward(x.clone(), Activation::Identity, &mut Pass::training(1));
         assert_as(&format!("output {number}"), &as_tensorflow(y.clone()), &step["output"]);
         let mut gradients = (y * upstream()).sum().backward();
         let dx = x.grad(&gradients).unwrap();
@@ -145,7 +145,7 @@ fn batch_normalisation() {
         assert_as(&format!("variance {number}"), &moving.0[1], &step["moving_variance"]);
     }
     let inference = &case["inference"];
-    let y = layer.forward(images(&inference["x"]), &mut Pass::evaluation());
+    let y = layer.forward(images(&inference["x"]), Activation::Identity, &mut Pass::evaluation());
     assert_as("inference", &as_tensorflow(y), &inference["output"]);
 }
 

@@ -1,5 +1,5 @@
-//! Sharing the images of a batch out among threads, in groups whose size does not depend on how many
-//! threads there are.
+//! Sharing the images of a batch, or other numbers, out among threads, in groups whose size does not
+//! depend on how many threads there are.
 
 use std::iter;
 
@@ -22,6 +22,22 @@ pub(crate) fn for_groups<T: Send>(
     } else {
         values.par_chunks_mut(n).enumerate().for_each(|(i, chunk)| work(i, chunk));
     }
+}
+
+/// `n` floats for each of `count` images, which `work` makes of zeros. It is given the image's number,
+/// and memory that a group keeps from one image to the next.
+pub(crate) fn of_images<T: Default>(
+    count: usize,
+    n: usize,
+    work: impl Fn(usize, &mut T, &mut [f32]) + Sync,
+) -> Vec<f32> {
+    let mut out = zeros(count * n);
+    for_groups(&mut out, GROUP * n, |group, out| {
+        let mut scratch = T::default();
+        let images = out.chunks_exact_mut(n).enumerate();
+        images.for_each(|(i, out)| work(group * GROUP + i, &mut scratch, out));
+    });
+    out
 }
 
 /// From so many numbers on threads share the zeroing.

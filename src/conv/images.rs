@@ -32,7 +32,7 @@ impl Size {
     }
 
     /// Whether both orders are the same.
-    fn is_flat(self) -> bool {
+    pub(crate) fn is_flat(self) -> bool {
         self.channels == 1 || self.rows * self.columns == 1
     }
 }

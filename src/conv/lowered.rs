@@ -13,13 +13,15 @@ use burn::tensor::Shape;
 use burn_flex::{FlexTensor, Layout};
 
 use super::batch::flat;
-use super::groups::{GROUP, for_groups, zeros};
+use super::groups::{GROUP, for_groups, of_images};
 use super::images::{Images, Order, Size};
 use super::kernels::{Activate, Derive};
 use super::layer::{Layer, LayerGradients, Outputs};
 
 /// From so many weights on (a megabyte) a layer is lowered.
 const MANY_WEIGHTS: usize = 1 << 18;
+/// Memory for an image in another order, or with padding.
+type Scratch = (Vec<f32>, Vec<f32>);
 /// Numbers in a cache line.
 const LINE: usize = 16;
 
@@ -66,18 +68,13 @@ pub(super) fn backward(
 /// The gradient before the activation, in the order of pixels.
 fn derived(layer: &Layer, Outputs { y, gradient, .. }: Outputs) -> Vec<f32> {
     let size = layer.output();
-    let mut dz = zeros(gradient.values.len());
-    for_groups(&mut dz, GROUP * size.len(), |group, dz| {
-        let (mut a, mut b) = (Vec::new(), Vec::new());
-        for (i, out) in dz.chunks_exact_mut(size.len()).enumerate() {
-            let i = group * GROUP + i;
-            let gradient = gradient.image_in(i, Order::Pixels, &mut a);
-            let output = y.image_in(i, Order::Pixels, &mut b);
-            let activation = layer.activation;
-            layer.level.run(Derive { activation, gradient, output, out });
-        }
-    });
-    dz
+    let images = gradient.values.len() / size.len();
+    of_images(images, size.len(), |i, (a, b): &mut Scratch, out| {
+        let gradient = gradient.image_in(i, Order::Pixels, a);
+        let output = y.image_in(i, Order::Pixels, b);
+        let activation = layer.activation;
+        layer.level.run(Derive { activation, gradient, output, out });
+    })
 }
 
 /// What lies under the kernel at each pixel of the output.
@@ -85,16 +82,12 @@ fn patches(layer: &Layer, x: Images) -> FlexTensor {
     let (padded, output, width) = (layer.padded(), layer.output(), width(layer));
     let pixels = output.rows * output.columns;
     let images = x.values.len() / x.size.len();
-    let mut patches = zeros(images * pixels * width);
-    for_groups(&mut patches, GROUP * pixels * width, |group, patches| {
-        let (mut room, mut scratch) = (Vec::new(), Vec::new());
-        for (i, patches) in patches.chunks_exact_mut(pixels * width).enumerate() {
-            let image = layer.pad(x, group * GROUP + i, Order::Pixels, &mut room, &mut scratch);
-            for (pixel, patch) in patches.chunks_exact_mut(width).enumerate() {
-                for (row, patch) in patch.chunks_exact_mut(width / layer.kernel[0]).enumerate() {
-                    let from = at(pixel, row, padded, output);
-                    patch.copy_from_slice(&image[from..][..patch.len()]);
-                }
+    let patches = of_images(images, pixels * width, |i, (room, scratch): &mut Scratch, patches| {
+        let image = layer.pad(x, i, Order::Pixels, room, scratch);
+        for (pixel, patch) in patches.chunks_exact_mut(width).enumerate() {
+            for (row, patch) in patch.chunks_exact_mut(width / layer.kernel[0]).enumerate() {
+                let from = at(pixel, row, padded, output);
+                patch.copy_from_slice(&image[from..][..patch.len()]);
             }
         }
     });
@@ -106,22 +99,19 @@ fn spread(layer: &Layer, patches: &[f32]) -> Vec<f32> {
     let (padded, output, width) = (layer.padded(), layer.output(), width(layer));
     let pixels = output.rows * output.columns;
     let images = patches.len() / (pixels * width);
-    let mut dx = zeros(images * layer.input.len());
-    for_groups(&mut dx, GROUP * layer.input.len(), |group, dx| {
-        for (i, dx) in dx.chunks_exact_mut(layer.input.len()).enumerate() {
-            let mut room = vec![0.0; padded.len()];
-            let patches = &patches[(group * GROUP + i) * pixels * width..][..pixels * width];
-            for (pixel, patch) in patches.chunks_exact(width).enumerate() {
-                for (row, patch) in patch.chunks_exact(width / layer.kernel[0]).enumerate() {
-                    let to = at(pixel, row, padded, output);
-                    let room = &mut room[to..][..patch.len()];
-                    room.iter_mut().zip(patch).for_each(|(sum, value)| *sum += value);
-                }
+    of_images(images, layer.input.len(), |i, room: &mut Vec<f32>, dx| {
+        room.clear();
+        room.resize(padded.len(), 0.0);
+        let patches = &patches[i * pixels * width..][..pixels * width];
+        for (pixel, patch) in patches.chunks_exact(width).enumerate() {
+            for (row, patch) in patch.chunks_exact(width / layer.kernel[0]).enumerate() {
+                let to = at(pixel, row, padded, output);
+                let room = &mut room[to..][..patch.len()];
+                room.iter_mut().zip(patch).for_each(|(sum, value)| *sum += value);
             }
-            layer.crop(&room, dx);
         }
-    });
-    dx
+        layer.crop(room, dx);
+    })
 }
 
 /// Where row `row` of the patch of output number `pixel` begins in the padded image.

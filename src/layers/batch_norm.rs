@@ -1,4 +1,4 @@
-//! Batch normalisation: y = γ (x - μ) / √(σ² + ε) + β, for each channel by itself.
+//! Batch normalisation and activation: y = f(γ (x - μ) / √(σ² + ε) + β), for each channel by itself.
 //!
 //! x and y `[batch, channels, ...]`, γ and β `[channels]`. In training μ and σ² are the mean and the
 //! (biased) variance of the batch over all but the channels, and moving averages follow them,
@@ -13,8 +13,8 @@
 
 use burn::module::{Module, Param, RunningState};
 use burn::tensor::Tensor;
-use burn::tensor::module::{batch_norm, batch_norm_train};
 
+use crate::norm::{Normalised, normalise, normalise_batch};
 use crate::scopes::is_frozen;
 use crate::{Activation, Init, Pass};
 
@@ -43,24 +43,30 @@ impl BatchNorm {
         }
     }
 
-    /// `[batch, channels, ...]` to the same.
-    pub fn forward<const D: usize>(&self, x: Tensor<D>, pass: &mut Pass) -> Tensor<D> {
+    /// `[batch, channels, ...]` to the same, activated.
+    pub fn forward<const D: usize>(
+        &self,
+        x: Tensor<D>,
+        activation: Activation,
+        pass: &mut Pass,
+    ) -> Tensor<D> {
         let (gamma, beta) = (self.gamma.val(), self.beta.val());
         if !pass.is_training() || (is_frozen(&gamma) && is_frozen(&beta)) {
-            self.record(&x, pass);
-            let (mean, variance) = (self.moving_mean.value(), self.moving_variance.value());
-            return batch_norm(x, gamma, beta, mean, variance, EPSILON);
+            self.record(&x, activation, pass);
+            let by = [self.moving_mean.value(), self.moving_variance.value()];
+            return normalise(x, by, [gamma, beta], EPSILON, activation);
         }
-        let normalised = batch_norm_train(x, gamma, beta, EPSILON);
-        follow(&self.moving_mean, normalised.mean);
-        follow(&self.moving_variance, normalised.variance);
-        normalised.output
+        let Normalised { output, mean, variance } =
+            normalise_batch(x, [gamma, beta], EPSILON, activation);
+        follow(&self.moving_mean, mean);
+        follow(&self.moving_variance, variance);
+        output
     }
 
     /// Shows the layer, whose output has the shape of `x`.
-    fn record<const D: usize>(&self, x: &Tensor<D>, pass: &mut Pass) {
+    fn record<const D: usize>(&self, x: &Tensor<D>, activation: Activation, pass: &mut Pass) {
         let Some(recorder) = pass.recorder() else { return };
-        recorder.operation("FusedBatchNorm", Some(self.gamma.id), Activation::Identity, x);
+        recorder.operation("FusedBatchNorm", Some(self.gamma.id), activation, x);
         let (mean, variance) = (self.moving_mean.value(), self.moving_variance.value());
         let values = [self.gamma.val(), self.beta.val(), mean, variance];
         for (name, values) in ["gamma", "beta", "moving_mean", "moving_variance"].iter().zip(values)
@@ -72,7 +78,7 @@ impl BatchNorm {
 
 /// Brings a moving average nearer to the batch's value.
 fn follow(average: &RunningState<Tensor<1>>, batch: Tensor<1>) {
-    let followed = average.value() * DECAY + batch.detach() * (1.0 - DECAY);
+    let followed = average.value() * DECAY + batch * (1.0 - DECAY);
     average.update(followed.detach());
     // What was given for an update counts from here on, also for a checkpoint.
     average.value_sync();

@@ -40,13 +40,7 @@ impl Regularizer {
     ) -> Tensor<D> {
         match (self, norm) {
             (Self::Dropout(dropout), _) => dropout.forward(keep, sums, pass),
-            (_, Some(norm)) => {
-                let y = Activation::Relu.apply(norm.forward(sums, pass));
-                if let Some(recorder) = pass.recorder() {
-                    recorder.operation("Relu", None, Activation::Identity, &y);
-                }
-                y
-            }
+            (_, Some(norm)) => norm.forward(sums, Activation::Relu, pass),
             (_, None) => sums,
         }
     }

@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
 use crate::conv::batch::{Batch, bytes, tensor};
-use crate::conv::groups::{GROUP, chunks, for_groups, zeros};
+use crate::conv::groups::{GROUP, chunks, for_groups, of_images, zeros};
 use crate::conv::images::{Order, Size};
 use crate::conv::kernels::Level;
 use crate::conv::windows::{Largest, Spread, Windows};
@@ -83,15 +83,10 @@ impl PooledBackward for Flex {
         let (places, gradient) = (places.storage::<u8>(), Batch::new(&gradient));
         let gradient = gradient.images();
         let n = windows.output(size).len();
-        let mut dx = zeros(images * size.len());
-        for_groups(&mut dx, GROUP * size.len(), |group, dx| {
-            let mut scratch = Vec::new();
-            for (i, dx) in dx.chunks_exact_mut(size.len()).enumerate() {
-                let i = group * GROUP + i;
-                let places = &places[i * n..][..n];
-                let gradient = gradient.image_in(i, order, &mut scratch);
-                Level::best().run(Spread { windows, size, order, places, gradient, dx });
-            }
+        let dx = of_images(images, size.len(), |i, scratch, dx| {
+            let places = &places[i * n..][..n];
+            let gradient = gradient.image_in(i, order, scratch);
+            Level::best().run(Spread { windows, size, order, places, gradient, dx });
         });
         tensor(dx, images, size, order)
     }

@@ -31,12 +31,14 @@ fn apply<S: Simd>(s: S, activation: Activation, x: S::V) -> S::V {
     }
 }
 
-/// The activation of one value.
-pub(super) fn plain(activation: Activation, x: f32) -> f32 {
+/// The activation of one value; NaN stays, as in the vectors.
+#[inline(always)]
+pub(crate) fn activated(activation: Activation, x: f32) -> f32 {
     match activation {
         Activation::Identity => x,
         Activation::Tanh => x.tanh(),
-        Activation::Relu => x.max(0.0),
+        Activation::Relu if x > 0.0 || x.is_nan() => x,
+        Activation::Relu => 0.0,
     }
 }
 
@@ -85,7 +87,7 @@ impl Kernel for Activate<'_> {
     fn plain(self) {
         for out in self.out.chunks_exact_mut(self.bias.len()) {
             for (sum, bias) in out.iter_mut().zip(self.bias) {
-                *sum = plain(self.activation, *sum + bias);
+                *sum = activated(self.activation, *sum + bias);
             }
         }
     }
@@ -128,7 +130,7 @@ impl Kernel for Derive<'_> {
 }
 
 /// One gradient before the activation.
-#[inline]
+#[inline(always)]
 pub(crate) fn derived(activation: Activation, g: f32, y: f32) -> f32 {
     match activation {
         Activation::Identity => g,

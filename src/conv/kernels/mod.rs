@@ -18,10 +18,11 @@ mod sparse;
 mod sums;
 mod wide;
 
+pub(crate) use elementwise::{activated, derived};
 pub use simd::Level;
 pub(crate) use simd::{Kernel, Simd};
 pub(super) use {
-    elementwise::{Activate, Derive, derived},
+    elementwise::{Activate, Derive},
     narrow::Narrow,
     outer::Outer,
     simd::MAX_LANES,

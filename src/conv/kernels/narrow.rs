@@ -5,7 +5,7 @@
 //! A tap is one (kernel row, kernel column). A tile of output channels times pixels stays in
 //! registers as vectors; only at the end their lanes are added.
 
-use super::elementwise::{activate, plain};
+use super::elementwise::{activate, activated};
 use super::simd::{Kernel, MAX_LANES, Simd};
 use crate::conv::Activation;
 
@@ -62,7 +62,7 @@ impl Kernel for Narrow<'_> {
                 let weight = &self.weight[(k * self.taps.len() + t) * pitch..][..channels];
                 sum += x.iter().zip(weight).map(|(x, w)| x * w).sum::<f32>();
             }
-            *out = plain(self.activation, sum);
+            *out = activated(self.activation, sum);
         }
     }
 }

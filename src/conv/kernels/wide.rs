@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use super::elementwise::{activate, plain};
+use super::elementwise::{activate, activated};
 use super::simd::{Kernel, MAX_LANES, Simd};
 use crate::conv::Activation;
 
@@ -59,7 +59,7 @@ impl Kernel for Wide<'_> {
             for (t, tap) in self.taps.iter().enumerate() {
                 sum += self.x[tap + at] * self.weight[t * pitch + k];
             }
-            *out = plain(self.activation, sum);
+            *out = activated(self.activation, sum);
         }
     }
 }
