@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::files::{damaged, obtain, unreadable};
+use super::files::{obtain, unreadable};
 use super::idx::{Idx, read_gz};
 use crate::download::{RemoteFile, sha256_of};
-use crate::{Examples, Failure, Split};
+use crate::{Examples, Exit, Failure, Split};
 
 /// `[channels, height, width]` of an image.
 pub const SHAPE: [usize; 3] = [1, 28, 28];
@@ -105,8 +105,15 @@ impl Files {
 
     /// The content of `part`; its checksum makes sizes and labels right too.
     fn read(&self, part: &Part, path: &Path) -> Result<Idx, Failure> {
+        // Not "delete it" at once: it may be the right file of the other data set.
         let wrong = |what: String, sha256: &str| {
-            damaged(path, format!("{what}; that of {} is {sha256}", self.name))
+            let name = self.name;
+            Failure::new(Exit::Failed, format!("{} is not {name}'s", path.display()))
+                .why(format!("{what}; that of {name} is {sha256}"))
+                .remedy(format!(
+                    "MNIST and FashionMNIST name their files alike: name the folder of {name}'s with \
+                     `--data_dir`; if this is it, delete the file and run again to download it"
+                ))
         };
         if part.unpacked_sha256.is_none() {
             let found = sha256_of(path).map_err(|error| unreadable(path, error))?;
@@ -208,7 +215,12 @@ mod tests {
         };
         write(&contents);
         assert_eq!(why(&by_content), "2 examples");
-        assert!(why(&by_file).contains("t10k-images-idx3-ubyte.gz is damaged\n  its sha256 is"));
+        let refused = why(&by_file);
+        assert!(
+            refused.contains("t10k-images-idx3-ubyte.gz is not Set's\n  its sha256 is"),
+            "{refused}"
+        );
+        assert!(refused.contains("FashionMNIST"), "{refused}");
         *contents[2].last_mut().unwrap() ^= 1;
         write(&contents);
         assert!(why(&by_content).contains("it unpacks to [2, 28, 28] bytes"));
