@@ -1,6 +1,7 @@
 //! What a training step of SingleLayerCAE is made of: the kernels of each of its convolutions on a
 //! piece of a batch and one thread, and the whole step as the trainer takes it (images gathered from
-//! bytes and scaled, forward, backward, Adam), for each shape of images.
+//! bytes and scaled, forward, backward, Adam), for each shape of images. Also the kernels of LeNet's
+//! second convolution, with its pooling and with a batch normalisation.
 //!
 //! ```sh
 //! cargo bench --bench step                    # all
@@ -12,9 +13,12 @@ use std::fmt;
 use burn::tensor::{Device, Tensor, TensorData};
 use divan::Bencher;
 use divan::counter::ItemsCount;
+use dytb::layers::{BatchNorm, Conv, ConvConfig};
 use dytb::models::MODELS;
 use dytb::optimizers::{self, Arguments};
-use dytb::{Activation, Examples, Feed, Init, Learner, StepConfig, conv2d, evaluate_feed, take};
+use dytb::{
+    Activation, Examples, Feed, Init, Learner, Pass, StepConfig, conv2d, evaluate_feed, take,
+};
 
 /// MNIST's and CIFAR-10's `[channels, height, width]`.
 const SHAPES: [[usize; 3]; 2] = [[1, 28, 28], [3, 32, 32]];
@@ -111,6 +115,51 @@ fn decode_forward(bencher: Bencher, shape: Named) {
 #[divan::bench(args = SHAPES.map(Named))]
 fn decode_backward(bencher: Bencher, shape: Named) {
     convolve(bencher, "decode", shape.0, true);
+}
+
+/// What follows LeNet's second convolution.
+#[derive(Clone, Copy, Debug)]
+enum After {
+    Relu,
+    Pooling,
+    BatchNorm,
+}
+
+const AFTER: [After; 3] = [After::Relu, After::Pooling, After::BatchNorm];
+
+/// A pass through LeNet's second convolution and what follows.
+fn lenet(bencher: Bencher, after: After, backward: bool) {
+    let device = Device::flex().autodiff();
+    let init = &mut Init::new(1, &device);
+    let conv = ConvConfig::new([32, 64], [5, 5]).with_same_padding();
+    let (conv, relu): (Conv, Conv) =
+        (conv.init(init), conv.with_activation(Activation::Relu).init(init));
+    let norm = BatchNorm::new(64, init);
+    let images = noise([PIECE, 14, 14, 32], &device).permute([0, 3, 1, 2]).require_grad();
+    let forward = || {
+        let (images, pass) = (images.clone(), &mut Pass::training(1));
+        match after {
+            After::Relu => relu.forward(images, pass),
+            After::Pooling => relu.forward_max_pool(images, 2, 2, pass),
+            After::BatchNorm => norm.forward(conv.forward(images, pass), Activation::Relu, pass),
+        }
+    };
+    let bencher = bencher.counter(ItemsCount::new(PIECE));
+    if backward {
+        bencher.with_inputs(|| forward().sum()).bench_local_values(|sum| sum.backward());
+    } else {
+        bencher.bench_local(forward);
+    }
+}
+
+#[divan::bench(args = AFTER)]
+fn lenet_forward(bencher: Bencher, after: After) {
+    lenet(bencher, after, false);
+}
+
+#[divan::bench(args = AFTER)]
+fn lenet_backward(bencher: Bencher, after: After) {
+    lenet(bencher, after, true);
 }
 
 #[divan::bench(args = SHAPES.map(Named), consts = BATCHES, sample_count = 40)]
