@@ -1,8 +1,6 @@
 //! Sharing the images of a batch, or other numbers, out among threads, in groups whose size does not
 //! depend on how many threads there are.
 
-use std::iter;
-
 use rayon::prelude::*;
 
 /// Images in a group.
@@ -40,6 +38,23 @@ pub(crate) fn of_images<T: Default>(
     out
 }
 
+/// [`of_images`], and a byte for each of the floats.
+pub(crate) fn of_images_with_places<T: Default>(
+    count: usize,
+    n: usize,
+    work: impl Fn(usize, &mut T, &mut [f32], &mut [u8]) + Sync,
+) -> (Vec<f32>, Vec<u8>) {
+    let (mut out, mut places) = (zeros(count * n), vec![0; count * n]);
+    let mut groups: Vec<_> = out.chunks_mut(GROUP * n).zip(places.chunks_mut(GROUP * n)).collect();
+    for_groups(&mut groups, 1, |group, parts| {
+        let (out, places) = &mut parts[0];
+        let mut scratch = T::default();
+        let images = out.chunks_exact_mut(n).zip(places.chunks_exact_mut(n)).enumerate();
+        images.for_each(|(i, (out, places))| work(group * GROUP + i, &mut scratch, out, places));
+    });
+    (out, places)
+}
+
 /// From so many numbers on threads share the zeroing.
 const MANY: usize = 1 << 18;
 
@@ -49,13 +64,4 @@ pub(crate) fn zeros(n: usize) -> Vec<f32> {
         return vec![0.0; n];
     }
     rayon::iter::repeat_n(0.0, n).with_min_len(MANY / 4).collect()
-}
-
-/// The values of so many at a time, and their places, of which there may be none.
-pub(crate) fn chunks<'a>(
-    out: &'a mut [f32],
-    places: &'a mut [u8],
-    n: usize,
-) -> impl Iterator<Item = (&'a mut [f32], &'a mut [u8])> {
-    out.chunks_mut(n).zip(places.chunks_mut(n).chain(iter::repeat_with(Default::default)))
 }

@@ -3,7 +3,7 @@
 
 use super::Activation;
 use super::correlation::{Correlation, output_order};
-use super::groups::{GROUP, chunks, for_groups, zeros};
+use super::groups::{of_images, of_images_with_places};
 use super::images::{Images, Order, Size, place};
 use super::kernels::Level;
 use super::lowered;
@@ -41,6 +41,9 @@ pub(super) struct LayerGradients {
     /// `[outputs]`.
     pub bias: Vec<f32>,
 }
+
+/// Memory for an image with padding, or in another order.
+pub(super) type Scratch = (Vec<f32>, Vec<f32>);
 
 impl Layer {
     /// The size of the output.
@@ -88,35 +91,23 @@ impl Layer {
         let padded = (self.padded(), x.order);
         let correlation =
             Correlation::new(self.level, self.activation, padded, self.kernel, weight, bias);
+        let (images, order) = (x.values.len() / x.size.len(), correlation.input_order());
         let n = self.output().len();
-        let mut out = zeros(x.values.len() / x.size.len() * n);
-        let mut places = vec![0; if self.pool.is_some() { out.len() } else { 0 }];
-        let mut groups: Vec<_> = chunks(&mut out, &mut places, GROUP * n).collect();
-        for_groups(&mut groups, 1, |group, parts| {
-            let (out, places) = &mut parts[0];
-            let (mut room, mut scratch, mut maps) = (Vec::new(), Vec::new(), Vec::new());
-            for (i, (out, places)) in chunks(out, places, n).enumerate() {
-                let (i, order) = (group * GROUP + i, correlation.input_order());
-                let image = self.pad(x, i, order, &mut room, &mut scratch);
-                self.image(&correlation, image, &mut maps, (out, places));
-            }
-        });
-        (out, places)
-    }
-
-    /// The output of one padded image. Maps that are pooled stay in the cache.
-    fn image(
-        &self,
-        correlation: &Correlation,
-        image: &[f32],
-        maps: &mut Vec<f32>,
-        (out, places): (&mut [f32], &mut [u8]),
-    ) {
-        let Some(windows) = self.pool else { return correlation.run(image, out) };
-        let (size, order) = (self.maps(), self.output_order());
-        maps.resize(size.len(), 0.0);
-        correlation.run(image, maps);
-        self.level.run(Largest { windows, image: maps, size, order, out, places });
+        let Some(windows) = self.pool else {
+            let out = of_images(images, n, |i, (room, other): &mut Scratch, out| {
+                correlation.run(self.pad(x, i, order, room, other), out);
+            });
+            return (out, Vec::new());
+        };
+        let (size, out_order) = (self.maps(), self.output_order());
+        type Pooling = (Scratch, Vec<f32>);
+        of_images_with_places(images, n, |i, ((room, other), maps): &mut Pooling, out, places| {
+            // Pooled while they are in the cache.
+            maps.resize(size.len(), 0.0);
+            correlation.run(self.pad(x, i, order, room, other), maps);
+            let image = &maps[..];
+            self.level.run(Largest { windows, image, size, order: out_order, out, places });
+        })
     }
 
     /// Image `i` with its padding.
@@ -135,6 +126,7 @@ impl Layer {
         self.pad_into(x, i, order, room);
         room
     }
+
     /// Puts image `i` into `room`, whose borders stay zero from one image to the next.
     pub(super) fn pad_into(&self, x: Images, i: usize, order: Order, room: &mut [f32]) {
         let [top, _, left, _] = self.padding.map(|zeros| zeros as isize);

@@ -16,12 +16,10 @@ use super::batch::flat;
 use super::groups::{GROUP, for_groups, of_images};
 use super::images::{Images, Order, Size};
 use super::kernels::{Activate, Derive};
-use super::layer::{Layer, LayerGradients, Outputs};
+use super::layer::{Layer, LayerGradients, Outputs, Scratch};
 
 /// From so many weights on (a megabyte) a layer is lowered.
 const MANY_WEIGHTS: usize = 1 << 18;
-/// Memory for an image in another order, or with padding.
-type Scratch = (Vec<f32>, Vec<f32>);
 /// Numbers in a cache line.
 const LINE: usize = 16;
 

@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
 use crate::conv::batch::{Batch, bytes, tensor};
-use crate::conv::groups::{GROUP, chunks, for_groups, of_images, zeros};
+use crate::conv::groups::{of_images, of_images_with_places};
 use crate::conv::images::{Order, Size};
 use crate::conv::kernels::Level;
 use crate::conv::windows::{Largest, Spread, Windows};
@@ -64,16 +64,11 @@ impl PooledBackward for Flex {
         let images = images.images();
         let (size, order) = (images.size, images.order);
         let output = windows.output(size);
-        let n = output.len();
-        let (mut out, mut places) = (zeros(count * n), vec![0; count * n]);
-        let mut groups: Vec<_> = chunks(&mut out, &mut places, GROUP * n).collect();
-        for_groups(&mut groups, 1, |group, parts| {
-            let (out, places) = &mut parts[0];
-            for (i, (out, places)) in chunks(out, places, n).enumerate() {
-                let image = images.image(group * GROUP + i);
+        let (out, places) =
+            of_images_with_places(count, output.len(), |i, _: &mut (), out, places| {
+                let image = images.image(i);
                 Level::best().run(Largest { windows, image, size, order, out, places });
-            }
-        });
+            });
         let seen = Seen { images: count, size, order, windows };
         (tensor(out, count, output, order), bytes(places), seen)
     }
