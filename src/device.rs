@@ -34,6 +34,11 @@ impl FromStr for DeviceName {
         let lower = text.to_lowercase();
         let name = lower.trim_start_matches('/').trim_start_matches("device:");
         let (kind, number) = name.split_once(':').unwrap_or((name, "0"));
+        // `gpu0` and `cuda0` too.
+        let (kind, number) = match (kind.trim_end_matches(|c: char| c.is_ascii_digit()), number) {
+            (letters, "0") if letters != kind => (letters, &kind[letters.len()..]),
+            _ => (kind, number),
+        };
         let number = number.parse().map_err(|_| format!("`{number}` is no device number"))?;
         match kind {
             "cpu" => Ok(Self::Cpu),
@@ -63,6 +68,15 @@ impl DeviceName {
             tell(&format!("note: no {self} here ({why}): using the CPU"));
             Device::flex()
         })
+    }
+
+    /// The device called `name`, or the best one where none is asked for: the first GPU if there is one,
+    /// else, without a word, the CPU.
+    pub fn resolve_or_best(name: Option<Self>) -> Device {
+        match name {
+            Some(name) => name.resolve(),
+            None => Self::Gpu(0).find().unwrap_or_else(|_| Device::flex()),
+        }
     }
 
     /// The device of that name.
@@ -107,6 +121,8 @@ mod tests {
             ("cpu", DeviceName::Cpu),
             ("cuda", DeviceName::Cuda(0)),
             ("cuda:3", DeviceName::Cuda(3)),
+            ("gpu2", DeviceName::Gpu(2)),
+            ("CPU", DeviceName::Cpu),
         ] {
             assert_eq!(text.parse(), Ok(name));
         }
@@ -120,6 +136,7 @@ mod tests {
             assert!(!name.find().unwrap_err().contains('\n'));
             assert!(is_cpu(&name.resolve()), "{name}");
         }
+        DeviceName::resolve_or_best(None);
     }
 
     #[test]

@@ -154,7 +154,8 @@ fn album(request: &Request, checkpoint: &Checkpoint, path: &Path) -> Result<Albu
         return Ok(Album { examples, names, classes: None });
     }
     let name = request.dataset.as_ref().unwrap_or(&state.config.dataset);
-    let dataset = evaluator::dataset_for(checkpoint, path, name, &request.source)?;
+    let source = evaluator::source_of(path, name, state, &request.source);
+    let dataset = evaluator::dataset_for(checkpoint, path, name, &source)?;
     let classes = subset::labels_of(request.classes.as_deref(), &*dataset)?;
     let dataset = Subset::of(dataset, classes.as_deref())?;
     let examples = dataset.load(request.split)?;

@@ -19,19 +19,30 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::chance::mix;
+
 /// Draws the parameters of one model, in the order in which its layers ask for them.
 pub struct Init {
     device: Device,
+    seed: u64,
     rng: ChaCha8Rng,
     parameters: u64,
     whole_batches: bool,
+    draws_on_device: bool,
 }
 
 impl Init {
     /// Parameters on `device`, drawn from `seed`.
     pub fn new(seed: u64, device: &Device) -> Self {
         let rng = ChaCha8Rng::seed_from_u64(seed);
-        Self { device: device.clone(), rng, parameters: 0, whole_batches: false }
+        Self {
+            device: device.clone(),
+            seed,
+            rng,
+            parameters: 0,
+            whole_batches: false,
+            draws_on_device: false,
+        }
     }
 
     /// Where the parameters are made.
@@ -78,6 +89,29 @@ impl Init {
     /// Whether a layer asked for whole batches.
     pub fn wants_whole_batches(&self) -> bool {
         self.whole_batches
+    }
+
+    /// Says that a layer draws from the device's own generator in training, as burn's dropout does: the
+    /// generator is seeded for each step then, and batches are whole.
+    pub(crate) fn draws_on_device(&mut self) {
+        self.draws_on_device = true;
+        self.whole_batches();
+    }
+
+    /// Whether a layer draws from the device's own generator.
+    pub(crate) fn has_draws_on_device(&self) -> bool {
+        self.draws_on_device
+    }
+
+    /// Ids up to this one are those of parameters that this has made.
+    pub(crate) fn last_id(&self) -> u64 {
+        self.parameters
+    }
+
+    /// Seeds the device's own generator for the draw `number` of layers that are not drawn from here. It is
+    /// the process's: who draws from it holds [`DRAWING`](crate::adopt::DRAWING).
+    pub(crate) fn seed_device(&self, number: u64) {
+        self.device.seed(mix(self.seed, !number));
     }
 
     /// A standard normal within ±2.

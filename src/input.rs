@@ -63,6 +63,15 @@ impl Examples {
         Ok(Self { shape, pixels, labels })
     }
 
+    /// The same images with other labels: of label l `labels[l]`.
+    ///
+    /// # Panics
+    /// When there is none for a label.
+    pub(crate) fn relabelled(mut self, labels: &[u32]) -> Self {
+        self.labels.iter_mut().for_each(|label| *label = labels[*label as usize]);
+        self
+    }
+
     /// `[channels, height, width]`.
     pub fn shape(&self) -> [usize; 3] {
         self.shape

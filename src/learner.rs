@@ -1,21 +1,62 @@
 //! A model of either kind, as the trainer and the evaluator see it: something that has a loss on a
 //! batch and, if it tells classes apart, an opinion on each of its examples.
 
-use anyhow::Result;
-use burn::tensor::{Int, Tensor};
+use std::sync::PoisonError;
 
+use anyhow::Result;
+use burn::tensor::{Device, Int, Tensor};
+
+use crate::adopt::DRAWING;
 use crate::feed::Feed;
-use crate::{Autoencoder, Classifier, Init, Kind, Model, Network, Pass, Recorder, Score};
+use crate::quiet::quietly;
+use crate::summaries::{complete, has};
+use crate::{
+    Autoencoder, Classifier, Exit, Failure, Init, Kind, Model, Network, Operation, Parameter, Pass,
+    Recorder, Score,
+};
 
 /// A model that was built.
 pub struct Learner {
     model: Built,
     whole_batches: bool,
+    draws_on_device: bool,
+    batch_size: usize,
 }
+
+/// Examples evaluated at a time, as Dynamic Training Bench did, where they are small.
+const MOST_EXAMPLES: usize = 200;
+/// The most bytes that the largest layer of a batch may take in evaluation, its input included: what
+/// pieces of a batch hold at the same time is a small multiple of it.
+const MOST_BYTES: usize = 256 << 20;
+/// Maps as large as the image that a layer is thought to make of which nothing is known, as burn's own.
+const UNKNOWN_MAPS: usize = 32;
 
 enum Built {
     Autoencoder(Box<dyn Autoencoder>),
     Classifier(Box<dyn Classifier>),
+}
+
+impl Built {
+    fn network_mut(&mut self) -> &mut dyn Network {
+        match self {
+            Self::Autoencoder(model) => &mut **model,
+            Self::Classifier(model) => &mut **model,
+        }
+    }
+}
+
+/// Examples at a time that keep the largest input and output of a layer below [`MOST_BYTES`].
+fn batch_size(shape: [usize; 3], operations: &[Operation], parameters: &[Parameter]) -> usize {
+    let image: usize = shape.iter().product();
+    let outputs = operations.iter().map(|operation| operation.output[1..].iter().product());
+    let sizes: Vec<usize> = [image].into_iter().chain(outputs).collect();
+    let pair = sizes.windows(2).map(|pair| pair[0] + pair[1]).max().unwrap_or(2 * image);
+    let is_known = |own: &Parameter| operations.iter().any(|operation| has(operation, own));
+    let unknown = match parameters.iter().all(is_known) {
+        true => 0,
+        false => 2 * UNKNOWN_MAPS * shape[1] * shape[2],
+    };
+    (MOST_BYTES / (pair.max(unknown) * size_of::<f32>())).clamp(1, MOST_EXAMPLES)
 }
 
 /// What a model makes of a batch.
@@ -32,11 +73,80 @@ impl Learner {
     /// # Errors
     /// When the images do not suit the model.
     pub fn new(model: Model, shape: [usize; 3], classes: usize, init: &mut Init) -> Result<Self> {
-        let model = match model {
+        let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
+        // A layer of burn's own may draw at once.
+        init.seed_device(0);
+        let mut model = match model {
             Model::Autoencoder(build) => Built::Autoencoder(build(shape, init)?),
             Model::Classifier(build) => Built::Classifier(build(shape, classes, init)?),
         };
-        Ok(Self { model, whole_batches: init.wants_whole_batches() })
+        model.network_mut().adopt(init);
+        Ok(Self {
+            model,
+            whole_batches: init.wants_whole_batches(),
+            draws_on_device: init.has_draws_on_device(),
+            batch_size: MOST_EXAMPLES,
+        })
+    }
+
+    /// Passes an image of `shape` `[channels, height, width]` through the model, called `name`, which is on
+    /// `device`, without autodiff: what the layers do with it. From here on [`Learner::batch_size`] is
+    /// what such images allow.
+    ///
+    /// # Errors
+    /// When the output is no image of that shape or, of a classifier, has not one logit for each of the
+    /// `classes`; when the model cannot take such images at all.
+    pub fn probe(
+        &mut self,
+        name: &str,
+        shape: [usize; 3],
+        classes: usize,
+        device: &Device,
+    ) -> Result<Vec<Operation>> {
+        let [channels, height, width] = shape;
+        let image = Tensor::<4>::zeros([1, channels, height, width], device);
+        let passed = quietly(|| {
+            let mut recorder = Recorder::new(self.network());
+            let pass = &mut Pass::recording(&mut recorder);
+            let output = match &self.model {
+                Built::Autoencoder(model) => model.forward(image, pass).dims().to_vec(),
+                Built::Classifier(model) => model.forward(image, pass).dims().to_vec(),
+            };
+            (output, recorder.into_operations())
+        });
+        let cannot = || format!("{name} cannot take images of {height}x{width}");
+        let mend =
+            format!("choose other images (--dataset, --image_size), or mend models/{name}.rs");
+        let (output, mut operations) = passed.map_err(|panic| {
+            Failure::new(Exit::Failed, cannot()).why(panic).remedy(mend.clone())
+        })?;
+        let wanted = match self.kind() {
+            Kind::Autoencoder => shape.to_vec(),
+            Kind::Classifier => vec![classes],
+        };
+        if output[1..] != wanted {
+            let what = format!("{name} makes {:?} of {shape:?}", &output[1..]);
+            let why = match self.kind() {
+                Kind::Autoencoder => "reconstructions have the shape of the images".to_owned(),
+                Kind::Classifier => format!("there are {classes} classes"),
+            };
+            let why = format!("{why}: {}", cannot());
+            return Err(Failure::new(Exit::Failed, what).why(why).remedy(mend).into());
+        }
+        self.batch_size = batch_size(shape, &operations, &self.network().parameters());
+        complete(&mut operations, &self.network().parameters());
+        Ok(operations)
+    }
+
+    /// Examples that are evaluated at a time: 200, or as many fewer as keep the largest layer's input and
+    /// output below 256 MB.
+    pub fn batch_size(&self) -> usize {
+        self.batch_size
+    }
+
+    /// Whether a layer draws from the device's own generator in training.
+    pub fn draws_on_device(&self) -> bool {
+        self.draws_on_device
     }
 
     /// What it is trained for.
@@ -62,7 +172,7 @@ impl Learner {
             Built::Autoencoder(model) => Built::Autoencoder(model.apart()),
             Built::Classifier(model) => Built::Classifier(model.apart()),
         };
-        Self { model, whole_batches: self.whole_batches }
+        Self { model, ..*self }
     }
 
     /// Its parameters.
@@ -75,10 +185,7 @@ impl Learner {
 
     /// Its parameters, to be changed.
     pub fn network_mut(&mut self) -> &mut dyn Network {
-        match &mut self.model {
-            Built::Autoencoder(model) => &mut **model,
-            Built::Classifier(model) => &mut **model,
-        }
+        self.model.network_mut()
     }
 
     /// What it makes of the examples of `feed` at `indices`, those mirrored for which `mirrored`
@@ -126,6 +233,7 @@ impl Learner {
             Built::Autoencoder(model) => drop(model.forward(images, pass)),
             Built::Classifier(model) => drop(model.forward(images, pass)),
         }
+        recorder.complete(self.network());
         recorder
     }
 

@@ -10,6 +10,7 @@ extern crate self as dytb;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+mod adopt;
 mod cards;
 mod chance;
 mod cli;
@@ -23,6 +24,7 @@ mod evaluator;
 pub mod events;
 mod failure;
 mod feed;
+mod file_lock;
 mod gallery;
 mod init;
 mod input;
@@ -32,11 +34,13 @@ mod learner;
 mod model;
 mod norm;
 pub mod optimizers;
+mod ordered_sum;
 mod pass;
 pub mod pictures;
 mod pool;
 mod progress;
 mod python_number;
+mod quiet;
 mod reconstruct;
 mod report;
 mod resident;
@@ -71,6 +75,7 @@ pub use model::{
     Autoencoder, BuildAutoencoder, BuildClassifier, Classifier, CopyAutoencoder, CopyClassifier,
     Kind, Model, Network, Parameter,
 };
+pub use ordered_sum::{ordered_mean, ordered_sum};
 pub use pass::Pass;
 pub use python_number::python_repr;
 pub use scopes::Scopes;

@@ -32,6 +32,8 @@ use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Int, Tensor};
 
+use crate::adopt::Adopt;
+use crate::ordered_sum::ordered_mean;
 use crate::scopes::Freeze;
 use crate::weights::{Set, Weights};
 use crate::{Init, Pass, Scopes, layers};
@@ -43,7 +45,7 @@ pub trait Autoencoder: Network + CopyAutoencoder {
 
     /// Half the mean squared error, Σ (x' - x)² / 2n over all n pixels: `[1]`.
     fn error(&self, reconstructions: Tensor<4>, images: Tensor<4>) -> Tensor<1> {
-        (reconstructions - images).square().mean() / 2.0
+        ordered_mean((reconstructions - images).square()) / 2.0
     }
 
     /// What training brings down, `[1]`: the error of the reconstructions, unless the model is
@@ -122,6 +124,18 @@ pub trait Network: Send + Sync {
     /// Every parameter and every statistic.
     fn parameters(&self) -> Vec<Parameter>;
 
+    /// Makes the network's parameters all those of `init`: what a layer of burn's own has drawn is drawn
+    /// from the seed, on the device, with an id that is the same in every process. See
+    /// [`Adopt`](crate::adopt::Adopt).
+    fn adopt(&mut self, init: &mut Init);
+
+    /// Brings what layers of burn's own have noted of a step into their statistics, so that a checkpoint
+    /// has it.
+    fn sync_statistics(&self);
+
+    /// The names of the trainable parameters that have none of `gradients`.
+    fn without_gradient(&self, gradients: &GradientsParams) -> Vec<String>;
+
     /// The gradients of `loss` `[1]`.
     fn gradients(&self, loss: Tensor<1>) -> GradientsParams;
 
@@ -166,6 +180,21 @@ impl<M: Module + Sync + 'static> Network for M {
         let mut parameters = Parameters::default();
         self.visit(&mut parameters);
         parameters.found
+    }
+
+    fn adopt(&mut self, init: &mut Init) {
+        *self = self.clone().map(&mut Adopt::new(init));
+    }
+
+    fn sync_statistics(&self) {
+        // burn's running statistics are brought up to date when a module is made one for validation.
+        drop(self.valid());
+    }
+
+    fn without_gradient(&self, gradients: &GradientsParams) -> Vec<String> {
+        let mut search = Search { gradients, path: Vec::new(), found: Vec::new() };
+        self.visit(&mut search);
+        search.found
     }
 
     fn gradients(&self, loss: Tensor<1>) -> GradientsParams {
@@ -220,6 +249,8 @@ pub struct Parameter {
     pub id: ParamId,
     /// The fields on the way to it, as `encode.weight`.
     pub name: String,
+    /// The type of the module that has it as a field, as `Conv`.
+    pub module: String,
     /// Its dimensions.
     pub shape: Vec<usize>,
     /// Whether the optimizer changes it: a statistic, what is frozen, or anything on a device without
@@ -231,10 +262,42 @@ pub struct Parameter {
 #[derive(Default)]
 struct Parameters {
     path: Vec<String>,
+    modules: Vec<String>,
     found: Vec<Parameter>,
 }
 
 impl ModuleVisitor for Parameters {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.push(name.to_owned());
+        // burn says `Struct:Conv`.
+        let module = container_type.rsplit(':').next().unwrap_or(container_type);
+        self.modules.push(module.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+        self.modules.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.found.push(Parameter {
+            id: param.id,
+            name: self.path.join("."),
+            module: self.modules.last().cloned().unwrap_or_default(),
+            shape: param.val().dims().to_vec(),
+            trained: param.is_require_grad(),
+        });
+    }
+}
+
+/// Looks for trainable parameters without a gradient.
+struct Search<'a> {
+    gradients: &'a GradientsParams,
+    path: Vec<String>,
+    found: Vec<String>,
+}
+
+impl ModuleVisitor for Search<'_> {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.to_owned());
     }
@@ -244,12 +307,9 @@ impl ModuleVisitor for Parameters {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.found.push(Parameter {
-            id: param.id,
-            name: self.path.join("."),
-            shape: param.val().dims().to_vec(),
-            trained: param.is_require_grad(),
-        });
+        if param.is_require_grad() && self.gradients.get::<D>(param.id).is_none() {
+            self.found.push(self.path.join("."));
+        }
     }
 }
 

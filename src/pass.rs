@@ -11,6 +11,7 @@ use rand::{RngExt, SeedableRng};
 use crate::chance::mix;
 use crate::conv::groups::for_groups;
 use crate::device::is_cpu;
+use crate::ordered_sum::ordered_sum;
 use crate::scopes::is_frozen;
 use crate::summaries::Recorder;
 
@@ -119,7 +120,7 @@ impl<'a> Pass<'a> {
         let weight = weight();
         if !is_frozen(&weight) {
             // tf.nn.l2_loss(w) = Σ w² / 2
-            penalties.push(weight.square().sum() / 2.0);
+            penalties.push(ordered_sum(weight.square()) / 2.0);
         }
     }
 

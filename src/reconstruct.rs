@@ -5,7 +5,6 @@
 //! over the channels.
 
 use crate::Learner;
-use crate::evaluator::BATCH;
 use crate::feed::Feed;
 use crate::summaries::floats;
 
@@ -26,7 +25,7 @@ impl Reconstructions {
         let [channels, height, width] = feed.examples().shape();
         let shape = [indices.len(), channels, height, width];
         let (mut images, mut reconstructions) = (Vec::new(), Vec::new());
-        for batch in indices.chunks(BATCH) {
+        for batch in indices.chunks(model.batch_size()) {
             let batch = feed.images(batch, |_| false);
             reconstructions.extend(floats(model.reconstruct(batch.clone())?));
             images.extend(floats(batch));
@@ -74,7 +73,7 @@ fn error(image: &[f32], reconstruction: &[f32]) -> f64 {
 pub fn worst(model: &Learner, feed: &Feed, count: usize) -> Option<Vec<(usize, f64)>> {
     let all: Vec<_> = (0..feed.len()).collect();
     let mut errors = Vec::new();
-    for batch in all.chunks(BATCH) {
+    for batch in all.chunks(model.batch_size()) {
         errors.extend(Reconstructions::of(model, feed, batch)?.errors());
     }
     let mut ranking: Vec<_> = errors.into_iter().enumerate().collect();

@@ -27,15 +27,20 @@ pub struct Report {
 
 impl Report {
     /// Opens the event files of a run that has taken `steps` steps: points of later steps, which a
-    /// crash has left behind, are taken out.
+    /// crash has left behind, are taken out, and so is what belongs to a validation after these steps that
+    /// is still due.
     ///
     /// # Errors
     /// When a file cannot be read or written.
-    pub fn open(folder: &RunFolder, steps: u64) -> Result<Self> {
+    pub fn open(folder: &RunFolder, steps: u64, validation_is_due: bool) -> Result<Self> {
         let named = |path: &Path, writer: io::Result<EventWriter>| {
             writer.with_context(|| format!("cannot write event files in `{}`", path.display()))
         };
-        let resume = |path: &Path| named(path, EventWriter::resume(path, steps as i64 + 1));
+        let next = steps as i64 + 1;
+        let resume = |path: &Path| match validation_is_due {
+            true => named(path, EventWriter::resume_before_validation(path, next)),
+            false => named(path, EventWriter::resume(path, next)),
+        };
         Ok(Self {
             run: named(folder.path(), EventWriter::anew(folder.path()))?,
             train: resume(&folder.train())?,

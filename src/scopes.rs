@@ -20,7 +20,20 @@ use serde::{Deserialize, Serialize};
 
 /// Some scopes, at least one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<String>")]
 pub struct Scopes(Vec<String>);
+
+impl TryFrom<Vec<String>> for Scopes {
+    type Error = String;
+
+    /// Names, as a file has them.
+    fn try_from(scopes: Vec<String>) -> Result<Self, String> {
+        match scopes.is_empty() || scopes.iter().any(String::is_empty) {
+            true => Err("scopes have to be names of parts of the model, one or more".into()),
+            false => Ok(Self(scopes)),
+        }
+    }
+}
 
 impl Scopes {
     /// Whether the parameter `name` is in one of them.
@@ -49,10 +62,9 @@ impl FromStr for Scopes {
     /// Names with a comma between two.
     fn from_str(text: &str) -> Result<Self, String> {
         let scopes: Vec<_> = text.split(',').map(|scope| scope.trim().to_owned()).collect();
-        match scopes.iter().any(String::is_empty) {
-            true => Err("it has to be names with commas between them, as encode,conv1.norm".into()),
-            false => Ok(Self(scopes)),
-        }
+        let wrong =
+            |_| "it has to be names with commas between them, as encode,conv1.norm".to_owned();
+        Self::try_from(scopes).map_err(wrong)
     }
 }
 
@@ -119,5 +131,10 @@ mod tests {
         for text in ["", ",", "a,", "a,,b"] {
             assert!(text.parse::<Scopes>().unwrap_err().contains("commas"), "{text}");
         }
+        for json in ["[]", r#"[""]"#, r#"["a", ""]"#] {
+            assert!(serde_json::from_str::<Scopes>(json).is_err(), "{json}");
+        }
+        let scopes: Scopes = serde_json::from_str(r#"["a", "b.c"]"#).unwrap();
+        assert_eq!(serde_json::to_string(&scopes).unwrap(), r#"["a","b.c"]"#);
     }
 }

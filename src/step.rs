@@ -7,14 +7,17 @@
 //! of threads. A GPU takes a batch whole, and so does the CPU where a layer asks for it
 //! ([`Init::whole_batches`](crate::Init::whole_batches)); the layers share the work out then.
 
+use std::sync::PoisonError;
+
 use burn::optim::GradientsParams;
 use burn::tensor::{Int, Tensor};
 use rayon::prelude::*;
 
+use crate::adopt::DRAWING;
 use crate::chance::mix;
 use crate::device::is_cpu;
 use crate::feed::Feed;
-use crate::{Learner, Measured, Pass, Score};
+use crate::{Interrupt, Learner, Measured, Pass, Score};
 
 /// Examples in a piece on the CPU.
 const CPU_PIECE: usize = 16;
@@ -45,6 +48,12 @@ pub fn take(
     mirrored: impl Fn(usize) -> bool + Sync,
     StepConfig { l2_penalty, seed }: StepConfig,
 ) -> Step {
+    // What a layer of burn's own draws comes from the device's generator.
+    let _alone = learner.draws_on_device().then(|| {
+        let alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
+        feed.device().seed(seed);
+        alone
+    });
     let pieces = in_pieces(learner, indices, feed, |number, piece| {
         // The penalty belongs to the batch: one piece carries it.
         let mut pass = Pass::training(mix(seed, number as u64));
@@ -64,6 +73,9 @@ pub fn take(
     let (measured, gradients): (Vec<_>, Vec<_>) = pieces.into_iter().unzip();
     let (losses, predictions): (Vec<_>, Vec<_>) = measured.into_iter().unzip();
     let predictions: Option<Vec<_>> = predictions.into_iter().collect();
+    if learner.wants_whole_batches() {
+        learner.network().sync_statistics();
+    }
     let loss = losses.into_iter().reduce(|sum, loss| sum + loss).expect("a batch has examples");
     let predictions = predictions.map(|pieces| Tensor::cat(pieces, 0));
     Step { measured: Measured { loss, predictions }, gradients: learner.network().sum(gradients) }
@@ -83,9 +95,23 @@ pub struct Evaluated {
 ///
 /// The model must be on a device without autodiff.
 pub fn evaluate(learner: &Learner, feed: &Feed, batch_size: usize) -> Evaluated {
+    let evaluated = evaluate_unless(learner, feed, batch_size, &Interrupt::default());
+    evaluated.expect("nothing interrupts it")
+}
+
+/// The same, or `None` where the signal of `interrupt` came meanwhile.
+pub(crate) fn evaluate_unless(
+    learner: &Learner,
+    feed: &Feed,
+    batch_size: usize,
+    interrupt: &Interrupt,
+) -> Option<Evaluated> {
     let all: Vec<_> = (0..feed.len()).collect();
     let (mut losses, mut predictions) = (Vec::new(), Vec::new());
     for batch in all.chunks(batch_size) {
+        if interrupt.signal().is_some() {
+            return None;
+        }
         let pieces = in_pieces(learner, batch, feed, |_, piece| {
             let measured = learner.measure(feed, piece, |_| false, &mut Pass::evaluation());
             (measured.loss * piece.len() as f64, measured.predictions)
@@ -98,7 +124,7 @@ pub fn evaluate(learner: &Learner, feed: &Feed, batch_size: usize) -> Evaluated 
     // Read back once, at the end.
     let losses = Tensor::cat(losses, 0).into_data().convert::<f64>();
     let sum: f64 = losses.iter::<f64>().sum();
-    Evaluated { loss: sum / feed.len() as f64, predictions: classes(predictions) }
+    Some(Evaluated { loss: sum / feed.len() as f64, predictions: classes(predictions) })
 }
 
 /// The score of `learner`, which made `measured` of the examples of `feed` at `indices`, read back

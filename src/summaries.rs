@@ -4,9 +4,12 @@
 //! The tags come from the fields of the model: the convolution in the field `encode` shows
 //! `encode/weights`, `encode/biases`, `encode/filters` and `encode/pre_post_activation`.
 
+use std::borrow::Cow;
+
 use burn::module::ParamId;
 use burn::tensor::Tensor;
 
+use crate::weights::Weights;
 use crate::{Activation, Network, Parameter};
 
 /// One thing to be shown.
@@ -41,19 +44,64 @@ pub enum Summary {
     },
 }
 
+impl Summary {
+    /// TensorBoard's tag.
+    pub fn tag(&self) -> &str {
+        match self {
+            Self::Histogram { tag, .. }
+            | Self::Filters { tag, .. }
+            | Self::Activations { tag, .. } => tag,
+        }
+    }
+}
+
 /// One operation of a forward pass.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Operation {
     /// The fields on the way to its layer, as `conv1/conv`; empty where it has no parameters.
     pub layer: String,
     /// What it is, by TensorFlow's name: `Conv2D`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// Each parameter of the layer: its field's name, its dimensions.
     pub parameters: Vec<(String, Vec<usize>)>,
     /// What follows it.
     pub activation: Activation,
-    /// The dimensions of its output, the batch first.
+    /// The dimensions of its output, the batch first; the batch alone where they are not known.
     pub output: Vec<usize>,
+}
+
+/// Whether the parameter `own` is one of the layer of `operation`.
+pub(crate) fn has(operation: &Operation, own: &Parameter) -> bool {
+    let layer = own.name.rsplit_once('.').map_or("", |(layer, _)| layer);
+    !operation.parameters.is_empty() && operation.layer == layer.replace('.', "/")
+}
+
+/// Adds an operation for each layer that has some of `parameters` and none of the `operations`: after that
+/// of the layer before it in the model, of which nothing but its type is known.
+pub(crate) fn complete(operations: &mut Vec<Operation>, parameters: &[Parameter]) {
+    let mut place = 0;
+    for own in parameters {
+        if let Some(at) = operations.iter().rposition(|operation| has(operation, own)) {
+            place = at + 1;
+            continue;
+        }
+        let (layer, _) = own.name.rsplit_once('.').unwrap_or(("", &own.name));
+        let of_layer = |other: &Parameter| {
+            let (scope, field) = other.name.rsplit_once('.').unwrap_or(("", &other.name));
+            (scope == layer).then(|| (field.to_owned(), other.shape.clone()))
+        };
+        operations.insert(
+            place,
+            Operation {
+                layer: layer.replace('.', "/"),
+                kind: own.module.clone().into(),
+                parameters: parameters.iter().filter_map(of_layer).collect(),
+                activation: Activation::Identity,
+                output: vec![1],
+            },
+        );
+        place += 1;
+    }
 }
 
 /// Collects the operations and the summaries of one forward pass.
@@ -80,6 +128,43 @@ impl Recorder {
         self.summaries
     }
 
+    /// Adds the parameters and layers of `network` that have not shown themselves, as burn's own layers,
+    /// which know of no recorder: histograms and filters, and the operations by the layers' types.
+    pub(crate) fn complete(&mut self, network: &dyn Network) {
+        complete(&mut self.operations, &self.parameters);
+        let shown = |layer: &str| {
+            let scope = format!("{}/", layer.replace('.', "/"));
+            self.summaries.iter().any(|summary| summary.tag().starts_with(&scope))
+        };
+        let layer = |name: &str| name.rsplit_once('.').map_or(String::new(), |(l, _)| l.to_owned());
+        let missing: Vec<_> =
+            self.parameters.iter().filter(|own| !shown(&layer(&own.name))).cloned().collect();
+        if missing.is_empty() {
+            return;
+        }
+        let weights = network.to_bytes().and_then(Weights::from_pack);
+        let weights = weights.expect("the parameters can be read back from their device");
+        for own in missing {
+            let Some(values) = weights.get(&own.name) else { continue };
+            let (scope, field) = own.name.rsplit_once('.').unwrap_or(("", &own.name));
+            let field = match field {
+                "weight" => "weights",
+                "bias" => "biases",
+                other => other,
+            };
+            let tag = |what: &str| match scope {
+                "" => what.to_owned(),
+                scope => format!("{}/{what}", scope.replace('.', "/")),
+            };
+            let values = values.values().to_vec();
+            if let (Ok(shape), "weights") = (<[usize; 4]>::try_from(&own.shape[..]), field) {
+                let (tag, weights) = (tag("filters"), values.clone());
+                self.summaries.push(Summary::Filters { tag, shape, weights });
+            }
+            self.summaries.push(Summary::Histogram { tag: tag(field), values });
+        }
+    }
+
     /// Notes an operation that made `output`: of the layer that the parameter `id` belongs to, if it has
     /// parameters.
     pub fn operation<const D: usize>(
@@ -96,6 +181,7 @@ impl Recorder {
         };
         let parameters = self.parameters.iter().filter_map(of_layer).collect();
         let (layer, output) = (layer.replace('.', "/"), output.dims().to_vec());
+        let kind = kind.into();
         self.operations.push(Operation { layer, kind, parameters, activation, output });
     }
 

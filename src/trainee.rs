@@ -6,12 +6,15 @@ use anyhow::Result;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 
-use crate::evaluator::{self, Assessment, BATCH};
+use crate::evaluator::{self, Assessment};
 use crate::feed::Feed;
+use crate::interrupt::Interrupt;
 use crate::report::Report;
-use crate::run::{Checkpoint, RunConfig, State};
+use crate::run::{Checkpoint, DataSummary, RunConfig, State};
 use crate::summaries::floats;
-use crate::{Exit, Failure, Init, Learner, Operation, optimizers, tell, transfer, zoo};
+use crate::transfer::Transfer;
+use crate::weights::{Values, Weights};
+use crate::{Exit, Failure, Init, Learner, Operation, optimizers, transfer, zoo};
 
 /// What is trained: the model, its optimizer, and a copy of the model for evaluation, which may be
 /// on another device.
@@ -22,14 +25,35 @@ pub(crate) struct Trainee {
     pub optimizer: ModuleOptimizer,
     /// On the evaluation device; has the parameters of the last validation.
     evaluated: Learner,
-    /// Where that is.
-    eval_device: Device,
+    /// What it does with an image.
+    operations: Vec<Operation>,
+    /// Whether a step has shown that all that is trained has gradients.
+    all_have_gradients: bool,
+}
+
+/// Fails where two models of `name`, built from one seed, have other parameters: a run of it would not
+/// come out again.
+fn refuse_unseeded(name: &str, one: &Learner, other: &Learner) -> Result<()> {
+    let weights = |learner: &Learner| Weights::from_pack(learner.network().to_bytes()?);
+    let (ours, theirs) = (weights(one)?, weights(other)?);
+    let differs = |(name, values): &(&str, &Values)| theirs.get(name) != Some(*values);
+    let names: Vec<_> = ours.iter().filter(differs).map(|(name, _)| name).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Failed, format!("{name}: {} not drawn from `Init`", names.join(", ")))
+        .why("built twice from the same seed, the model has other values there")
+        .remedy("draw them with `Init`, or let a layer of burn's initialise them")
+        .into())
 }
 
 impl Trainee {
     /// The run `config` at its beginning, with the parameters frozen that it does not train, for
-    /// images of `shape` `[channels, height, width]` in so
-    /// many `classes`.
+    /// images of `shape` `[channels, height, width]` in so many `classes`.
+    ///
+    /// # Errors
+    /// When the images do not suit the model, its output has not the shape that it should have, or a
+    /// parameter is not a function of the run's seed.
     pub fn new(
         config: &RunConfig,
         shape: [usize; 3],
@@ -37,43 +61,45 @@ impl Trainee {
         train_device: &Device,
         eval_device: &Device,
     ) -> Result<Self> {
-        let build = |device: &Device| {
-            zoo::model(&config.model, shape, classes, &mut Init::new(config.seed, device))
-        };
-        let mut model = build(&train_device.clone().autodiff())?;
+        let (name, seed) = (&config.model, config.seed);
+        let mut init = Init::new(seed, &train_device.clone().autodiff());
+        let mut model = zoo::model(name, shape, classes, &mut init)?;
+        let mut init = Init::new(seed, eval_device);
+        let (evaluated, operations) = zoo::probed_model(name, shape, classes, &mut init)?;
+        refuse_unseeded(name, &model, &evaluated)?;
         if let Some(scopes) = &config.trainable_scopes {
             transfer::freeze(model.network_mut(), scopes)?;
         }
         Ok(Self {
             model,
             optimizer: (config.optimizer_entry()?.build)(&config.optimizer_args),
-            evaluated: build(eval_device)?,
-            eval_device: eval_device.clone(),
+            evaluated,
+            operations,
+            all_have_gradients: false,
         })
     }
 
-    /// Takes the weights that the run `config` begins with, if they are not all drawn, and says on
-    /// stderr which they are.
-    pub fn load_pretrained(&mut self, config: &RunConfig) -> Result<()> {
-        if let Some(pretrained) = &config.pretrained {
-            let transfer = transfer::load(self.model.network_mut(), pretrained)?;
-            let path = pretrained.checkpoint_path.display();
-            tell(&format!("weights of `{path}`\n{transfer}"));
-        }
-        Ok(())
+    /// Takes the weights that the run `config` begins with, if they are not all drawn; which they are.
+    pub fn load_pretrained(&mut self, config: &RunConfig) -> Result<Option<Transfer>> {
+        let pretrained = config.pretrained.as_ref();
+        pretrained.map(|from| transfer::load(self.model.network_mut(), from)).transpose()
     }
 
-    /// Goes on from `checkpoint`, which was read from `path`.
+    /// Goes on from `checkpoint`, which was read from `path`, on `data`.
     pub fn resume(
         &mut self,
         checkpoint: Checkpoint,
         path: &Path,
         config: &RunConfig,
+        data: &DataSummary,
     ) -> Result<State> {
         let damaged = |error: anyhow::Error| {
             Failure::new(Exit::Failed, format!("cannot go on from `{}`", path.display()))
                 .why(format!("{error:#}"))
-                .remedy("--restart deletes the run and begins it anew")
+                .remedy(
+                    "put models/ back as it was when the run began, or train a run of its own with \
+                     --comment; --restart deletes this one and begins it anew",
+                )
         };
         self.model.network_mut().load_bytes(checkpoint.model).map_err(damaged)?;
         let parameters = self.model.network().parameters();
@@ -81,7 +107,29 @@ impl Trainee {
             .map_err(damaged)?;
         let mut state = checkpoint.state;
         state.config = config.clone();
+        state.data = Some(data.clone());
         Ok(state)
+    }
+
+    /// Fails at the first step where a parameter that should be trained has none of its `gradients`: it
+    /// would stay for ever what it was drawn as.
+    pub fn refuse_untrained(&mut self, gradients: &GradientsParams) -> Result<()> {
+        if self.all_have_gradients {
+            return Ok(());
+        }
+        let names = self.model.network().without_gradient(gradients);
+        if !names.is_empty() {
+            let what = format!("the loss does not depend on {}", names.join(", "));
+            return Err(Failure::new(Exit::Failed, what)
+                .why("a trainable parameter without a gradient would never be trained")
+                .remedy(
+                    "use it in the model's forward pass, take it out, or leave it out of the training \
+                     with --trainable_scopes",
+                )
+                .into());
+        }
+        self.all_have_gradients = true;
+        Ok(())
     }
 
     /// The run as it stands at `state`.
@@ -95,16 +143,20 @@ impl Trainee {
         self.model.network_mut().update(gradients, &mut self.optimizer, learning_rate);
     }
 
-    /// How the model does on the examples of `validation`.
-    pub fn validate(&mut self, validation: &Feed, names: Vec<String>) -> Result<Assessment> {
+    /// How the model does on the examples of `validation`; `None` where a signal came meanwhile.
+    pub fn validate(
+        &mut self,
+        validation: &Feed,
+        names: Vec<String>,
+        interrupt: &Interrupt,
+    ) -> Result<Option<Assessment>> {
         self.evaluated.network_mut().load_bytes(self.model.network().to_bytes()?)?;
-        Ok(evaluator::assess(&self.evaluated, validation, names))
+        Ok(evaluator::assess_unless(&self.evaluated, validation, names, interrupt))
     }
 
-    /// What the model does with an image of `shape` `[channels, height, width]`.
-    pub fn operations(&self, [channels, height, width]: [usize; 3]) -> Vec<Operation> {
-        let image = Tensor::zeros([1, channels, height, width], &self.eval_device);
-        self.evaluated.record(image).into_operations()
+    /// What the model does with an image.
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
     }
 
     /// Shows `images` `[batch, channels, height, width]`, what an autoencoder that was last
@@ -113,7 +165,7 @@ impl Trainee {
         let shape = images.dims();
         let first = images.clone().narrow(0, 0, 1);
         // In parts: the maps of a large batch would take more memory than the training.
-        let parts = images.clone().split(BATCH, 0).into_iter();
+        let parts = images.clone().split(self.evaluated.batch_size(), 0).into_iter();
         let parts: Option<Vec<_>> = parts.map(|part| self.evaluated.reconstruct(part)).collect();
         match parts {
             Some(parts) => {

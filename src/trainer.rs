@@ -17,7 +17,8 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::run::{
-    self, Best, Checkpoint, Outcome, RunConfig, RunFolder, State, StatusFile, StatusKind,
+    self, Best, Checkpoint, DataSummary, Outcome, RunConfig, RunFolder, State, Status, StatusFile,
+    StatusKind,
 };
 use crate::step::{self, StepConfig};
 use crate::subset::Subset;
@@ -34,6 +35,8 @@ const PICTURE_SETS: u64 = 50;
 pub struct Settings {
     /// The folder of all runs.
     pub log: PathBuf,
+    /// The run's own folder, where it is not the one that its configuration names below `log`.
+    pub folder: Option<PathBuf>,
     /// The folder of the results files.
     pub results: PathBuf,
     /// Delete the run first.
@@ -64,6 +67,28 @@ pub struct Finished {
     pub folder: PathBuf,
 }
 
+/// What a run is trained on.
+struct Data {
+    dataset: Box<dyn Dataset>,
+    train: Feed,
+    validation: Feed,
+    summary: DataSummary,
+}
+
+/// A run that is being trained.
+struct Run<'a> {
+    config: &'a RunConfig,
+    settings: &'a Settings,
+    data: &'a Data,
+    folder: &'a RunFolder,
+    trainee: Trainee,
+    state: State,
+    steps_per_epoch: u64,
+    status: StatusFile<'a>,
+    report: Report,
+    progress: Progress,
+}
+
 /// Trains the run `config`, from its last checkpoint if it has one.
 ///
 /// # Errors
@@ -71,29 +96,21 @@ pub struct Finished {
 /// [`Exit::DataUnavailable`] without data, [`Exit::Failed`] where the folder belongs to another
 /// configuration or a file cannot be read or written.
 pub fn train(config: &RunConfig, settings: &Settings) -> Result<Finished> {
-    // On a thread of the pool, which works on the pieces of a batch itself instead of waking
-    // another thread and waiting for it at every step.
-    rayon::scope(|_| run(config, settings))
-}
-
-fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
-    let path = RunFolder::path_of(&settings.log, config);
+    let in_log = || RunFolder::path_of(&settings.log, config);
+    let path = settings.folder.clone().unwrap_or_else(in_log);
     if !settings.restart {
         refuse_another(config, &path)?;
+        if let Some(outcome) = finished(config, &path)? {
+            return Ok(Finished { outcome, folder: path });
+        }
     }
-    let source = Source { image_size: config.image_size, ..settings.source.clone() };
-    let whole = zoo::dataset(&config.dataset, &source)?;
-    let dataset = Subset::of(whole, config.classes.as_deref())?;
-    let train = Feed::new(dataset.load(Split::Train)?, &settings.train_device.clone().autodiff());
-    let validation = Feed::new(dataset.load(Split::Validation)?, &settings.eval_device);
-    let (shape, classes) = (dataset.shape(), dataset.num_classes());
-    let mut trainee =
-        Trainee::new(config, shape, classes, &settings.train_device, &settings.eval_device)?;
-    if settings.restart || !RunFolder::has_begun(&path) {
-        trainee.load_pretrained(config)?;
-    }
+    run::refuse_unwritable(&settings.results)?;
+    let data = Data::load(config, settings)?;
+    let mut trainee = build(config, settings, &data)?;
+    // Before the folder is made: where the weights cannot be had, nothing is.
+    let may_begin = settings.restart || RunFolder::checkpoints_at(&path)?.is_empty();
+    let mut transfer = if may_begin { trainee.load_pretrained(config)? } else { None };
 
-    let steps_per_epoch = train.len().div_ceil(config.batch_size) as u64;
     let folder = RunFolder::open(&path)?;
     if settings.restart {
         folder.clear()?;
@@ -101,103 +118,300 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
         // Once more: another process may have begun it meanwhile.
         refuse_another(config, &path)?;
     }
-    let is_over = |outcome: &Outcome| config.is_over(outcome.epochs, Some(outcome.best));
-    if let Some(outcome) = Outcome::of(&folder)?.filter(is_over) {
-        StatusFile::finished(&folder, outcome.epochs * steps_per_epoch, steps_per_epoch)?;
-        tell("note: this run is finished; --restart trains it anew, more --epochs go on");
-        return Ok(Finished { outcome, folder: path });
-    }
-    let mut state = match run::recover(&folder, config)? {
-        Some((path, checkpoint)) => trainee.resume(checkpoint, &path, config)?,
-        None => State::new(config.clone(), shape, classes),
-    };
-    folder.write_config(config)?;
-    let mut status = StatusFile::begin(&folder, state.step, steps_per_epoch)?;
-    let mut report = Report::open(&folder, state.step)?;
-    report.cards(&Cards {
-        command: &settings.command,
-        config,
-        kind: trainee.model.kind(),
-        shape,
-        operations: &trainee.operations(shape),
-    })?;
-
-    let last_step = steps_per_epoch * config.epochs;
-    let mut progress = Progress::new(state.step, last_step, config.epochs);
-    if state.step > 0 {
-        progress.say(&format!("going on after step {} of {last_step}", state.step));
-    }
-    let images_per_step = train.len() as f64 / steps_per_epoch as f64;
-    let flips = dataset.random_horizontal_flip();
-    let images_every = settings.images_every.unwrap_or(config.epochs.div_ceil(PICTURE_SETS));
-
-    while !config.is_over(state.step / steps_per_epoch, state.best) {
-        let epoch = state.step / steps_per_epoch;
-        let order = epoch_order(config.seed, epoch, train.len());
-        let batches: Vec<_> = order.chunks(config.batch_size).collect();
-
-        for batch in &batches[(state.step % steps_per_epoch) as usize..] {
-            let learning_rate = config.learning_rate(state.step, steps_per_epoch);
-            let mirrored = |index| flips && coin(config.seed, epoch, index);
-            let seed = step_seed(config.seed, state.step);
-            let particulars = StepConfig { l2_penalty: config.l2_penalty, seed };
-            let step = step::take(&trainee.model, &train, batch, mirrored, particulars);
-            trainee.update(step.gradients, learning_rate);
-            state.step += 1;
-
-            let epoch_ends = state.step.is_multiple_of(steps_per_epoch);
-            if epoch_ends || state.step.is_multiple_of(settings.log_every) {
-                let score = step::score(&trainee.model, step.measured, &train, batch);
-                refuse_divergence("loss", score.loss(), state.step, &mut status)?;
-                report.step(state.step, &score, learning_rate)?;
-                progress.step(state.step, epoch, &score, images_per_step);
+    let state = match run::recover(&folder, config)? {
+        Some((from, checkpoint)) => {
+            data.refuse_other(&checkpoint.state, &path)?;
+            trainee.resume(checkpoint, &from, config, &data.summary)?
+        }
+        None => {
+            if !may_begin {
+                transfer = trainee.load_pretrained(config)?;
             }
-            if !epoch_ends && let Some(signal) = settings.interrupt.signal() {
-                let checkpoint = checkpoint(&trainee, &state, &mut status)?;
-                report.sync()?;
-                folder.keep(&checkpoint, false)?;
-                return Err(interrupted(signal, state.step, &mut status));
+            if let (Some(transfer), Some(from)) = (transfer, &config.pretrained) {
+                let from = from.checkpoint_path.display();
+                tell(&format!("weights of `{from}`\n{transfer}"));
+            }
+            State::new(config.clone(), data.summary.clone())
+        }
+    };
+    let run = Run::open(config, settings, &data, &folder, trainee, state)?;
+    settings.interrupt.defer();
+    // On a thread of the pool, which works on the pieces of a batch itself instead of waking
+    // another thread and waiting for it at every step.
+    let run = rayon::scope(|_| run.train())?;
+    let outcome = run.finish()?;
+    Ok(Finished { outcome, folder: path })
+}
+
+/// What the run at `path` has reached, if it is finished and has nothing left to do.
+fn finished(config: &RunConfig, path: &Path) -> Result<Option<Outcome>> {
+    let reached = || -> Result<Option<Outcome>> {
+        let outcome = Outcome::at(path).unwrap_or_else(|error| {
+            tell(&format!("warning: {error}\nnote: the test is done once more"));
+            None
+        });
+        let status = Status::of(path).ok().flatten();
+        let Some(outcome) = outcome else { return Ok(None) };
+        if let Some(status) = status.filter(|status| status.epochs > outcome.epochs) {
+            // It went on, and its best model is another one now.
+            return match config.epochs < status.epochs {
+                true => Err(went_on(config, &status, path)),
+                false => Ok(None),
+            };
+        }
+        Ok(config.is_over(outcome.epochs, Some(outcome.best)).then_some(outcome))
+    };
+    if reached()?.is_none() {
+        return Ok(None);
+    }
+    let folder = RunFolder::open(path)?;
+    // Once more: another process may have gone on meanwhile.
+    let Some(outcome) = reached()? else { return Ok(None) };
+    StatusFile::finished(&folder, &outcome)?;
+    tell("note: this run is finished; --restart trains it anew, more --epochs go on");
+    Ok(Some(outcome))
+}
+
+/// Fewer epochs are asked for than the run at `path` has trained since it was finished.
+fn went_on(config: &RunConfig, status: &Status, path: &Path) -> anyhow::Error {
+    let what = format!("`--epochs {}`: the run has trained {}", config.epochs, status.epochs);
+    Failure::new(Exit::Failed, what)
+        .why(format!("`{}` was finished once, and went on", path.display()))
+        .remedy(format!(
+            "--epochs {} or more ends it; --comment trains a run of fewer epochs of its own",
+            status.epochs
+        ))
+        .into()
+}
+
+impl Data {
+    /// Reads the examples for training and for validation, and looks whether those of the test are there.
+    fn load(config: &RunConfig, settings: &Settings) -> Result<Self> {
+        let source = Source { image_size: config.image_size, ..settings.source.clone() };
+        let whole = zoo::dataset(&config.dataset, &source)?;
+        let dataset = Subset::of(whole, config.classes.as_deref())?;
+        let (train, validation) = (dataset.load(Split::Train)?, dataset.load(Split::Validation)?);
+        let summary = DataSummary::new(&train, &validation, dataset.class_names());
+        let train = Feed::new(train, &settings.train_device.clone().autodiff());
+        let validation = Feed::new(validation, &settings.eval_device);
+        Ok(Self { dataset, train, validation, summary })
+    }
+
+    /// Fails where the run at `path`, which stood at `state`, was trained on other data. (Checkpoints of
+    /// before this was kept tell nothing of them.)
+    fn refuse_other(&self, state: &State, path: &Path) -> Result<()> {
+        match &state.data {
+            Some(there) => self.summary.refuse_other(there, path),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The run `config` before its first step, and whether its model suits its data.
+fn build(config: &RunConfig, settings: &Settings, data: &Data) -> Result<Trainee> {
+    let (shape, classes) = (data.summary.shape, data.summary.class_names.len());
+    Trainee::new(config, shape, classes, &settings.train_device, &settings.eval_device)
+}
+
+impl<'a> Run<'a> {
+    /// The run `trainee`, which stands at `state`, with its files open.
+    fn open(
+        config: &'a RunConfig,
+        settings: &'a Settings,
+        data: &'a Data,
+        folder: &'a RunFolder,
+        trainee: Trainee,
+        state: State,
+    ) -> Result<Self> {
+        let steps_per_epoch = data.train.len().div_ceil(config.batch_size) as u64;
+        folder.write_config(config)?;
+        folder.keep_source(&settings.source)?;
+        let status = StatusFile::begin(folder, state.step, steps_per_epoch)?;
+        let mut report = Report::open(folder, state.step, state.validation_is_due)?;
+        report.cards(&Cards {
+            command: &settings.command,
+            config,
+            kind: trainee.model.kind(),
+            shape: data.summary.shape,
+            operations: trainee.operations(),
+        })?;
+        let last_step = steps_per_epoch * config.epochs;
+        let mut progress = Progress::new(state.step, last_step, config.epochs);
+        if state.step > 0 {
+            progress.say(&format!("going on after step {} of {last_step}", state.step));
+        }
+        Ok(Self {
+            config,
+            settings,
+            data,
+            folder,
+            trainee,
+            state,
+            steps_per_epoch,
+            status,
+            report,
+            progress,
+        })
+    }
+
+    /// All epochs that are left.
+    fn train(mut self) -> Result<Self> {
+        while !self.config.is_over(self.state.epochs(self.steps_per_epoch), self.state.best) {
+            let epoch = self.state.epochs(self.steps_per_epoch);
+            let order = epoch_order(self.config.seed, epoch, self.data.train.len());
+            let batches: Vec<_> = order.chunks(self.config.batch_size).collect();
+            if !self.state.validation_is_due {
+                self.steps(epoch, &batches)?;
+            }
+            self.validate(epoch, batches[0])?;
+        }
+        Ok(self)
+    }
+
+    /// The steps of an epoch that are left of its `batches`.
+    fn steps(&mut self, epoch: u64, batches: &[&[usize]]) -> Result<()> {
+        let (config, train) = (self.config, &self.data.train);
+        let flips = self.data.dataset.random_horizontal_flip();
+        let images_per_step = train.len() as f64 / self.steps_per_epoch as f64;
+        for batch in &batches[(self.state.step % self.steps_per_epoch) as usize..] {
+            let learning_rate = config.learning_rate(self.state.step, self.steps_per_epoch);
+            let mirrored = |index| flips && coin(config.seed, epoch, index);
+            let seed = step_seed(config.seed, self.state.step);
+            let particulars = StepConfig { l2_penalty: config.l2_penalty, seed };
+            let step = step::take(&self.trainee.model, train, batch, mirrored, particulars);
+            self.trainee.refuse_untrained(&step.gradients)?;
+            self.trainee.update(step.gradients, learning_rate);
+            self.state.step += 1;
+            self.state.validation_is_due = self.state.step.is_multiple_of(self.steps_per_epoch);
+
+            let shown = self.state.step.is_multiple_of(self.settings.log_every);
+            if self.state.validation_is_due || shown {
+                let score = step::score(&self.trainee.model, step.measured, train, batch);
+                self.refuse_divergence("loss", score.loss())?;
+                self.report.step(self.state.step, &score, learning_rate)?;
+                self.progress.step(self.state.step, epoch, &score, images_per_step);
+            }
+            if let Some(signal) = self.settings.interrupt.signal() {
+                return Err(self.interrupted(signal)?);
             }
         }
+        Ok(())
+    }
 
-        let validated = trainee.validate(&validation, dataset.class_names())?;
-        let score = validated.score;
-        refuse_divergence("validation loss", score.loss(), state.step, &mut status)?;
-        report.validation(state.step, &score)?;
+    /// The end of an epoch, whose first batch was `first`: validation, pictures, checkpoint.
+    fn validate(&mut self, epoch: u64, first: &[usize]) -> Result<()> {
+        let names = self.data.dataset.class_names();
+        let interrupt = &self.settings.interrupt;
+        let Some(validated) = self.trainee.validate(&self.data.validation, names, interrupt)?
+        else {
+            return Err(self.interrupted(interrupt.signal().unwrap_or(0))?);
+        };
+        let (score, step) = (validated.score, self.state.step);
+        self.refuse_divergence("validation loss", score.loss())?;
+        self.report.validation(step, &score)?;
+        let picture_sets = self.config.epochs.div_ceil(PICTURE_SETS);
+        let images_every = self.settings.images_every.unwrap_or(picture_sets);
         if images_every > 0 && (epoch + 1).is_multiple_of(images_every) {
             // The first batch is whole, the last may hold a single image.
-            let shown = &batches[0][..batches[0].len().min(SHOWN)];
-            let images = train.images(shown, |_| false).inner().to_device(&settings.eval_device);
-            trainee.picture(images, state.step, &mut report)?;
-            report.classes(state.step, &validated)?;
+            let shown = &first[..first.len().min(SHOWN)];
+            let images = self.data.train.images(shown, |_| false).inner();
+            let images = images.to_device(&self.settings.eval_device);
+            self.trainee.picture(images, step, &mut self.report)?;
+            self.report.classes(step, &validated)?;
         }
-        report.sync()?;
+        self.report.sync()?;
 
-        let is_best = state.best.is_none_or(|best| score.is_better_than(&best.score));
-        progress.epoch(state.step, epoch, &score, is_best);
+        let is_best = self.state.best.is_none_or(|best| score.is_better_than(&best.score));
+        self.progress.epoch(step, epoch, &score, is_best);
         if is_best {
-            state.best = Some(Best { score, step: state.step, epoch: epoch + 1 });
+            self.state.best = Some(Best { score, step, epoch: epoch + 1 });
         }
-        let checkpoint = checkpoint(&trainee, &state, &mut status)?;
-        folder.keep(&checkpoint, is_best)?;
-        status.reached(state.step)?;
-        if let Some(signal) = settings.interrupt.signal() {
-            return Err(interrupted(signal, state.step, &mut status));
+        self.state.validation_is_due = false;
+        let checkpoint = self.checkpoint()?;
+        self.folder.keep(&checkpoint, is_best)?;
+        self.status.reached(step)?;
+        match self.settings.interrupt.signal() {
+            Some(signal) => Err(self.end_interrupted(signal)),
+            None => Ok(()),
         }
-    }
-    progress.finish();
-    if state.step < last_step {
-        tell(&format!("note: {} epochs without a better validation", config.patience.unwrap_or(0)));
     }
 
-    let best = state.best.context("a run of at least one epoch has a best validation")?;
-    let test = test(&folder, best, &*dataset, &settings.eval_device)?;
-    let outcome = Outcome::new(state.step / steps_per_epoch, best, &test);
-    folder.refuse_loss()?;
-    let outcome = run::record(&settings.results, &folder, config, outcome)?;
-    report.finished(state.step, &outcome)?;
-    status.end(StatusKind::Finished, state.step);
-    Ok(Finished { outcome, folder: path })
+    /// The test of the best model, and the results.
+    fn finish(mut self) -> Result<Outcome> {
+        let step = self.state.step;
+        let epochs = self.state.epochs(self.steps_per_epoch);
+        self.progress.finish();
+        if epochs < self.config.epochs {
+            let patience = self.config.patience.unwrap_or(0);
+            tell(&format!("note: {patience} epochs without a better validation"));
+        }
+        let best = self.state.best.context("a run of at least one epoch has a best validation")?;
+        // All is saved but the results: from here on a signal may end the process at once, and this is
+        // what the run is then.
+        self.status.leave_interrupted(step)?;
+        self.settings.interrupt.end_at_once();
+        if let Some(signal) = self.settings.interrupt.signal() {
+            return Err(self.end_interrupted(signal));
+        }
+        let test = test(self.folder, best, &*self.data.dataset, &self.settings.eval_device)?;
+        for (name, value) in test.score.scalars() {
+            self.refuse_divergence(&format!("test {name}"), value)?;
+        }
+        let outcome = Outcome::new(epochs, best, &test);
+        self.folder.refuse_loss()?;
+        let outcome = run::record(&self.settings.results, self.folder, self.config, outcome)?;
+        self.report.finished(step, &outcome)?;
+        self.status.end(StatusKind::Finished, step);
+        Ok(outcome)
+    }
+
+    /// The run as it stands. Fails when something in it is not finite: the loss may be, as tanh(∞) is 1,
+    /// and a parameter whose step is only a sign, while the optimizer's slots are lost for ever.
+    fn checkpoint(&mut self) -> Result<Checkpoint> {
+        let checkpoint = self.trainee.checkpoint(&self.state)?;
+        let largest = checkpoint.largest_value()?;
+        self.refuse_divergence("largest parameter or slot", largest)?;
+        Ok(checkpoint)
+    }
+
+    /// Fails when `value` is not finite.
+    fn refuse_divergence(&mut self, what: &str, value: f64) -> Result<()> {
+        if value.is_finite() {
+            return Ok(());
+        }
+        let step = self.state.step;
+        self.status.end(StatusKind::Diverged, step);
+        let checkpoints = self.folder.checkpoints();
+        let why = match RunFolder::checkpoints_at(self.folder.path())?.is_empty() {
+            true => "it has no checkpoint yet".to_owned(),
+            false => format!("the last good checkpoint is in `{}`", checkpoints.display()),
+        };
+        Err(Failure::new(Exit::Diverged, format!("the {what} became {value} at step {step}"))
+            .why(why)
+            .remedy("try a lower learning_rate in --optimizer_args, with --restart or --comment")
+            .into())
+    }
+
+    /// Saves the run after `signal`; the error that ends it.
+    ///
+    /// # Errors
+    /// When it cannot be saved.
+    fn interrupted(&mut self, signal: i32) -> Result<anyhow::Error> {
+        let checkpoint = self.checkpoint()?;
+        self.report.sync()?;
+        self.folder.keep(&checkpoint, false)?;
+        Ok(self.end_interrupted(signal))
+    }
+
+    /// The error that ends the run after `signal`, which is saved.
+    fn end_interrupted(&mut self, signal: i32) -> anyhow::Error {
+        let step = self.state.step;
+        self.status.end(StatusKind::Interrupted, step);
+        Failure::new(Exit::Interrupted(signal), format!("interrupted after step {step}"))
+            .why("a checkpoint was written")
+            .remedy("the same command goes on from there")
+            .into()
+    }
 }
 
 /// How the model of the validation `best`, which is in `folder`, does on the test examples. This is
@@ -221,35 +435,4 @@ fn test(
 /// Fails when the run that lives at `path` is not the run `config`.
 fn refuse_another(config: &RunConfig, path: &Path) -> Result<()> {
     RunFolder::config_at(path)?.map_or(Ok(()), |there| config.refuse_another(&there, path))
-}
-
-/// The run as it stands at `state`. Fails when a parameter is not finite: the loss may be, as tanh(∞) is 1.
-fn checkpoint(trainee: &Trainee, state: &State, status: &mut StatusFile) -> Result<Checkpoint> {
-    let checkpoint = trainee.checkpoint(state)?;
-    let largest = checkpoint.largest_parameter()?;
-    refuse_divergence("largest parameter", largest, state.step, status)?;
-    Ok(checkpoint)
-}
-
-/// Fails when `value` is not finite.
-fn refuse_divergence(what: &str, value: f64, step: u64, status: &mut StatusFile) -> Result<()> {
-    if value.is_finite() {
-        return Ok(());
-    }
-    status.end(StatusKind::Diverged, step);
-    Err(Failure::new(Exit::Diverged, format!("the {what} became {value} at step {step}"))
-        .why(format!(
-            "the last good checkpoint is in `{}`",
-            status.folder().checkpoints().display()
-        ))
-        .remedy("try a lower learning_rate in --optimizer_args, with --restart or --comment")
-        .into())
-}
-
-fn interrupted(signal: i32, step: u64, status: &mut StatusFile) -> anyhow::Error {
-    status.end(StatusKind::Interrupted, step);
-    Failure::new(Exit::Interrupted(signal), format!("interrupted after step {step}"))
-        .why("a checkpoint was written")
-        .remedy("the same command goes on from there")
-        .into()
 }

@@ -173,7 +173,8 @@ mod tests {
     use crate::weights::Values;
 
     fn parameter(name: &str, shape: &[usize]) -> Parameter {
-        Parameter { id: ParamId::from(1), name: name.into(), shape: shape.to_vec(), trained: true }
+        let (id, shape) = (ParamId::from(1), shape.to_vec());
+        Parameter { id, name: name.into(), module: "Conv".into(), shape, trained: true }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::data::picture::LONGEST;
 use crate::inputs::INPUTS;
 use crate::models::MODELS;
-use crate::{Dataset, Exit, Failure, Init, Kind, Learner, Source};
+use crate::{Dataset, Exit, Failure, Init, Kind, Learner, Operation, Source};
 
 /// The model `name` for images of `shape` `[channels, height, width]` in so many `classes`.
 ///
@@ -13,6 +13,22 @@ use crate::{Dataset, Exit, Failure, Init, Kind, Learner, Source};
 /// When there is none of that name, or the images do not suit it.
 pub fn model(name: &str, shape: [usize; 3], classes: usize, init: &mut Init) -> Result<Learner> {
     Learner::new(find(MODELS, "model", name)?, shape, classes, init)
+}
+
+/// [`model`] for evaluation, on a device without autodiff, and what its layers do with an image.
+///
+/// # Errors
+/// As [`model`], and when its output has not the shape that it should have.
+pub fn probed_model(
+    name: &str,
+    shape: [usize; 3],
+    classes: usize,
+    init: &mut Init,
+) -> Result<(Learner, Vec<Operation>)> {
+    let device = init.device().clone();
+    let mut learner = model(name, shape, classes, init)?;
+    let operations = learner.probe(name, shape, classes, &device)?;
+    Ok((learner, operations))
 }
 
 /// What the model `name` is trained for.

@@ -31,11 +31,44 @@ fn trained() -> (Bench, String) {
 fn the_run_once_more_and_nothing_else() {
     let (bench, config) = trained();
     let other = Bench::new();
-    other.train(&format!("--config '{config}'")).ended(0);
+    other.train(&format!("--config '{config}' --log_dir log")).ended(0);
     assert_same(&bench, &other, RUN);
-    // Where it is, it is finished.
-    let again = bench.train(&format!("--config '{config}'")).ended(0);
-    assert!(again.stderr.contains("this run is finished"), "{}", again.stderr);
+    // Where it is, it is finished, and so it is from any other folder.
+    for bench in [&bench, &Bench::new()] {
+        let again = bench.train(&format!("--config '{config}'")).ended(0);
+        assert!(again.stderr.contains("this run is finished"), "{}", again.stderr);
+        assert!(bench.path("log").exists() == bench.path("test_results.txt").exists());
+    }
+}
+
+/// It is the run of the file, whatever its folder is called and wherever it is, and no other one of its
+/// old name: also where that one's folder has another run.
+#[test]
+fn a_run_that_was_renamed_or_moved_goes_on() {
+    let (bench, _) = trained();
+    fs::create_dir(bench.path("kept here")).unwrap();
+    for (number, place) in ["log/SingleLayerCAE/renamed", "kept here/moved"].iter().enumerate() {
+        let from = if number == 0 { RUN } else { "log/SingleLayerCAE/renamed" };
+        fs::rename(bench.path(from), bench.path(place)).unwrap();
+        if number == 1 {
+            bench.train(LINE).ended(0);
+        }
+        let epochs = 3 + number;
+        let line = format!("--config '{place}/config.json' --epochs {epochs} --json");
+        let more = bench.train(&line).ended(0);
+        let last = 21 * (epochs - 1);
+        assert!(more.stderr.contains(&format!("going on after step {last}")), "{}", more.stderr);
+        assert_eq!(
+            (more.json()["folder"].as_str(), more.json()["epochs"].as_u64()),
+            (Some(*place), Some(epochs as u64))
+        );
+        assert_eq!(bench.path(RUN).exists(), number == 1);
+    }
+    // A copy of the file alone describes a run and is none.
+    fs::copy(bench.path("kept here/moved/config.json"), bench.path("config.json")).unwrap();
+    fs::remove_dir_all(bench.path("log")).unwrap();
+    let anew = bench.train("--config config.json --epochs 1 --warmup_epochs 0 --json").ended(0);
+    assert_eq!(anew.json()["folder"], RUN.replace("_warmup=1", ""));
 }
 
 #[test]
@@ -90,6 +123,8 @@ fn a_configuration_from_anywhere_is_checked() {
             json!({"shape": {"step": {"epochs": 0, "factor": 1}}, "warmup_epochs": 0}),
             "decays in 0 epochs",
         ),
+        ("trainable_scopes", json!([]), "one or more"),
+        ("trainable_scopes", json!(["encode", ""]), "one or more"),
         ("data", json!({"name": "cats", "fingerprint": "0"}), "not the pictures of the run"),
     ];
     for (name, value, needle) in cases {

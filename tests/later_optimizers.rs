@@ -9,6 +9,9 @@ mod common;
 #[path = "common/parameters.rs"]
 mod parameters;
 
+use burn::module::{Module, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor, TensorData};
 use common::assert_close;
 use dytb::optimizers::{self, Arguments, OPTIMIZERS};
 use parameters::{Parameters, SHAPES};
@@ -45,6 +48,8 @@ fn train(optimizer: &str, arguments: &Arguments) -> Vec<[Vec<f32>; 3]> {
 struct Double {
     /// `[rows, columns]`; `None` for a vector.
     matrix: Option<[usize; 2]>,
+    /// Whether its rows are outputs, as a kernel's: those of a fully connected layer are inputs.
+    outputs_first: bool,
     values: Vec<f64>,
     /// As many as a rule needs, 0 at first.
     slots: [Vec<f64>; 4],
@@ -53,7 +58,8 @@ struct Double {
 impl Double {
     fn new(matrix: Option<[usize; 2]>, length: usize) -> Self {
         let values = (0..length).map(initial).collect();
-        Self { matrix, values, slots: std::array::from_fn(|_| vec![0.0; length]) }
+        let slots = std::array::from_fn(|_| vec![0.0; length]);
+        Self { matrix, outputs_first: true, values, slots }
     }
 }
 
@@ -176,10 +182,13 @@ fn muon(arguments: &Arguments, step: usize, parameter: &mut Double, gradient: &[
             *x = 3.4445 * *x - 4.775 * cubic[i] + 2.0315 * quintic[i];
         }
     }
-    let [rows, columns] = [rows as f64, columns as f64];
+    let [outputs, inputs] = match parameter.outputs_first {
+        true => [rows as f64, columns as f64],
+        false => [columns as f64, rows as f64],
+    };
     let ratio = match arguments.word("adjust_lr_fn") {
-        "original" => (rows / columns).max(1.0).sqrt(),
-        _ => 0.2 * rows.max(columns).sqrt(),
+        "original" => (outputs / inputs).max(1.0).sqrt(),
+        _ => 0.2 * outputs.max(inputs).sqrt(),
     };
     for (value, x) in parameter.values.iter_mut().zip(x) {
         *value -= RATE * (ratio * x + decay * *value);
@@ -232,7 +241,10 @@ fn as_their_rules() {
             let kernel = [SHAPES.2[0], SHAPES.2[1..].iter().product()];
             let mut theirs = [
                 Double::new(None, SHAPES.0[0]),
-                Double::new(Some(SHAPES.1), SHAPES.1.iter().product()),
+                Double {
+                    outputs_first: false,
+                    ..Double::new(Some(SHAPES.1), SHAPES.1.iter().product())
+                },
                 Double::new(Some(kernel), kernel.iter().product()),
             ];
             for (step, ours) in ours.iter().enumerate() {
@@ -313,12 +325,61 @@ fn as_pytorch() {
         },
     ];
     for printed in all {
-        let ours = train(printed.optimizer, &arguments(printed.optimizer, printed.arguments));
+        let arguments = arguments(printed.optimizer, printed.arguments);
+        let ours = train(printed.optimizer, &arguments);
         for (step, theirs) in [1, 2, 10].into_iter().zip(printed.steps) {
             let what = format!("{} {}, step {step}", printed.optimizer, printed.arguments);
+            let mut theirs = theirs.to_vec();
+            if printed.arguments.contains("original") {
+                as_its_transpose(&mut theirs, step, arguments.number("weight_decay"));
+            }
             let theirs: Vec<_> = theirs.iter().map(|value| *value as f32).collect();
             let ours = &ours[step - 1][printed.parameter];
             assert_close(&what, ours, &theirs, 0.0, printed.tolerance);
         }
     }
+}
+
+/// What PyTorch's Muon would have made of the transpose. It printed the numbers for a layer of 3 outputs
+/// and 2 inputs, whose ratio is √(3 / 2); the matrix is that of 3 inputs and 2 outputs here, whose ratio is
+/// 1. The gradients do not depend on the parameters, so all but the decay is in proportion to the ratio.
+fn as_its_transpose(values: &mut [f64], step: usize, weight_decay: f64) {
+    let decay = (1.0 - RATE * weight_decay).powi(step as i32);
+    for (i, value) in values.iter_mut().enumerate() {
+        let decayed = decay * initial(i);
+        *value = decayed + (*value - decayed) / 1.5_f64.sqrt();
+    }
+}
+
+/// The step of a layer's weights has the root mean square that Jordan et al. 2024 and PyTorch give it,
+/// √max(1, out / in), whatever the layer: only where a layer has more outputs than inputs it is longer.
+#[test]
+fn muons_original_ratio_by_layer() {
+    let device = Device::flex().autodiff();
+    let arguments = arguments("Muon", r#"{"adjust_lr_fn": "original", "weight_decay": 0}"#);
+    for (inputs, outputs) in [(1024, 10), (10, 1024), (64, 64), (3, 300)] {
+        let norm = |shape: [usize; 2]| {
+            let values = (0..inputs * outputs).map(|i| gradient(0, i) as f32).collect();
+            let tensor = Tensor::<2>::from_data(TensorData::new(values, shape), &device);
+            let layer = Fully { weight: Param::from_tensor(Tensor::zeros(shape, &device)) };
+            let mut gradients = GradientsParams::new();
+            gradients.register(layer.weight.id, tensor.inner());
+            let mut optimizer = (optimizers::find("Muon").unwrap().build)(&arguments);
+            let stepped = optimizer.step(1.0, layer, gradients).weight.val();
+            stepped.square().sum().sqrt().into_scalar::<f32>()
+        };
+        // The singular values are near 1, or one of them is nearly all there is.
+        let length = norm([inputs, outputs]);
+        let mirrored = norm([outputs, inputs]);
+        let ratio =
+            |outputs: usize, inputs: usize| (outputs as f32 / inputs as f32).max(1.0).sqrt();
+        let expected = ratio(outputs, inputs) / ratio(inputs, outputs);
+        assert!((length / mirrored / expected - 1.0).abs() < 0.35, "{inputs} to {outputs}");
+    }
+}
+
+/// The weights `[in, out]` of a fully connected layer.
+#[derive(Module, Debug)]
+struct Fully {
+    weight: Param<Tensor<2>>,
 }

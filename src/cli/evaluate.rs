@@ -6,20 +6,23 @@ use anyhow::Result;
 use clap::Args;
 
 use super::{SourceArgs, output, values};
-use crate::Split;
 use crate::device::DeviceName;
 use crate::evaluator::{self, Assessment, Evaluation};
 use crate::inputs::INPUTS;
+use crate::{Kind, Split};
 
-/// What to evaluate, but for the model.
+/// What to evaluate, and on what.
 #[derive(Args, Clone, Debug)]
 pub struct EvaluateArgs {
-    /// What to evaluate it on: a file of inputs/
+    /// What to evaluate it on: a file of inputs/ [default: the data set that it was trained on]
     #[arg(long, value_parser = values::names(INPUTS), value_name = "NAME")]
-    dataset: String,
+    dataset: Option<String>,
     /// A run's folder (its best checkpoint), a folder of checkpoints (the newest) or a checkpoint
-    #[arg(long = "checkpoint_dir", alias = "checkpoint-dir", value_name = "PATH")]
-    checkpoint_dir: PathBuf,
+    #[arg(value_name = "RUN", required_unless_present = "checkpoint_dir")]
+    run: Option<PathBuf>,
+    /// The same, as Dynamic Training Bench had it
+    #[arg(long = "checkpoint_dir", aliases = ["checkpoint-dir", "checkpoint_path", "checkpoint-path"], value_name = "PATH", conflicts_with = "run")]
+    checkpoint_dir: Option<PathBuf>,
     /// The test images instead of the validation images
     #[arg(long)]
     test: bool,
@@ -27,9 +30,9 @@ pub struct EvaluateArgs {
     /// was trained on]
     #[arg(long, value_delimiter = ',', value_name = "CLASS,...")]
     classes: Option<Vec<String>>,
-    /// Device that evaluates: /gpu:N, /cpu:0, cuda:N, wgpu:N or cpu
-    #[arg(long, default_value = "/gpu:0", value_name = "DEVICE")]
-    device: DeviceName,
+    /// Device that evaluates: /gpu:N, /cpu:0, cuda:N, wgpu:N or cpu [default: /gpu:0 where there is one]
+    #[arg(long, aliases = ["eval_device", "eval-device"], value_name = "DEVICE")]
+    device: Option<DeviceName>,
     #[command(flatten)]
     source: SourceArgs,
     /// Print the result as JSON
@@ -38,19 +41,21 @@ pub struct EvaluateArgs {
 }
 
 impl EvaluateArgs {
-    /// How `model` does, as the flags say.
+    /// How a model of this `kind` does, as the flags say; it has to be the one called `model`, if one is.
     ///
     /// # Errors
     /// As [`evaluator::evaluate`].
-    pub fn evaluate(&self, model: &str) -> Result<Assessment> {
+    pub fn evaluate(&self, kind: Kind, model: Option<&str>) -> Result<Assessment> {
+        let checkpoint = self.run.clone().or(self.checkpoint_dir.clone());
         evaluator::evaluate(&Evaluation {
-            model: model.to_owned(),
+            model: model.map(str::to_owned),
+            kind,
             dataset: self.dataset.clone(),
-            checkpoint: self.checkpoint_dir.clone(),
+            checkpoint: checkpoint.expect("the parser wants one of the two"),
             split: self.split(),
             classes: self.classes.clone(),
             source: self.source.source(),
-            device: self.device.resolve(),
+            device: DeviceName::resolve_or_best(self.device),
         })
     }
 

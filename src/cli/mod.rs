@@ -30,7 +30,7 @@ use crate::{Exit, Source, tell};
 #[derive(Args, Clone, Debug)]
 pub struct SourceArgs {
     /// Folder that holds the data set's files [default: a folder of the user's cache]
-    #[arg(long = "data_dir", alias = "data-dir", value_name = "DIR")]
+    #[arg(long = "data_dir", aliases = ["data-dir", "data_path", "data-path"], value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Never download
     #[arg(long)]

@@ -34,7 +34,7 @@ pub(super) fn finished_as_text(Finished { outcome, folder }: &Finished) -> Strin
 pub(super) fn finished_as_json(model: &str, Finished { outcome, folder }: &Finished) -> String {
     let mut object = json!({
         "model": model,
-        "folder": folder,
+        "folder": folder.display().to_string(),
         "epochs": outcome.epochs,
         "best_epoch": outcome.best.epoch,
         "best_step": outcome.best.step,

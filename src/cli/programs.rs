@@ -18,7 +18,7 @@ use crate::{Kind, pictures};
 #[command(version)]
 pub struct TrainAutoencoder {
     /// What to train: a file of models/
-    #[arg(long, value_parser = values::models(Kind::Autoencoder), value_name = "NAME", required_unless_present = "config")]
+    #[arg(long, alias = "arch", value_parser = values::models(Kind::Autoencoder), value_name = "NAME", required_unless_present = "config")]
     model: Option<String>,
     #[command(flatten)]
     args: TrainArgs,
@@ -31,7 +31,7 @@ pub struct TrainAutoencoder {
 #[command(version)]
 pub struct TrainClassifier {
     /// What to train: a file of models/
-    #[arg(long, value_parser = values::models(Kind::Classifier), value_name = "NAME", required_unless_present = "config")]
+    #[arg(long, alias = "arch", value_parser = values::models(Kind::Classifier), value_name = "NAME", required_unless_present = "config")]
     model: Option<String>,
     #[command(flatten)]
     args: TrainArgs,
@@ -41,9 +41,9 @@ pub struct TrainClassifier {
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
 pub struct EvaluateAutoencoder {
-    /// The model: a file of models/
+    /// The model that it has to be: a file of models/ [default: any of them]
     #[arg(long, value_parser = values::models(Kind::Autoencoder), value_name = "NAME")]
-    model: String,
+    model: Option<String>,
     #[command(flatten)]
     args: EvaluateArgs,
 }
@@ -52,9 +52,9 @@ pub struct EvaluateAutoencoder {
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
 pub struct EvaluateClassifier {
-    /// The model: a file of models/
+    /// The model that it has to be: a file of models/ [default: any of them]
     #[arg(long, value_parser = values::models(Kind::Classifier), value_name = "NAME")]
-    model: String,
+    model: Option<String>,
     #[command(flatten)]
     args: EvaluateArgs,
     /// Print the accuracy of each class too (with --json it is always there)
@@ -91,7 +91,7 @@ impl EvaluateAutoencoder {
     /// # Errors
     /// As [`evaluate`](crate::evaluate).
     pub fn run(&self) -> Result<()> {
-        self.args.print(&self.args.evaluate(&self.model)?)
+        self.args.print(&self.args.evaluate(Kind::Autoencoder, self.model.as_deref())?)
     }
 }
 
@@ -101,7 +101,7 @@ impl EvaluateClassifier {
     /// # Errors
     /// As [`evaluate`](crate::evaluate), and when the confusion matrix cannot be written.
     pub fn run(&self) -> Result<()> {
-        let assessment = self.args.evaluate(&self.model)?;
+        let assessment = self.args.evaluate(Kind::Classifier, self.model.as_deref())?;
         if let (Some(path), Some(confusion)) = (&self.confusion_matrix, &assessment.confusion) {
             let csv = confusion.to_csv(&assessment.class_names);
             let picture = pictures::confusion(confusion.counts(), confusion.classes());

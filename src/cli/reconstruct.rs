@@ -39,9 +39,9 @@ pub struct Reconstruct {
     /// Folder that the files are written to
     #[arg(long, default_value = "reconstructions", value_name = "DIR")]
     output: PathBuf,
-    /// Device that computes: /gpu:N, /cpu:0, cuda:N, wgpu:N or cpu
-    #[arg(long, default_value = "/gpu:0", value_name = "DEVICE")]
-    device: DeviceName,
+    /// Device that computes: /gpu:N, /cpu:0, cuda:N, wgpu:N or cpu [default: /gpu:0 where there is one]
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<DeviceName>,
     #[command(flatten)]
     source: SourceArgs,
     /// Print the errors as JSON
@@ -57,13 +57,13 @@ struct ChoiceArgs {
     #[arg(long, num_args = 1.., value_name = "FILE", conflicts_with_all = ["dataset", "split", "classes"])]
     images: Option<Vec<PathBuf>>,
     /// The images with these numbers (0 is the first), with a comma between two
-    #[arg(long, value_delimiter = ',', value_name = "N,...")]
+    #[arg(long, value_delimiter = ',', value_parser = values::index, allow_negative_numbers = true, value_name = "N,...")]
     index: Option<Vec<usize>>,
     /// So many images at random, other ones each time
-    #[arg(long, value_parser = values::at_least_one, value_name = "N")]
+    #[arg(long, value_parser = values::at_least_one, allow_negative_numbers = true, value_name = "N")]
     random: Option<usize>,
     /// The images with the largest errors of all, the worst first; worst.csv ranks them
-    #[arg(long, value_parser = values::at_least_one, value_name = "N")]
+    #[arg(long, value_parser = values::at_least_one, allow_negative_numbers = true, value_name = "N")]
     worst: Option<usize>,
 }
 
@@ -93,7 +93,7 @@ impl Reconstruct {
             choice: self.choice.choice(),
             error_map: self.error_map,
             output: self.output.clone(),
-            device: self.device.resolve(),
+            device: DeviceName::resolve_or_best(self.device),
             source: self.source.source(),
         })?;
         output::print(&match self.json {

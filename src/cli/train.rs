@@ -1,6 +1,6 @@
 //! The flags that all training programs have.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::schedule::ScheduleArgs;
 use super::transfer::TransferArgs;
+use super::values::Instead;
 use super::{SourceArgs, config_file, output, values};
 use crate::device::DeviceName;
 use crate::inputs::INPUTS;
@@ -19,7 +20,8 @@ use crate::{Exit, Failure, Identity, Kind, Source, subset, zoo};
 
 /// Dynamic Training Bench's default optimizer, and the arguments that it had.
 const MOMENTUM: &str = "MomentumOptimizer";
-const MOMENTUM_ARGS: &str = r#"{"learning_rate": 1e-2, "momentum": 0.9}"#;
+const LEARNING_RATE: f64 = 1e-2;
+const MOMENTUM_VALUE: f64 = 0.9;
 
 /// What and how to train, but for the model.
 #[derive(Args, Clone, Debug)]
@@ -35,18 +37,21 @@ pub struct TrainArgs {
     #[arg(long, value_parser = values::optimizers(), value_name = "NAME")]
     optimizer: Option<String>,
     /// Its arguments, by TensorFlow's names (by burn's for AdamW, Adan, Lamb, Lion and Muon);
-    /// learning_rate is required [default for
-    /// MomentumOptimizer: {"learning_rate": 1e-2, "momentum": 0.9}]
+    /// learning_rate is required. [default where no --optimizer is named: {"learning_rate": 1e-2,
+    /// "momentum": 0.9}; a momentum that is not given is 0.9 then]
     #[arg(long = "optimizer_args", alias = "optimizer-args", value_parser = values::json_object, value_name = "JSON")]
     optimizer_args: Option<Map<String, Value>>,
+    /// The learning rate: a short way to write learning_rate in --optimizer_args
+    #[arg(long = "learning_rate", visible_alias = "lr", alias = "learning-rate", value_parser = values::learning_rate, value_name = "X", allow_negative_numbers = true)]
+    learning_rate: Option<Value>,
     /// Examples a step [default: 128]
-    #[arg(long = "batch_size", alias = "batch-size", value_parser = values::at_least_one, value_name = "N")]
+    #[arg(long = "batch_size", alias = "batch-size", value_parser = values::at_least_one, allow_negative_numbers = true, value_name = "N")]
     batch_size: Option<usize>,
     /// Epochs to train [default: 150]
-    #[arg(long, value_parser = values::epochs(), value_name = "N")]
+    #[arg(long, aliases = ["num_epochs", "max_epochs", "num-epochs", "max-epochs"], value_parser = values::epochs, allow_negative_numbers = true, value_name = "N")]
     epochs: Option<u64>,
-    /// End after so many epochs without a better validation [default: never]
-    #[arg(long, value_parser = values::epochs(), value_name = "N")]
+    /// Early stopping: end after N epochs without a better validation [default: never]
+    #[arg(long, alias = "early_stopping", value_parser = values::epochs, allow_negative_numbers = true, value_name = "N")]
     patience: Option<u64>,
     /// Train, validate and test on these classes only, by name or number, with a comma between two
     /// [default: all]
@@ -57,22 +62,18 @@ pub struct TrainArgs {
     l2_penalty: Option<f64>,
     #[command(flatten)]
     schedule: ScheduleArgs,
-    /// Device that trains: /gpu:N, /cpu:0, cuda:N, wgpu:N or cpu
-    #[arg(
-        long = "train_device",
-        alias = "train-device",
-        default_value = "/gpu:0",
-        value_name = "DEVICE"
-    )]
-    train_device: DeviceName,
-    /// Device that evaluates
-    #[arg(
-        long = "eval_device",
-        alias = "eval-device",
-        default_value = "/gpu:0",
-        value_name = "DEVICE"
-    )]
-    eval_device: DeviceName,
+    /// Device that trains: /gpu:N, /cpu:0, cuda:N, wgpu:N or cpu [default: /gpu:0 where there is one]
+    #[arg(long = "train_device", alias = "train-device", value_name = "DEVICE")]
+    train_device: Option<DeviceName>,
+    /// Device that evaluates [default: /gpu:0 where there is one]
+    #[arg(long = "eval_device", alias = "eval-device", value_name = "DEVICE")]
+    eval_device: Option<DeviceName>,
+    /// Device that trains and evaluates
+    #[arg(long, value_name = "DEVICE", conflicts_with_all = ["train_device", "eval_device"])]
+    device: Option<DeviceName>,
+    /// The same as --device /gpu:N
+    #[arg(long, hide = true, value_parser = values::gpu, allow_negative_numbers = true, value_name = "N", conflicts_with_all = ["train_device", "eval_device", "device"])]
+    gpu: Option<DeviceName>,
     /// Added to the name of the run
     #[arg(long, value_parser = values::comment, value_name = "TEXT")]
     comment: Option<String>,
@@ -80,17 +81,17 @@ pub struct TrainArgs {
     #[arg(long)]
     restart: bool,
     /// Seed of all chance in the run [default: drawn, and kept with the run]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_parser = values::whole_number, allow_negative_numbers = true, value_name = "N")]
     seed: Option<u64>,
-    /// Folder of the runs
-    #[arg(long = "log_dir", alias = "log-dir", default_value = "log", value_name = "DIR")]
-    log_dir: PathBuf,
+    /// Folder of the runs [default: log; with --config the run's own folder is kept]
+    #[arg(long = "log_dir", aliases = ["log-dir", "logdir"], value_name = "DIR")]
+    log_dir: Option<PathBuf>,
     /// Steps between two points of the training error
-    #[arg(long = "log_every", alias = "log-every", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..), value_name = "STEPS")]
+    #[arg(long = "log_every", alias = "log-every", default_value = "10", value_parser = values::steps, allow_negative_numbers = true, value_name = "STEPS")]
     log_every: u64,
     /// Epochs between two sets of pictures and histograms; 0 for none [default: so many that there
     /// are fifty sets or fewer]
-    #[arg(long = "images_every", alias = "images-every", value_name = "EPOCHS")]
+    #[arg(long = "images_every", alias = "images-every", value_parser = values::whole_number, allow_negative_numbers = true, value_name = "EPOCHS")]
     images_every: Option<u64>,
     #[command(flatten)]
     transfer: TransferArgs,
@@ -103,6 +104,35 @@ pub struct TrainArgs {
     /// Print the results as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    elsewhere: OtherTools,
+}
+
+/// Flags of other tools that have no meaning of their own here: each says what to use.
+#[derive(Args, Clone, Debug)]
+struct OtherTools {
+    #[arg(long = "weight_decay", aliases = ["weight-decay", "wd"], hide = true, value_parser = Instead(
+        "--l2_penalty X adds X w to the gradient of each weight w, as PyTorch's SGD and Adam do; \
+         AdamW, Adan, Lamb, Lion and Muon take weight_decay in --optimizer_args"
+    ))]
+    weight_decay: Option<String>,
+    #[arg(long = "momentum", hide = true, value_parser = Instead(
+        "give it with the learning rate, as --optimizer_args '{\"learning_rate\": 1e-2, \"momentum\": 0.9}'"
+    ))]
+    momentum: Option<String>,
+    #[arg(long = "scheduler", aliases = ["lr_scheduler", "lr-scheduler"], hide = true, value_parser = Instead(
+        "--lr_schedule constant, step, exponential or cosine, with --warmup_epochs"
+    ))]
+    scheduler: Option<String>,
+    #[arg(long = "resume", num_args = 0..=1, default_missing_value = "", hide = true, value_parser = Instead(
+        "the same command goes on where the run was stopped; --checkpoint_path begins a run with the weights \
+         of another"
+    ))]
+    resume: Option<String>,
+    #[arg(long = "num_workers", aliases = ["workers", "threads", "num-workers"], hide = true, value_parser = Instead(
+        "all processors work; RAYON_NUM_THREADS=N in the environment takes fewer, and changes no result"
+    ))]
+    num_workers: Option<String>,
 }
 
 impl TrainArgs {
@@ -111,32 +141,52 @@ impl TrainArgs {
     /// # Errors
     /// As [`trainer::train`], and when the flags make no sense or nothing can be printed.
     pub fn train(&self, kind: Kind, model: Option<&str>) -> Result<()> {
-        let config = self.config(kind, model)?;
-        let finished = trainer::train(&config, &self.settings()?)?;
+        let (config, folder) = self.config(kind, model)?;
+        let finished = trainer::train(&config, &self.settings(folder)?)?;
         output::print(&match self.json {
             true => output::finished_as_json(&config.model, &finished),
             false => output::finished_as_text(&finished),
         })
     }
 
-    /// The run of `model` that the flags describe, on top of the file of `--config` if there is one.
+    /// The run of `model` that the flags describe, on top of the file of `--config` if there is one, and
+    /// its folder where that is not the one of its name.
     /// Where neither has a seed it is that of the run that is already in its folder, or a new one.
     ///
     /// # Errors
     /// When the file, the optimizer's arguments or the schedule's flags are wrong, or the data set, the
     /// weights or the folder's configuration cannot be read.
-    fn config(&self, kind: Kind, model: Option<&str>) -> Result<RunConfig> {
+    fn config(&self, kind: Kind, model: Option<&str>) -> Result<(RunConfig, Option<PathBuf>)> {
         let base = self.config.as_ref().map(|path| config_file::read(path, kind)).transpose()?;
         let mut config = self.over(base.as_ref(), model)?;
+        let by_name = RunFolder::path_of(self.log_dir(), &config);
+        let folder = base.as_ref().and_then(|base| self.own_folder(&config, base, &by_name));
         let there = match self.restart {
             true => None,
-            false => RunFolder::config_at(&RunFolder::path_of(&self.log_dir, &config))?,
+            false => RunFolder::config_at(folder.as_ref().unwrap_or(&by_name))?,
         };
         self.transfer.apply(&mut config, there.as_ref())?;
         if let (None, None, Some(there)) = (self.seed, base, there) {
             config.seed = there.seed;
         }
-        Ok(config)
+        Ok((config, folder))
+    }
+
+    /// The folder of the run whose configuration `--config` names, if the run of these flags, `config`, is
+    /// still that run, `base`, and it is not the folder `by_name`: it was renamed or moved.
+    fn own_folder(&self, config: &RunConfig, base: &RunConfig, by_name: &Path) -> Option<PathBuf> {
+        let file = self.config.as_ref().filter(|_| self.log_dir.is_none())?;
+        let folder = match file.parent()? {
+            parent if parent.as_os_str().is_empty() => Path::new("."),
+            parent => parent,
+        };
+        let elsewhere = folder.canonicalize().ok() != by_name.canonicalize().ok();
+        let is_same = config.differences(base).is_empty() && self.transfer.is_empty();
+        (RunFolder::is_run(folder) && elsewhere && is_same).then(|| folder.to_owned())
+    }
+
+    fn log_dir(&self) -> &Path {
+        self.log_dir.as_deref().unwrap_or(Path::new("log"))
     }
 
     /// What the flags say; what they do not say is as in `base`, or the default.
@@ -182,28 +232,53 @@ impl TrainArgs {
     /// The arguments of the optimizer `entry`; those in `base` are for its own optimizer.
     fn optimizer_args(&self, entry: &Entry, base: Option<&RunConfig>) -> Result<Arguments> {
         let base = base.filter(|base| base.optimizer == entry.name);
-        match (&self.optimizer_args, base) {
-            (Some(given), _) => Arguments::new(entry, given.clone()),
-            (None, Some(base)) => Ok(base.optimizer_args.clone()),
-            (None, None) if entry.name == MOMENTUM => {
-                Arguments::new(entry, values::json_object(MOMENTUM_ARGS).expect("JSON"))
+        let mut given = match (&self.optimizer_args, base) {
+            (Some(given), _) => given.clone(),
+            (None, Some(base)) => {
+                let of_base = base.optimizer_args.iter();
+                of_base.map(|(name, value)| (name.to_owned(), value.clone())).collect()
             }
-            (None, None) => Arguments::new(entry, Map::new()),
+            (None, None) if entry.name == MOMENTUM && self.learning_rate.is_none() => {
+                Map::from_iter([("learning_rate".to_owned(), Value::from(LEARNING_RATE))])
+            }
+            (None, None) => Map::new(),
+        };
+        if let Some(rate) = &self.learning_rate {
+            let named = self.optimizer_args.as_ref().and_then(|given| given.get("learning_rate"));
+            if let Some(other) = named.filter(|other| *other != rate) {
+                let what = format!("`--learning_rate {rate}` contradicts `--optimizer_args`");
+                let why = format!("learning_rate is {other} there");
+                return Err(Failure::new(Exit::Usage, what)
+                    .why(why)
+                    .remedy("give one of them")
+                    .into());
+            }
+            given.insert("learning_rate".to_owned(), rate.clone());
         }
+        // The default optimizer has its default; who names one follows TensorFlow, which wants it.
+        let is_default =
+            self.optimizer.is_none() && base.is_none() || self.optimizer_args.is_none();
+        if entry.name == MOMENTUM && is_default && !given.contains_key("momentum") {
+            given.insert("momentum".to_owned(), Value::from(MOMENTUM_VALUE));
+        }
+        Arguments::new(entry, given)
     }
 
     /// How it is trained.
     ///
     /// # Errors
     /// When signals cannot be listened to.
-    fn settings(&self) -> Result<Settings> {
-        let train_device = self.train_device.resolve();
-        let eval_device = match self.eval_device == self.train_device {
+    fn settings(&self, folder: Option<PathBuf>) -> Result<Settings> {
+        let both = self.device.or(self.gpu);
+        let (train, eval) = (self.train_device.or(both), self.eval_device.or(both));
+        let train_device = DeviceName::resolve_or_best(train);
+        let eval_device = match eval == train {
             true => train_device.clone(),
-            false => self.eval_device.resolve(),
+            false => DeviceName::resolve_or_best(eval),
         };
         Ok(Settings {
-            log: self.log_dir.clone(),
+            log: self.log_dir().to_owned(),
+            folder,
             results: PathBuf::from("."),
             restart: self.restart,
             train_device,
@@ -211,7 +286,7 @@ impl TrainArgs {
             source: self.source.source(),
             log_every: self.log_every,
             images_every: self.images_every,
-            command: output::command(std::env::args()),
+            command: output::command(std::env::args_os().map(|word| word.to_string_lossy().into())),
             interrupt: Interrupt::listen()?,
         })
     }

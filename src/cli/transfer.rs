@@ -29,6 +29,12 @@ pub struct TransferArgs {
 }
 
 impl TransferArgs {
+    /// Whether no flag says anything.
+    pub fn is_empty(&self) -> bool {
+        let Self { checkpoint_path, exclude_scopes, trainable_scopes } = self;
+        checkpoint_path.is_none() && exclude_scopes.is_none() && trainable_scopes.is_none()
+    }
+
     /// `config` with what the flags say, if they say something. A run that goes on, whose configuration
     /// is `there`, does not need the weights any more: where they are gone, they were what they were.
     ///

@@ -48,7 +48,7 @@ fn join(fields: impl Iterator<Item = String>) -> String {
 fn values(row: &Row) -> Map<String, Value> {
     let mut values = Map::new();
     let mut add = |name: &str, value: Value| values.insert(name.to_owned(), value);
-    add("folder", json!(row.folder));
+    add("folder", json!(row.folder.display().to_string()));
     add("model", json!(row.config.model));
     add("dataset", json!(row.config.dataset));
     add("status", json!(row.state()));

@@ -43,10 +43,9 @@ pub fn wgpu_card(number: usize) -> Result<Device, String> {
 /// Finding a device, and that it works.
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
 mod probe {
-    use std::panic;
-    use std::sync::{Mutex, PoisonError};
-
     use burn::tensor::{Device, DeviceType, Tensor};
+
+    use crate::quiet::quietly;
 
     /// The device `number` among those of a `kind`, called `what`, that are `wanted`.
     pub fn nth(
@@ -57,14 +56,15 @@ mod probe {
     ) -> Result<Device, String> {
         let found =
             quietly(|| Device::enumerate(kind).into_iter().filter(wanted).collect::<Vec<_>>());
-        let devices = found.ok_or_else(|| format!("the driver of the {what}s is broken"))?;
+        // Where a library is missing or too old, its loader panics.
+        let devices = found.map_err(|_| format!("the driver of the {what}s is broken"))?;
         let count = devices.len();
         let device = devices.into_iter().nth(number).ok_or_else(|| match count {
             0 => format!("no {what}"),
             _ => format!("no {what} {number}, there are {count}"),
         })?;
         match quietly(|| works(&device)) {
-            Some(true) => Ok(device),
+            Ok(true) => Ok(device),
             _ => Err(format!("{what} {number} does not work: is its driver complete?")),
         }
     }
@@ -74,18 +74,5 @@ mod probe {
     fn works(device: &Device) -> bool {
         let two = Tensor::<1>::ones([1], device) + 1.0;
         two.try_into_scalar::<f32>().is_ok_and(|two| two == 2.0)
-    }
-
-    /// What `work` returns, or `None` where it panics: where a library is missing or too old, its
-    /// loader panics. Nothing is printed, whatever thread panics meanwhile.
-    fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
-        // The hook is the process's: two that exchange it at once might leave the silent one.
-        static HOOK: Mutex<()> = Mutex::new(());
-        let _one_at_a_time = HOOK.lock().unwrap_or_else(PoisonError::into_inner);
-        let hook = panic::take_hook();
-        panic::set_hook(Box::new(|_| ()));
-        let result = panic::catch_unwind(panic::AssertUnwindSafe(work));
-        panic::set_hook(hook);
-        result.ok()
     }
 }

@@ -96,7 +96,8 @@ impl Graph {
             if field == "bias" { bias = Some(name) } else { inputs.push(name) }
         }
         let inputs: Vec<_> = inputs.iter().map(String::as_str).collect();
-        let mut last = self.add(&in_layer(operation.kind), operation.kind, &inputs, output);
+        let kind = &operation.kind;
+        let mut last = self.add(&in_layer(kind), kind, &inputs, output);
         if let Some(bias) = bias {
             last = self.add(&in_layer("BiasAdd"), "BiasAdd", &[&last, &bias], output);
         }
@@ -140,14 +141,14 @@ mod tests {
     fn a_chain_of_layers() {
         let conv = |layer: &str, activation| Operation {
             layer: layer.into(),
-            kind: "Conv2D",
+            kind: "Conv2D".into(),
             parameters: vec![("weight".into(), vec![4, 1, 3, 3]), ("bias".into(), vec![4])],
             activation,
             output: vec![1, 4, 6, 6],
         };
         let pool = Operation {
             layer: String::new(),
-            kind: "MaxPool",
+            kind: "MaxPool".into(),
             parameters: vec![],
             activation: Activation::Identity,
             output: vec![1, 4, 3, 3],

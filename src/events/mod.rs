@@ -33,6 +33,6 @@ pub use histogram::histogram;
 pub use names::event_files;
 pub use parse::parse;
 pub use reader::{Record, Records, read_records};
-pub use resume::truncate_after;
+pub use resume::{truncate_after, truncate_at_validation};
 pub use writer::EventWriter;
 pub(crate) use writer::now;

@@ -5,6 +5,8 @@ use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 
+use tensorboard_proto::event::Event;
+
 use super::{event_files, parse, read_records};
 
 /// Cuts each event file of `dir` at its first summary of a step after `last_step`, or where it is
@@ -15,8 +17,47 @@ use super::{event_files, parse, read_records};
 /// # Errors
 /// Those of reading and cutting the files.
 pub fn truncate_after(dir: &Path, last_step: i64) -> io::Result<()> {
+    truncate(dir, |event| event.has_summary() && event.get_step() > last_step)
+}
+
+/// The same, but each file is cut also at what a validation after `last_step` itself has left: a step's own
+/// summaries are those that come with its learning rate, so all that follows the learning rate of that step,
+/// and in a folder without learning rates all of that step.
+///
+/// # Errors
+/// Those of reading and cutting the files.
+pub fn truncate_at_validation(dir: &Path, last_step: i64) -> io::Result<()> {
+    let mut of_training = false;
     for path in event_files(dir)? {
-        let end = end_of(&path, last_step)?;
+        for record in read_records(&path)? {
+            of_training |= parse(&record?.data).is_some_and(|event| has_learning_rate(&event));
+        }
+    }
+    let mut is_complete = !of_training;
+    truncate(dir, |event| {
+        if !event.has_summary() || event.get_step() < last_step {
+            return false;
+        }
+        let is_after = event.get_step() > last_step || is_complete;
+        is_complete |= has_learning_rate(event);
+        is_after
+    })
+}
+
+fn has_learning_rate(event: &Event) -> bool {
+    event.get_summary().get_value().iter().any(|value| value.get_tag() == "learning_rate")
+}
+
+/// Cuts each event file of `dir` at its first event that `is_late`, or where it is torn or damaged.
+fn truncate(dir: &Path, mut is_late: impl FnMut(&Event) -> bool) -> io::Result<()> {
+    for path in event_files(dir)? {
+        let mut end = 0;
+        for record in read_records(&path)? {
+            let record = record?;
+            let Some(event) = parse(&record.data).filter(|event| !is_late(event)) else { break };
+            drop(event);
+            end = record.end();
+        }
         let file = OpenOptions::new().write(true).open(&path)?;
         if file.metadata()?.len() > end {
             file.set_len(end)?;
@@ -24,20 +65,6 @@ pub fn truncate_after(dir: &Path, last_step: i64) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// How many bytes of the file are to be kept.
-fn end_of(path: &Path, last_step: i64) -> io::Result<u64> {
-    let mut end = 0;
-    for record in read_records(path)? {
-        let record = record?;
-        let Some(event) = parse(&record.data) else { break };
-        if event.has_summary() && event.get_step() > last_step {
-            break;
-        }
-        end = record.end();
-    }
-    Ok(end)
 }
 
 #[cfg(test)]
@@ -116,6 +143,28 @@ mod tests {
         write(EventWriter::resume(dir.path(), 1).unwrap(), 1..=1);
         assert_eq!(fs::metadata(&path).unwrap().len(), 0);
         assert_eq!(steps(dir.path()), [1]);
+    }
+
+    /// A run that was stopped before a validation, went on, and was killed before the next checkpoint.
+    #[test]
+    fn what_a_validation_left_is_taken_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let (train, validation) = (dir.path().join("train"), dir.path().join("validation"));
+        let mut steps_of_training = EventWriter::create(&train).unwrap();
+        for step in [1, 2] {
+            steps_of_training.scalar(step, "error", 0.5).unwrap();
+            steps_of_training.scalar(step, "learning_rate", 0.1).unwrap();
+        }
+        steps_of_training.histogram(2, "weights", &[1.0]).unwrap();
+        steps_of_training.scalar(2, "picture", 0.5).unwrap();
+        steps_of_training.flush().unwrap();
+        write(EventWriter::create(&validation).unwrap(), 1..=2);
+        for _ in 0..2 {
+            drop(EventWriter::resume_before_validation(&train, 3).unwrap());
+            drop(EventWriter::resume_before_validation(&validation, 3).unwrap());
+            assert_eq!(steps(&train), [1, 1, 2, 2]);
+            assert_eq!(steps(&validation), [1]);
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tensorboard_proto::summary::{
 };
 use tensorboard_rs::record_writer::RecordWriter;
 
-use super::{histogram, names, truncate_after};
+use super::{histogram, names, truncate_after, truncate_at_validation};
 use crate::pictures::Picture;
 use crate::run::sync_folder;
 
@@ -70,6 +70,23 @@ impl EventWriter {
     pub fn resume(dir: &Path, next_step: i64) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
         truncate_after(dir, next_step.saturating_sub(1))?;
+        Self::create_for(dir, next_step)
+    }
+
+    /// The same for a run that goes on with the validation after the step before `next_step`: what came of
+    /// a validation then is taken back too, all in a folder of validations and pictures and histograms in
+    /// one of steps ([`truncate_at_validation`]).
+    ///
+    /// # Errors
+    /// Those of reading and writing event files.
+    pub fn resume_before_validation(dir: &Path, next_step: i64) -> io::Result<Self> {
+        fs::create_dir_all(dir)?;
+        truncate_at_validation(dir, next_step.saturating_sub(1))?;
+        Self::create_for(dir, next_step)
+    }
+
+    /// A new file of events from `next_step` on.
+    fn create_for(dir: &Path, next_step: i64) -> io::Result<Self> {
         let mut writer = Self::create(dir)?;
         writer.session_start(next_step)?;
         writer.flush()?;

@@ -7,7 +7,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Default, Entry, Parameter, Rule};
+use super::{ByRule, Default, Entry, Limit, Parameter, Rule};
 
 /// `AdagradDAOptimizer`.
 #[derive(Clone, Debug)]
@@ -52,9 +52,18 @@ pub const ENTRY: Entry = Entry {
         Parameter {
             name: "initial_gradient_squared_accumulator_value",
             default: Default::Number(0.1),
+            limit: Limit::Positive,
         },
-        Parameter { name: "l1_regularization_strength", default: Default::Number(0.0) },
-        Parameter { name: "l2_regularization_strength", default: Default::Number(0.0) },
+        Parameter {
+            name: "l1_regularization_strength",
+            default: Default::Number(0.0),
+            limit: Limit::NotNegative,
+        },
+        Parameter {
+            name: "l2_regularization_strength",
+            default: Default::Number(0.0),
+            limit: Limit::NotNegative,
+        },
     ],
     build: |arguments| {
         ByRule(AdagradDA {

@@ -8,7 +8,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Default, Entry, Parameter, Rule};
+use super::{ByRule, Default, Entry, Limit, Parameter, Rule};
 
 /// `Adan`.
 #[derive(Clone, Debug)]
@@ -61,11 +61,15 @@ pub const ENTRY: Entry = Entry {
     short: "Adan",
     tensorflow: false,
     parameters: &[
-        Parameter { name: "beta_1", default: Default::Number(0.98) },
-        Parameter { name: "beta_2", default: Default::Number(0.92) },
-        Parameter { name: "beta_3", default: Default::Number(0.99) },
-        Parameter { name: "epsilon", default: Default::Number(1e-8) },
-        Parameter { name: "weight_decay", default: Default::Number(0.0) },
+        Parameter { name: "beta_1", default: Default::Number(0.98), limit: Limit::BelowOne },
+        Parameter { name: "beta_2", default: Default::Number(0.92), limit: Limit::BelowOne },
+        Parameter { name: "beta_3", default: Default::Number(0.99), limit: Limit::BelowOne },
+        Parameter { name: "epsilon", default: Default::Number(1e-8), limit: Limit::NotNegative },
+        Parameter {
+            name: "weight_decay",
+            default: Default::Number(0.0),
+            limit: Limit::NotNegative,
+        },
     ],
     build: |arguments| {
         ByRule(Adan {

@@ -16,6 +16,45 @@ pub struct Parameter {
     pub name: &'static str,
     /// What it is when it is not given.
     pub default: Default,
+    /// What it has to be, if it is a number.
+    pub limit: Limit,
+}
+
+/// What a number has to be. Outside of it an optimizer divides by 0, or moves away from where it should go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// 0 or more.
+    NotNegative,
+    /// More than 0.
+    Positive,
+    /// 0 or less.
+    NotPositive,
+    /// From 0 to 1, but not 1: the share of the old in a mean that is corrected for its beginning.
+    BelowOne,
+    /// From 0 to 1.
+    UpToOne,
+}
+
+impl Limit {
+    fn allows(self, value: f64) -> bool {
+        match self {
+            Self::NotNegative => value >= 0.0,
+            Self::Positive => value > 0.0,
+            Self::NotPositive => value <= 0.0,
+            Self::BelowOne => (0.0..1.0).contains(&value),
+            Self::UpToOne => (0.0..=1.0).contains(&value),
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::NotNegative => "0 or more",
+            Self::Positive => "more than 0",
+            Self::NotPositive => "0 or less",
+            Self::BelowOne => "0 or more and less than 1",
+            Self::UpToOne => "0 to 1",
+        }
+    }
 }
 
 /// What an argument is when it is not given.
@@ -32,9 +71,11 @@ pub enum Default {
 }
 
 /// The name of the one argument that every optimizer requires.
-const LEARNING_RATE: Parameter = Parameter { name: "learning_rate", default: Default::Required };
+const LEARNING_RATE: Parameter =
+    Parameter { name: "learning_rate", default: Default::Required, limit: Limit::NotNegative };
 /// TensorFlow's optimizers take it; without parallel writers there is nothing to lock.
-const USE_LOCKING: Parameter = Parameter { name: "use_locking", default: Default::Flag(false) };
+const USE_LOCKING: Parameter =
+    Parameter { name: "use_locking", default: Default::Flag(false), limit: Limit::NotNegative };
 
 /// All arguments of an optimizer, the defaults filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -136,6 +177,12 @@ fn check(entry: &Entry, parameter: &Parameter, given: Option<&Value>) -> Result<
         (Some(value), Default::Required | Default::Number(_)) if !value.is_number() => {
             Err(wrong("a number", value).into())
         }
+        (Some(value), Default::Required | Default::Number(_))
+            if !value.as_f64().is_some_and(|number| parameter.limit.allows(number)) =>
+        {
+            let kind = format!("a number, {},", parameter.limit.words());
+            Err(wrong(&kind, value).into())
+        }
         (Some(value), Default::Words(words)) if !words.iter().any(|word| *value == **word) => {
             Err(wrong(&words.join(" or "), value).into())
         }
@@ -180,6 +227,9 @@ fn unknown_argument<'a>(
         format!("`--optimizer_args`: {} has no argument `{unknown}`", entry.name),
     )
     .why(format!("its arguments: {}", names.join(", ")));
+    if unknown == "momentum" && entry.short == "GradientDescent" {
+        return failure.remedy("MomentumOptimizer has it").into();
+    }
     match nearest {
         Some((_, name)) => failure.remedy(format!("a similar one: `{name}`")).into(),
         None => failure.into(),
@@ -189,7 +239,7 @@ fn unknown_argument<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optimizers::find;
+    use crate::optimizers::{OPTIMIZERS, find};
 
     fn arguments(name: &str, json: &str) -> Result<Arguments> {
         Arguments::new(find(name).unwrap(), serde_json::from_str(json).unwrap())
@@ -200,6 +250,51 @@ mod tests {
         let adam = arguments("Adam", r#"{"learning_rate": 1e-5, "use_locking": true}"#).unwrap();
         assert_eq!(adam.learning_rate(), 1e-5);
         assert_eq!(adam.number("epsilon"), 1e-8);
+    }
+
+    /// No number outside of its limit gets through, of any optimizer, and every default is within it.
+    #[test]
+    fn limits_of_all_numbers() {
+        for entry in OPTIMIZERS {
+            let required = |name: &str| {
+                let own = entry.parameters.iter().filter(|own| own.default == Default::Required);
+                let mut given = Map::from_iter(own.map(|own| (own.name.to_owned(), 0.5.into())));
+                given.insert("learning_rate".into(), 0.5.into());
+                given.remove(name);
+                given
+            };
+            Arguments::new(entry, required("")).unwrap();
+            for parameter in [&LEARNING_RATE].into_iter().chain(entry.parameters) {
+                if !matches!(parameter.default, Default::Number(_) | Default::Required) {
+                    continue;
+                }
+                for number in [-1.0, -1e-300, 0.0, 1e-300, 0.5, 1.0, 1.5, 1e300] {
+                    let mut given = required(parameter.name);
+                    given.insert(parameter.name.into(), number.into());
+                    let result = Arguments::new(entry, given);
+                    let (name, allowed) = (parameter.name, parameter.limit.allows(number));
+                    assert_eq!(result.is_ok(), allowed, "{}: {name} {number}", entry.name);
+                    let error = result.err().map(|error| error.to_string()).unwrap_or_default();
+                    assert!(allowed || error.contains(parameter.limit.words()), "{error}");
+                }
+            }
+        }
+        for (optimizer, argument, value) in [
+            ("Adagrad", "initial_accumulator_value", 0.0),
+            ("AdagradDA", "initial_gradient_squared_accumulator_value", 0.0),
+            ("ProximalAdagrad", "initial_accumulator_value", 0.0),
+            ("Ftrl", "initial_accumulator_value", -0.1),
+            ("Ftrl", "learning_rate_power", 0.5),
+            ("Ftrl", "l1_regularization_strength", -1.0),
+            ("Adam", "beta1", 1.0),
+            ("Adam", "beta2", 1.0),
+            ("Lion", "beta_2", 1.5),
+        ] {
+            let given = format!(r#"{{"learning_rate": 1, "{argument}": {value}}}"#);
+            let error = arguments(optimizer, &given).unwrap_err();
+            assert_eq!(Exit::of(&error), Exit::Usage);
+            assert!(error.to_string().contains(argument), "{error}");
+        }
     }
 
     #[test]
@@ -213,6 +308,11 @@ mod tests {
             ("AdamW", r#"{"learning_rate": 1, "beta1": 0.5}"#, "a similar one: `beta_1`"),
             ("AdamW", r#"{"learning_rate": 1, "use_locking": true}"#, "no argument `use_locking`"),
             ("Muon", r#"{"learning_rate": 1, "adjust_lr_fn": "x"}"#, "match_rms_adamw or original"),
+            (
+                "GradientDescent",
+                r#"{"learning_rate": 1, "momentum": 0}"#,
+                "MomentumOptimizer has it",
+            ),
         ] {
             let error = arguments(name, json).unwrap_err();
             assert!(error.to_string().contains(needle), "{error}");

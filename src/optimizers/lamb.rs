@@ -8,7 +8,9 @@
 
 use burn::tensor::Tensor;
 
-use super::{AdamW, ByRule, Default, Entry, Parameter, Rule};
+use crate::ordered_sum::ordered_sum;
+
+use super::{AdamW, ByRule, Default, Entry, Limit, Parameter, Rule};
 
 /// `Lamb`.
 #[derive(Clone, Debug)]
@@ -34,7 +36,7 @@ impl Rule<2> for Lamb {
             return (parameter - direction * learning_rate, slots);
         }
         let update = direction + parameter.clone() * self.adam.weight_decay;
-        let norm = |tensor: &Tensor<D>| tensor.clone().square().sum().sqrt();
+        let norm = |tensor: &Tensor<D>| ordered_sum(tensor.clone().square()).sqrt();
         let [ours, theirs] = [norm(&parameter), norm(&update)];
         let either_is_0 = ours.clone().equal_scalar(0.0).bool_or(theirs.clone().equal_scalar(0.0));
         let ratio = (ours / theirs).mask_fill(either_is_0, 1.0);
@@ -48,10 +50,14 @@ pub const ENTRY: Entry = Entry {
     short: "Lamb",
     tensorflow: false,
     parameters: &[
-        Parameter { name: "beta_1", default: Default::Number(0.9) },
-        Parameter { name: "beta_2", default: Default::Number(0.999) },
-        Parameter { name: "epsilon", default: Default::Number(1e-6) },
-        Parameter { name: "weight_decay", default: Default::Number(0.0) },
+        Parameter { name: "beta_1", default: Default::Number(0.9), limit: Limit::BelowOne },
+        Parameter { name: "beta_2", default: Default::Number(0.999), limit: Limit::BelowOne },
+        Parameter { name: "epsilon", default: Default::Number(1e-6), limit: Limit::NotNegative },
+        Parameter {
+            name: "weight_decay",
+            default: Default::Number(0.0),
+            limit: Limit::NotNegative,
+        },
     ],
     build: |arguments| {
         let adam = AdamW {

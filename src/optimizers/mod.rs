@@ -43,7 +43,7 @@ pub use adagrad_da::AdagradDA;
 pub use adam::Adam;
 pub use adamw::AdamW;
 pub use adan::Adan;
-pub use arguments::{Arguments, Default, Parameter};
+pub use arguments::{Arguments, Default, Limit, Parameter};
 pub use ftrl::Ftrl;
 pub use gradient_descent::GradientDescent;
 pub use lamb::Lamb;

@@ -4,7 +4,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Default, Entry, Parameter, Rule};
+use super::{ByRule, Default, Entry, Limit, Parameter, Rule};
 
 /// `MomentumOptimizer`.
 #[derive(Clone, Debug)]
@@ -39,8 +39,12 @@ pub const ENTRY: Entry = Entry {
     short: "Momentum",
     tensorflow: true,
     parameters: &[
-        Parameter { name: "momentum", default: Default::Required },
-        Parameter { name: "use_nesterov", default: Default::Flag(false) },
+        Parameter { name: "momentum", default: Default::Required, limit: Limit::NotNegative },
+        Parameter {
+            name: "use_nesterov",
+            default: Default::Flag(false),
+            limit: Limit::NotNegative,
+        },
     ],
     build: |arguments| {
         ByRule(Momentum {

@@ -6,9 +6,11 @@
 //! is 0.2 √max(rows, columns) ("match_rms_adamw", Liu et al. 2025: a step as long as AdamW's, which
 //! takes AdamW's learning rates) or √max(1, rows / columns) ("original", Jordan et al. 2024).
 //!
-//! A matrix is its parameter; a kernel `[out, in, height, width]` is the matrix
-//! `[out, in · height · width]`, as in Jordan's program. Biases and other vectors have no singular
-//! values: they take the step of [`AdamW`] with its β and ε, and with λ. They share the learning
+//! rows and columns are outputs and inputs, as in PyTorch: a kernel `[out, in, height, width]` is the matrix
+//! `[out, in · height · width]`, as in Jordan's program; the weights of a fully connected layer are
+//! `[in, out]` here (and in burn), so its rows count as columns for r. O is the same of a matrix and of its
+//! transpose. Biases and other vectors have no singular values: they take the step of [`AdamW`] with its β
+//! and ε, and with λ. They share the learning
 //! rate, so "match_rms_adamw" is the default here ("original" is PyTorch's).
 //!
 //! Source: `torch.optim.Muon` and its defaults, without its rounding of O to 16 bits. burn's own
@@ -16,7 +18,9 @@
 
 use burn::tensor::Tensor;
 
-use super::{AdamW, ByRule, Default, Entry, Parameter, Rule};
+use crate::ordered_sum::ordered_sum;
+
+use super::{AdamW, ByRule, Default, Entry, Limit, Parameter, Rule};
 
 /// Steps of Newton and Schulz.
 const STEPS: usize = 5;
@@ -48,7 +52,7 @@ pub enum LearningRates {
 }
 
 impl LearningRates {
-    /// r for a matrix of `[rows, columns]`.
+    /// r for a matrix of `[rows, columns]`, which are outputs and inputs.
     fn ratio(self, [rows, columns]: [usize; 2]) -> f64 {
         match self {
             Self::MatchRmsAdamW => 0.2 * (rows.max(columns) as f64).sqrt(),
@@ -64,7 +68,7 @@ fn orthogonal(matrix: Tensor<2>) -> Tensor<2> {
     if rows > columns {
         return orthogonal(matrix.transpose()).transpose();
     }
-    let norm = matrix.clone().square().sum().sqrt().clamp_min(EPSILON);
+    let norm = ordered_sum(matrix.clone().square()).sqrt().clamp_min(EPSILON);
     let [a, b, c] = COEFFICIENTS;
     (0..STEPS).fold(matrix / norm.unsqueeze(), |x, _| {
         let square = x.clone().matmul(x.clone().transpose());
@@ -96,7 +100,10 @@ impl Rule<2> for Muon {
         let shape = update.dims();
         let matrix = [shape[0], shape[1..].iter().product()];
         let direction = orthogonal(update.reshape(matrix)).reshape(shape);
-        let rate = learning_rate * self.learning_rates.ratio(matrix);
+        // PyTorch's fully connected layers are [out, in].
+        let [rows, columns] = matrix;
+        let as_there = if D == 2 { [columns, rows] } else { matrix };
+        let rate = learning_rate * self.learning_rates.ratio(as_there);
         let decayed = parameter * (1.0 - learning_rate * self.adam.weight_decay);
         (decayed - direction * rate, [mean, second])
     }
@@ -108,12 +115,17 @@ pub const ENTRY: Entry = Entry {
     short: "Muon",
     tensorflow: false,
     parameters: &[
-        Parameter { name: "momentum", default: Default::Number(0.95) },
-        Parameter { name: "nesterov", default: Default::Flag(true) },
-        Parameter { name: "weight_decay", default: Default::Number(0.1) },
+        Parameter { name: "momentum", default: Default::Number(0.95), limit: Limit::NotNegative },
+        Parameter { name: "nesterov", default: Default::Flag(true), limit: Limit::NotNegative },
+        Parameter {
+            name: "weight_decay",
+            default: Default::Number(0.1),
+            limit: Limit::NotNegative,
+        },
         Parameter {
             name: "adjust_lr_fn",
             default: Default::Words(&["match_rms_adamw", "original"]),
+            limit: Limit::NotNegative,
         },
     ],
     build: |arguments| {

@@ -7,7 +7,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Default, Entry, Parameter, Rule};
+use super::{ByRule, Default, Entry, Limit, Parameter, Rule};
 
 /// `RMSPropOptimizer`.
 #[derive(Clone, Debug)]
@@ -52,10 +52,10 @@ pub const ENTRY: Entry = Entry {
     short: "RMSProp",
     tensorflow: true,
     parameters: &[
-        Parameter { name: "decay", default: Default::Number(0.9) },
-        Parameter { name: "momentum", default: Default::Number(0.0) },
-        Parameter { name: "epsilon", default: Default::Number(1e-10) },
-        Parameter { name: "centered", default: Default::Flag(false) },
+        Parameter { name: "decay", default: Default::Number(0.9), limit: Limit::UpToOne },
+        Parameter { name: "momentum", default: Default::Number(0.0), limit: Limit::NotNegative },
+        Parameter { name: "epsilon", default: Default::Number(1e-10), limit: Limit::NotNegative },
+        Parameter { name: "centered", default: Default::Flag(false), limit: Limit::NotNegative },
     ],
     build: |arguments| {
         ByRule(RMSProp {

@@ -7,15 +7,15 @@
 //! after that.
 
 use std::fs;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::RunConfig;
 use super::folder::{cannot_write, sync_folder, write_atomically};
+use super::{DataSummary, RunConfig};
 use crate::optimizers::MOST_STEPS;
 use crate::weights::Weights;
 use crate::{Exit, Failure, Score, tell};
@@ -39,10 +39,20 @@ pub struct State {
     /// Number of classes of the data set.
     #[serde(default)]
     pub classes: usize,
+    /// What the run is trained on; `None` in checkpoints of before this was kept.
+    #[serde(default)]
+    pub data: Option<DataSummary>,
     /// Steps taken.
     pub step: u64,
+    /// Whether these steps end an epoch whose validation has not been done yet: a signal came.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub validation_is_due: bool,
     /// The best validation so far.
     pub best: Option<Best>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A validation.
@@ -69,19 +79,32 @@ pub struct Checkpoint {
 }
 
 impl State {
-    /// The beginning of a run of `config` on images of `shape` `[channels, height, width]` in so
-    /// many `classes`.
-    pub fn new(config: RunConfig, shape: [usize; 3], classes: usize) -> Self {
-        Self { format: FORMAT, config, shape, classes, step: 0, best: None }
+    /// The beginning of a run of `config` on `data`.
+    pub fn new(config: RunConfig, data: DataSummary) -> Self {
+        Self {
+            format: FORMAT,
+            config,
+            shape: data.shape,
+            classes: data.class_names.len(),
+            data: Some(data),
+            step: 0,
+            validation_is_due: false,
+            best: None,
+        }
+    }
+
+    /// Epochs finished, the validation included, where an epoch has so many steps.
+    pub fn epochs(&self, steps_per_epoch: u64) -> u64 {
+        self.step / steps_per_epoch - u64::from(self.validation_is_due)
     }
 
     /// Where the run that lives at `path` stood at its last checkpoint, without the parameters; `None`
     /// where it has none. The checksum is not looked at.
     ///
     /// # Errors
-    /// When the checkpoint is damaged.
+    /// When the checkpoint is damaged or cannot be read.
     pub fn latest(path: &Path) -> Result<Option<Self>> {
-        let checkpoints = list(&path.join("checkpoints"));
+        let checkpoints = list(&path.join("checkpoints"))?;
         let Some(newest) = checkpoints.last() else { return Ok(None) };
         let read = || -> Result<Self> {
             let mut archive = tar::Archive::new(fs::File::open(newest)?);
@@ -115,27 +138,56 @@ impl Checkpoint {
     /// # Errors
     /// When it cannot be read, is damaged, or was written by a later version.
     pub fn load(path: &Path) -> Result<Self> {
-        let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-        Self::from_bytes(&bytes).map_err(|error| {
-            Failure::new(Exit::Failed, format!("the checkpoint `{}` is damaged", path.display()))
-                .why(format!("{error:#}"))
-                .remedy("delete it: the one before it is used then")
-                .into()
-        })
+        match Self::read(path)? {
+            Contents::Whole(checkpoint) => Ok(*checkpoint),
+            Contents::Damaged(error) => Err(error),
+        }
     }
 
-    /// The parameter that is farthest from 0; NaN if one is NaN.
+    /// The checkpoint `path`, or in what it is damaged.
     ///
     /// # Errors
-    /// When the parameters are damaged.
-    pub fn largest_parameter(&self) -> Result<f64> {
-        let weights = Weights::from_pack(self.model.clone())?;
-        let values = weights.iter().flat_map(|(_, values)| values.values());
-        // f32::max would pass over NaN.
-        let larger = |most: f32, value: &f32| {
-            if most.is_nan() || value.abs() <= most { most } else { value.abs() }
-        };
-        Ok(values.fold(0.0, larger).into())
+    /// When it cannot be read, or was written by a later version: it may be whole.
+    fn read(path: &Path) -> Result<Contents> {
+        let bytes = fs::read(path).map_err(|error| cannot_read(path, &error))?;
+        match Self::from_bytes(&bytes) {
+            Ok(checkpoint) if checkpoint.state.format == FORMAT => {
+                Ok(Contents::Whole(Box::new(checkpoint)))
+            }
+            Ok(Self { state: State { format, .. }, .. }) => {
+                let what = format!("the checkpoint `{}` is of format {format}", path.display());
+                Err(Failure::new(Exit::Failed, what)
+                    .why(format!("this program reads format {FORMAT}"))
+                    .remedy("use the version of the program that wrote it")
+                    .into())
+            }
+            Err(error) => {
+                // No advice to delete it: it may be all that is left of the run.
+                let what = format!("the checkpoint `{}` is damaged", path.display());
+                let damaged = Failure::new(Exit::Failed, what).why(format!("{error:#}"));
+                Ok(Contents::Damaged(
+                    damaged.remedy("put back a copy of it, if there is one").into(),
+                ))
+            }
+        }
+    }
+
+    /// The largest absolute value among the parameters, the statistics and the optimizer's slots; NaN
+    /// if one is NaN.
+    ///
+    /// # Errors
+    /// When they are damaged.
+    pub fn largest_value(&self) -> Result<f64> {
+        let mut most = 0.0_f32;
+        for bytes in [&self.model, &self.optimizer].into_iter().filter(|bytes| !bytes.is_empty()) {
+            let weights = Weights::from_pack(bytes.clone())?;
+            let values = weights.iter().flat_map(|(_, values)| values.values());
+            // f32::max would pass over NaN.
+            most = values.fold(most, |most, value| {
+                if most.is_nan() || value.abs() <= most { most } else { value.abs() }
+            });
+        }
+        Ok(most.into())
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>> {
@@ -170,14 +222,17 @@ impl Checkpoint {
             .map(|(b, name)| sum_line(name, b));
         ensure!(lines.collect::<String>().as_bytes() == sums, "its checksum is wrong");
         let state: State = serde_json::from_slice(&state)?;
-        ensure!(
-            state.format == FORMAT,
-            "its format is {}, this program reads {FORMAT}",
-            state.format
-        );
         ensure!(state.step <= MOST_STEPS, "its step is {}", state.step);
         Ok(Self { state, model, optimizer })
     }
+}
+
+/// What a checkpoint's file holds.
+enum Contents {
+    /// A checkpoint.
+    Whole(Box<Checkpoint>),
+    /// What once was one, and in what it is damaged.
+    Damaged(anyhow::Error),
 }
 
 /// Adds a file of `bytes`, with nothing in its header that differs between two writings.
@@ -195,23 +250,23 @@ fn sum_line(name: &str, bytes: &[u8]) -> String {
     format!("{hex}  {name}\n")
 }
 
-/// The newest checkpoint in `folder` that can be read; `None` where there is none at all. One that
-/// is damaged is reported on stderr, and the one before it is taken.
+/// The newest checkpoint in `folder` that is whole; `None` where there is none at all. One that is
+/// damaged is reported on stderr, and the one before it is taken.
 ///
 /// # Errors
-/// When there are checkpoints and all are damaged.
+/// When there are checkpoints and all are damaged, or when the folder or one of them cannot be read.
 pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
-    let mut last_error = None;
-    for path in list(folder).into_iter().rev() {
-        match Checkpoint::load(&path) {
-            Ok(checkpoint) => return Ok(Some((path, checkpoint))),
-            Err(error) => {
+    let mut damaged = None;
+    for path in list(folder)?.into_iter().rev() {
+        match Checkpoint::read(&path)? {
+            Contents::Whole(checkpoint) => return Ok(Some((path, *checkpoint))),
+            Contents::Damaged(error) => {
                 tell(&format!("warning: {error}"));
-                last_error = Some(error);
+                damaged = Some(error);
             }
         }
     }
-    last_error.map_or(Ok(None), Err)
+    damaged.map_or(Ok(None), Err)
 }
 
 /// Deletes all checkpoints in `folder` but the newest `keep`.
@@ -219,19 +274,46 @@ pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
 /// # Errors
 /// When one cannot be deleted.
 pub(super) fn prune(folder: &Path, keep: usize) -> Result<()> {
-    for path in list(folder).into_iter().rev().skip(keep) {
+    for path in list(folder)?.into_iter().rev().skip(keep) {
         fs::remove_file(&path).with_context(|| format!("cannot delete `{}`", path.display()))?;
     }
     Ok(())
 }
 
-/// The checkpoints in `folder`, the oldest first: their names are sorted by step.
-pub(super) fn list(folder: &Path) -> Vec<PathBuf> {
-    let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path());
-    let mut paths: Vec<_> =
-        files.filter(|path| path.extension().is_some_and(|end| end == "ckpt")).collect();
+/// The checkpoints in `folder`, the oldest first: their names are sorted by step. A folder that is not
+/// there has none.
+///
+/// # Errors
+/// When the folder is there and cannot be read: that is no reason to believe that it is empty.
+pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>> {
+    let files = match fs::read_dir(folder) {
+        Ok(files) => files,
+        // Not a folder: it is a file or, if it is not there, something above it is.
+        Err(error)
+            if error.kind() == ErrorKind::NotFound
+                || error.kind() == ErrorKind::NotADirectory && !folder.exists() =>
+        {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(cannot_read(folder, &error)),
+    };
+    let mut paths = Vec::new();
+    for file in files {
+        let path = file.map_err(|error| cannot_read(folder, &error))?.path();
+        if path.extension().is_some_and(|end| end == "ckpt") {
+            paths.push(path);
+        }
+    }
     paths.sort();
-    paths
+    Ok(paths)
+}
+
+/// `path` is there, and cannot be read now.
+fn cannot_read(path: &Path, error: &std::io::Error) -> anyhow::Error {
+    Failure::new(Exit::Failed, format!("cannot read `{}`", path.display()))
+        .why(error.to_string())
+        .remedy("give access to it, or put it back; nothing was changed")
+        .into()
 }
 
 #[cfg(test)]
@@ -262,7 +344,13 @@ pub(super) mod tests {
             trainable_scopes: None,
         };
         let best = Some(Best { score: Score::Error { error: 0.1 + 0.2 }, step, epoch: 1 });
-        let state = State { step, best, ..State::new(config, [1, 2, 3], 10) };
+        let data = DataSummary {
+            shape: [1, 2, 3],
+            class_names: (0..10).map(|class| class.to_string()).collect(),
+            examples: [5, 2],
+            sha256: "0123".into(),
+        };
+        let state = State { step, best, ..State::new(config, data) };
         Checkpoint { state, model: vec![1; 700], optimizer: vec![] }
     }
 
@@ -277,7 +365,35 @@ pub(super) mod tests {
         fs::write(&newest, b"torn").unwrap();
         assert_eq!(latest(folder.path()).unwrap().unwrap().1, checkpoint(9));
         prune(folder.path(), 1).unwrap();
-        assert!(latest(folder.path()).unwrap_err().to_string().contains("damaged"));
+        let error = latest(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("damaged") && !error.contains("delete"), "{error}");
+    }
+
+    /// What cannot be read is not taken for what is not there, nor for what is damaged.
+    #[test]
+    fn a_folder_or_a_checkpoint_that_cannot_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = folder.path().join("checkpoints");
+        assert!(latest(&below).unwrap().is_none());
+        fs::write(&below, "a file where the folder should be").unwrap();
+        let error = latest(&below).unwrap_err().to_string();
+        assert!(error.contains("cannot read `") && error.contains("checkpoints`"), "{error}");
+        // A folder where the newest checkpoint should be: the one before it is not the newest.
+        checkpoint(9).save(folder.path()).unwrap();
+        fs::create_dir(folder.path().join("step-0000000010.ckpt")).unwrap();
+        let error = latest(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("step-0000000010.ckpt"), "{error}");
+    }
+
+    #[test]
+    fn a_later_version_is_no_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut later = checkpoint(10);
+        checkpoint(9).save(folder.path()).unwrap();
+        later.state.format = FORMAT + 1;
+        later.save(folder.path()).unwrap();
+        let error = latest(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("is of format 2") && error.contains("format 1"), "{error}");
     }
 
     /// What is read is what was written, whatever happened to the file meanwhile: padding may

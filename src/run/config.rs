@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::{Best, Schedule};
+use crate::data::files::hex;
 use crate::optimizers::{self, Arguments, Entry};
 use crate::python_number::python_repr;
 use crate::{Exit, Failure, Identity, Scopes};
@@ -74,9 +76,27 @@ pub struct Pretrained {
     pub exclude_scopes: Option<Scopes>,
 }
 
+/// The most bytes of a run's name: eCryptfs, as some home folders have it, takes no more.
+const LONGEST_NAME: usize = 143;
+/// Hexadecimal digits at the end of a name that was shortened.
+const DIGITS: usize = 12;
+
 impl RunConfig {
-    /// The name of the run's folder.
+    /// The name of the run's folder: [`whole_name`](Self::whole_name) or, where that is longer than 143
+    /// bytes, its beginning, `...` and the first digits of its SHA-256.
     pub fn name(&self) -> String {
+        let whole = self.whole_name();
+        if whole.len() <= LONGEST_NAME {
+            return whole;
+        }
+        let digest = hex(&Sha256::digest(&whole));
+        let most = LONGEST_NAME - DIGITS - "...".len();
+        let end = (0..=most).rev().find(|&end| whole.is_char_boundary(end)).unwrap_or(0);
+        format!("{}...{}", &whole[..end], &digest[..DIGITS])
+    }
+
+    /// All that a run's name says of it.
+    pub(super) fn whole_name(&self) -> String {
         let optimizer = self.optimizer_entry().map_or(self.optimizer.as_str(), |entry| entry.short);
         let learning_rate = match self.optimizer_args.learning_rate_json() {
             Value::Number(number) if number.is_f64() => {
@@ -157,6 +177,10 @@ impl RunConfig {
             let mut values = serde_json::to_value(config).expect("a configuration is JSON");
             let object = values.as_object_mut().expect("a configuration is an object");
             object.shift_remove("patience");
+            // Weights are what they are, wherever they lie.
+            if let Some(pretrained) = object.get_mut("pretrained").and_then(Value::as_object_mut) {
+                pretrained.shift_remove("checkpoint_path");
+            }
             if !self.lr_schedule.depends_on_epochs() {
                 object.shift_remove("epochs");
             }
@@ -217,6 +241,24 @@ mod tests {
         assert_eq!(run.name(), "MNIST_Momentum_lr=1");
     }
 
+    /// Some disks take no longer ones; two long names stay two.
+    #[test]
+    fn long_names_are_shortened() {
+        let mut run = config("ProximalGradientDescent", r#"{"learning_rate": 1e-5}"#);
+        let mut names = std::collections::HashSet::new();
+        for comment in ["a".repeat(100), "a".repeat(99) + "b", "ä".repeat(100), "漢".repeat(100)]
+        {
+            run.data = Some(Identity { name: "写真".repeat(25), fingerprint: "0".into() });
+            run.comment = Some(comment);
+            let name = run.name();
+            assert!(name.len() <= LONGEST_NAME && run.whole_name().len() > LONGEST_NAME, "{name}");
+            assert!(name.starts_with("MNIST_写真") && names.insert(name.clone()), "{name}");
+        }
+        run.data = None;
+        run.comment = Some("a".repeat(80));
+        assert_eq!(run.name(), run.whole_name());
+    }
+
     #[test]
     fn patience() {
         use crate::Score;
@@ -257,6 +299,9 @@ mod tests {
         });
         assert_eq!(run.name(), name);
         let mut theirs = run.clone();
+        assert!(run.differences(&theirs).is_empty());
+        // The same weights by another path are the same run.
+        theirs.pretrained.as_mut().unwrap().checkpoint_path = "../here/a.pt".into();
         assert!(run.differences(&theirs).is_empty());
         theirs.pretrained.as_mut().unwrap().sha256 = "4567".into();
         theirs.trainable_scopes = None;

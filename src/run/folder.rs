@@ -4,13 +4,14 @@
 //! |---|---|
 //! | `config.json` | the run's configuration |
 //! | `checkpoints/` | the last two checkpoints |
-//! | `best/` | the checkpoint with the lowest validation error |
+//! | `best/` | the checkpoint of the best validation: the lowest error or the highest accuracy |
 //! | `train/`, `validation/` | TensorBoard's event files |
 //! | `results.json` | what a finished run reached |
 //! | `status.json` | how the run stands |
+//! | `source.json` | the folder of `--data_dir`, if one was given |
 //! | `.lock` | held by the process that trains it |
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -19,17 +20,24 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 use super::checkpoint::{list, prune};
-use super::{Checkpoint, RunConfig};
-use crate::{Exit, Failure};
+use super::status::STATUS;
+use super::{Checkpoint, RunConfig, Status};
+use crate::file_lock::{Lock, try_lock};
+use crate::{Exit, Failure, Source};
 
 /// The folder of the checkpoints that a run goes on from.
 const CHECKPOINTS: &str = "checkpoints";
 /// Checkpoints that are kept.
 const KEEP: usize = 2;
+/// The run's configuration.
+const CONFIG: &str = "config.json";
 /// What a finished run reached.
 pub(super) const RESULTS: &str = "results.json";
+/// Where the data set's files were.
+const SOURCE: &str = "source.json";
 /// The file that is locked.
 const LOCK: &str = ".lock";
 
@@ -47,7 +55,10 @@ pub struct RunFolder {
 impl RunFolder {
     /// Where a run of `config` lives below `log`.
     pub fn path_of(log: &Path, config: &RunConfig) -> PathBuf {
-        log.join(&config.model).join(config.name())
+        let runs = log.join(&config.model);
+        // Of before long names were shortened.
+        let whole = runs.join(config.whole_name());
+        if Self::is_run(&whole) { whole } else { runs.join(config.name()) }
     }
 
     /// The configuration that lives at `path`, if any does.
@@ -55,17 +66,27 @@ impl RunFolder {
     /// # Errors
     /// When it cannot be read or is no configuration.
     pub fn config_at(path: &Path) -> Result<Option<RunConfig>> {
-        read_json(&path.join("config.json"))
+        read_json(&path.join(CONFIG))
     }
 
-    /// Whether the run that lives at `path` has a checkpoint to go on from.
-    pub fn has_begun(path: &Path) -> bool {
-        !list(&path.join(CHECKPOINTS)).is_empty()
+    /// Whether `path` is the folder of a run that has been trained, if only for a step.
+    pub fn is_run(path: &Path) -> bool {
+        path.join(CONFIG).is_file()
+            && [STATUS, CHECKPOINTS].iter().any(|name| path.join(name).exists())
+    }
+
+    /// The checkpoints that the run at `path` goes on from, the oldest first.
+    ///
+    /// # Errors
+    /// When their folder is there and cannot be read.
+    pub fn checkpoints_at(path: &Path) -> Result<Vec<PathBuf>> {
+        list(&path.join(CHECKPOINTS))
     }
 
     /// Whether a process trains the run that lives at `path`. Nothing is written there.
     pub fn is_in_use(path: &Path) -> bool {
-        let held = |lock: File| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock));
+        use std::fs::TryLockError::WouldBlock;
+        let held = |lock: File| matches!(lock.try_lock_shared(), Err(WouldBlock));
         File::open(path.join(LOCK)).is_ok_and(held)
     }
 
@@ -77,19 +98,20 @@ impl RunFolder {
         fs::create_dir_all(path).map_err(|error| cannot_write(path, &error))?;
         let lock_path = path.join(LOCK);
         let lock = File::create(&lock_path).map_err(|error| cannot_write(&lock_path, &error))?;
-        match lock.try_lock().or_else(|_| {
+        let mut held = try_lock(&lock, &lock_path);
+        if let Ok(Lock::HeldElsewhere) = held {
             // Somebody may only be looking: see `is_in_use`.
             thread::sleep(A_LOOK);
-            lock.try_lock()
-        }) {
-            Ok(()) => Ok(Self { path: path.to_owned(), lock }),
-            Err(TryLockError::WouldBlock) => {
+            held = try_lock(&lock, &lock_path);
+        }
+        match held.map_err(|error| cannot_write(&lock_path, &error))? {
+            Lock::Held => Ok(Self { path: path.to_owned(), lock }),
+            Lock::HeldElsewhere => {
                 Err(Failure::new(Exit::Failed, format!("`{}` is in use", path.display()))
                     .why("another process trains this run now")
                     .remedy("wait for it, or start another run with --comment")
                     .into())
             }
-            Err(TryLockError::Error(error)) => Err(cannot_write(&lock_path, &error)),
         }
     }
 
@@ -159,12 +181,16 @@ impl RunFolder {
         self.path.join("validation")
     }
 
-    /// Deletes all of the run but its lock. One that is killed meanwhile leaves a run that has not
-    /// begun: no results, and all checkpoints or none.
+    /// Deletes all of the run but its lock. One that is killed meanwhile leaves a run that goes on from
+    /// its checkpoints or, without them, one that has not begun: its status says so from the first moment
+    /// to the last.
     ///
     /// # Errors
     /// When something cannot be deleted.
     pub fn clear(&self) -> Result<()> {
+        if self.path.join(STATUS).exists() {
+            self.write_json(STATUS, &Status::NOT_BEGUN)?;
+        }
         self.delete(&self.path.join(RESULTS))?;
         let doomed = self.path.join("deleted");
         self.delete(&doomed)?;
@@ -174,11 +200,11 @@ impl RunFolder {
         }
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
-            if path.file_name().is_some_and(|name| name != LOCK) {
+            if path.file_name().is_some_and(|name| name != LOCK && name != STATUS) {
                 self.delete(&path)?;
             }
         }
-        Ok(())
+        self.delete(&self.path.join(STATUS))
     }
 
     /// Deletes a file or folder, if it is there.
@@ -197,7 +223,28 @@ impl RunFolder {
     /// # Errors
     /// When it cannot be written.
     pub fn write_config(&self, config: &RunConfig) -> Result<()> {
-        self.write_json("config.json", config)
+        self.write_json(CONFIG, config)
+    }
+
+    /// Remembers where the data set's files were, for those who evaluate the run later. It is no part of
+    /// what the run is.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_source(&self, source: &Source) -> Result<()> {
+        let data_dir = source.data_dir.as_deref().and_then(|dir| dir.canonicalize().ok());
+        match data_dir.as_deref().and_then(Path::to_str) {
+            Some(data_dir) => self.write_json(SOURCE, &json!({ "data_dir": data_dir })),
+            None => self.delete(&self.path.join(SOURCE)),
+        }
+    }
+
+    /// The folder in which the data set's files were when the run at `path` was last trained, if they were
+    /// not in the cache and it is still there.
+    pub fn data_dir_of(path: &Path) -> Option<PathBuf> {
+        let source: Value = read_json(&path.join(SOURCE)).ok()??;
+        let data_dir = PathBuf::from(source["data_dir"].as_str()?);
+        data_dir.is_dir().then_some(data_dir)
     }
 
     /// What [`RunFolder::write_json`] wrote under `name`, if it did.
@@ -231,7 +278,10 @@ pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     let value = serde_json::from_slice(&json).map_err(|error| {
         Failure::new(Exit::Failed, format!("`{}` is damaged", path.display()))
             .why(error.to_string())
-            .remedy("--restart deletes the run and begins it anew")
+            .remedy(
+                "put back a copy of it, or train a run of its own with --comment; --restart deletes this \
+                 run and begins it anew",
+            )
     })?;
     Ok(Some(value))
 }
@@ -280,9 +330,17 @@ pub(crate) fn sync_folder(path: &Path) -> std::io::Result<()> {
 }
 
 pub(super) fn cannot_write(path: &Path, error: &std::io::Error) -> anyhow::Error {
+    use ErrorKind::{
+        FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+    };
+    let remedy = match error.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge => "free some space, or choose another place",
+        PermissionDenied | ReadOnlyFilesystem => "make it writable, or choose another place",
+        _ => "choose another place, or see what is wrong with this one",
+    };
     Failure::new(Exit::Failed, format!("cannot write `{}`", path.display()))
         .why(error.to_string())
-        .remedy("free some space or make it writable, or choose another place")
+        .remedy(remedy)
         .into()
 }
 

@@ -3,6 +3,7 @@
 
 mod checkpoint;
 mod config;
+mod data_summary;
 mod flags;
 mod folder;
 mod recovery;
@@ -12,9 +13,10 @@ mod status;
 
 pub use checkpoint::{Best, Checkpoint, State, latest};
 pub use config::{Pretrained, RunConfig};
+pub use data_summary::DataSummary;
 pub use folder::RunFolder;
 pub(crate) use folder::{sync_folder, write_atomically};
 pub use recovery::recover;
-pub use results::{Outcome, record};
+pub use results::{Outcome, record, refuse_unwritable};
 pub use schedule::{LearningRateDecay, Schedule, Shape};
 pub use status::{Status, StatusFile, StatusKind};

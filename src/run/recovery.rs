@@ -9,18 +9,31 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::checkpoint::list;
-use super::{Best, Checkpoint, RunConfig, RunFolder, latest};
+use super::folder::RESULTS;
+use super::{Best, Checkpoint, RunConfig, RunFolder, Status, latest};
+use crate::events::{event_files, parse, read_records};
 use crate::{Exit, Failure};
 
 /// The checkpoint that the run `config` in `folder` goes on from, the newest that is whole; `None` for
 /// a run that begins. Later ones, which are damaged, are deleted, and so is a best model of later.
 ///
 /// # Errors
-/// When all checkpoints are damaged, they are those of another configuration, the best model is
-/// gone, or something cannot be deleted.
+/// When the run has begun and its checkpoints are gone, when they are all damaged, cannot be read, or
+/// are those of another configuration, when the best model is gone, or something cannot be deleted.
+/// Nothing was deleted then.
 pub fn recover(folder: &RunFolder, config: &RunConfig) -> Result<Option<(PathBuf, Checkpoint)>> {
     let (checkpoints, best) = (folder.checkpoints(), folder.best());
     let Some((path, checkpoint)) = latest(&checkpoints)? else {
+        if let Some(evidence) = begun(folder)? {
+            let what = format!("the checkpoints are gone from `{}`", checkpoints.display());
+            return Err(Failure::new(Exit::Failed, what)
+                .why(format!("the run has begun: {evidence}"))
+                .remedy(
+                    "put them back, or train a run of its own with --comment; --restart deletes what is \
+                     left of this one and begins it anew",
+                )
+                .into());
+        }
         take_back(&best, 0)?;
         return Ok(None);
     };
@@ -36,14 +49,54 @@ pub fn recover(folder: &RunFolder, config: &RunConfig) -> Result<Option<(PathBuf
     Ok(Some((path, checkpoint)))
 }
 
+/// What says that the run in `folder`, which has no checkpoint, has had one; `None` for one that was
+/// stopped in its first epoch.
+///
+/// A run says in its status that it has taken a step only after the checkpoint of that step. So a status
+/// of step 0 is believed, whatever else is there. Without a status, which may be gone as the checkpoints
+/// are, a best model or an event of a step is evidence.
+fn begun(folder: &RunFolder) -> Result<Option<String>> {
+    if folder.path().join(RESULTS).exists() {
+        return Ok(Some(format!("its results are in `{RESULTS}`")));
+    }
+    // What a damaged status said is not known.
+    if let Some(status) = Status::of(folder.path()).ok().flatten() {
+        let steps = status.step;
+        return Ok((steps > 0).then(|| format!("by its status it has taken {steps} steps")));
+    }
+    if !list(&folder.best())?.is_empty() {
+        return Ok(Some(format!("a model is in `{}`", folder.best().display())));
+    }
+    for events in [folder.train(), folder.validation()] {
+        if events.is_dir() && has_steps(&events)? {
+            return Ok(Some(format!("there are events of its steps in `{}`", events.display())));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether an event file of the folder `events` has a summary of a step.
+fn has_steps(events: &Path) -> Result<bool> {
+    let unreadable = || format!("cannot read the event files in `{}`", events.display());
+    for file in event_files(events).with_context(unreadable)? {
+        for record in read_records(&file).with_context(unreadable)? {
+            let event = parse(&record.with_context(unreadable)?.data);
+            if event.is_some_and(|event| event.has_summary() && event.get_step() > 0) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
 /// Leaves in the folder `best` the model of the validation `known`, after which the run went on to
 /// `step`.
 fn recover_best(best: &Path, checkpoints: &Path, known: Best, step: u64) -> Result<()> {
-    if find(best, known.step).is_none() {
-        if let Some(copy) = find(checkpoints, known.step) {
+    if find(best, known.step)?.is_none() {
+        if let Some(copy) = find(checkpoints, known.step)? {
             // That of its own epoch is the same.
             Checkpoint::load(&copy)?.save(best)?;
-        } else if list(best).is_empty() {
+        } else if list(best)?.is_empty() {
             return Err(Failure::new(
                 Exit::Failed,
                 format!("the best model is gone from `{}`", best.display()),
@@ -61,8 +114,8 @@ fn recover_best(best: &Path, checkpoints: &Path, known: Best, step: u64) -> Resu
 }
 
 /// The checkpoint of `step` in `folder`.
-fn find(folder: &Path, step: u64) -> Option<PathBuf> {
-    list(folder).into_iter().find(|path| step_of(path) == Some(step))
+fn find(folder: &Path, step: u64) -> Result<Option<PathBuf>> {
+    Ok(list(folder)?.into_iter().find(|path| step_of(path) == Some(step)))
 }
 
 /// Deletes the checkpoints of steps after `last_step` in `folder`, and what a killed process has
@@ -70,7 +123,7 @@ fn find(folder: &Path, step: u64) -> Option<PathBuf> {
 fn take_back(folder: &Path, last_step: u64) -> Result<()> {
     let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path());
     let partial = files.filter(|path| path.extension() == Some(OsStr::new("partial")));
-    let later = list(folder).into_iter().filter(|path| step_of(path) > Some(last_step));
+    let later = list(folder)?.into_iter().filter(|path| step_of(path) > Some(last_step));
     for path in partial.chain(later) {
         fs::remove_file(&path).with_context(|| format!("cannot delete `{}`", path.display()))?;
     }
@@ -86,7 +139,10 @@ fn step_of(path: &Path) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::Score;
+    use crate::events::EventWriter;
+    use crate::run::StatusKind;
     use crate::run::checkpoint::tests::checkpoint;
+    use crate::run::status::STATUS;
 
     /// A checkpoint of `step` whose best validation was that of step `best`.
     fn at(step: u64, best: u64) -> Checkpoint {
@@ -110,7 +166,7 @@ mod tests {
     }
 
     fn steps(folder: &Path) -> Vec<u64> {
-        list(folder).iter().filter_map(|path| step_of(path)).collect()
+        list(folder).unwrap().iter().filter_map(|path| step_of(path)).collect()
     }
 
     /// The step that a run goes on from, and those that are left in `best/`.
@@ -122,6 +178,7 @@ mod tests {
     #[test]
     fn killed_between_the_best_model_and_the_checkpoint() {
         let (_log, folder) = run(&[], &[at(10, 10)]);
+        folder.write_json(STATUS, &Status::NOT_BEGUN).unwrap();
         assert_eq!(recovered(&folder), (None, vec![]));
         let (_log, folder) = run(&[at(10, 10)], &[at(10, 10), at(20, 20)]);
         assert_eq!(recovered(&folder), (Some(10), vec![10]));
@@ -137,7 +194,7 @@ mod tests {
     #[test]
     fn a_damaged_checkpoint_is_not_met_again() {
         let (_log, folder) = run(&[at(20, 20), at(30, 30)], &[at(30, 30)]);
-        let damaged = find(&folder.checkpoints(), 30).unwrap();
+        let damaged = find(&folder.checkpoints(), 30).unwrap().unwrap();
         fs::write(damaged.with_added_extension("partial"), "half").unwrap();
         fs::write(damaged, "torn").unwrap();
         // The best model of then is in the checkpoint.
@@ -146,7 +203,7 @@ mod tests {
 
         // It is nowhere, but the run comes by a better one.
         let (_log, folder) = run(&[at(20, 10), at(30, 30)], &[at(30, 30)]);
-        fs::write(find(&folder.checkpoints(), 30).unwrap(), "torn").unwrap();
+        fs::write(find(&folder.checkpoints(), 30).unwrap().unwrap(), "torn").unwrap();
         assert_eq!(recovered(&folder), (Some(20), vec![30]));
     }
 
@@ -155,6 +212,50 @@ mod tests {
         let (_log, folder) = run(&[at(20, 10)], &[]);
         let error = recover(&folder, &checkpoint(0).state.config).unwrap_err().to_string();
         assert!(error.contains("the best model is gone"), "{error}");
+    }
+
+    /// Whatever is left of a run that had checkpoints, it does not begin anew without a word, and nothing
+    /// is deleted.
+    #[test]
+    fn checkpoints_that_are_gone_are_missed() {
+        let status = |step| Status { step, state: StatusKind::Interrupted, ..Status::NOT_BEGUN };
+        type Leave = fn(&RunFolder);
+        let left: [(&str, Leave, u64); 5] = [
+            ("results.json", |run| run.write_json("results.json", &1).unwrap(), 0),
+            ("has taken 20 steps", |_| (), 20),
+            ("best", |run| fs::remove_file(run.path().join(STATUS)).unwrap(), 0),
+            ("best", |run| fs::write(run.path().join(STATUS), "torn").unwrap(), 0),
+            (
+                "validation",
+                |run| {
+                    fs::remove_file(run.path().join(STATUS)).unwrap();
+                    fs::remove_dir_all(run.best()).unwrap();
+                    let mut events = EventWriter::create(&run.validation()).unwrap();
+                    events.scalar(10, "error", 1.0).unwrap();
+                    events.flush().unwrap();
+                },
+                0,
+            ),
+        ];
+        for (needle, leave, step) in left {
+            let (_log, folder) = run(&[], &[at(10, 10)]);
+            folder.write_json(STATUS, &status(step)).unwrap();
+            leave(&folder);
+            let before = steps(&folder.best());
+            let error = recover(&folder, &checkpoint(0).state.config).unwrap_err().to_string();
+            assert!(error.contains("the checkpoints are gone from"), "{error}");
+            assert!(error.contains(needle) && error.contains("--restart"), "{needle}: {error}");
+            assert_eq!(steps(&folder.best()), before, "{needle}");
+        }
+    }
+
+    /// Killed anywhere in `RunFolder::clear`, a run goes on or begins: it is not refused.
+    #[test]
+    fn a_run_that_was_being_deleted_begins() {
+        let (_log, folder) = run(&[], &[at(10, 10), at(20, 20)]);
+        folder.write_json(STATUS, &Status::NOT_BEGUN).unwrap();
+        fs::create_dir(folder.path().join("deleted")).unwrap();
+        assert_eq!(recovered(&folder), (None, vec![]));
     }
 
     #[test]

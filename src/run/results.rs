@@ -56,6 +56,26 @@ impl Outcome {
     }
 }
 
+/// The results files: their names, and which score each has of a run.
+const FILES: [&str; 2] = ["validation_results.txt", "test_results.txt"];
+
+/// Fails where the results files in `directory` cannot be written: better before the first step of a run
+/// than after its last.
+///
+/// # Errors
+/// A [`Failure`](crate::Failure) that names the file.
+pub fn refuse_unwritable(directory: &Path) -> Result<()> {
+    for path in FILES.map(|name| directory.join(name)) {
+        let opened = match path.exists() {
+            true => File::options().read(true).append(true).open(&path).map(drop),
+            // Not that file itself: another run may end now, and an empty file would be left behind.
+            false => tempfile::Builder::new().prefix(".results").tempfile_in(directory).map(drop),
+        };
+        opened.map_err(|error| cannot_write(&path, &error))?;
+    }
+    Ok(())
+}
+
 /// Appends the lines of `outcome` to the results files in `directory` and keeps it in the folder
 /// of `run`.
 ///
@@ -71,9 +91,7 @@ pub fn record(
     // already there are then not written twice.
     let interrupted = run.read_json::<Outcome>(RESULTS)?.as_ref() == Some(&outcome);
     run.write_json(RESULTS, &outcome)?;
-    for (file, score) in
-        [("validation_results.txt", outcome.best.score), ("test_results.txt", outcome.test)]
-    {
+    for (file, score) in FILES.into_iter().zip([outcome.best.score, outcome.test]) {
         let (_, value) = score.headline();
         let line = format!("{}: {} {}\n", config.model, config.name(), python_repr(value));
         append(&directory.join(file), &line, interrupted)?;
@@ -88,7 +106,7 @@ pub fn record(
 fn append(path: &Path, line: &str, once: bool) -> Result<()> {
     let write = || -> std::io::Result<()> {
         let mut file = File::options().read(true).append(true).create(true).open(path)?;
-        file.lock()?;
+        crate::file_lock::lock(&file, path)?;
         let mut there = Vec::new();
         file.read_to_end(&mut there)?;
         if once && there.split_inclusive(|&byte| byte == b'\n').any(|old| old == line.as_bytes()) {

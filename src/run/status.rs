@@ -14,12 +14,12 @@ use std::time::Instant;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::RunFolder;
 use super::folder::read_json;
+use super::{Outcome, RunFolder};
 use crate::tell;
 
 /// The file's name.
-const STATUS: &str = "status.json";
+pub(super) const STATUS: &str = "status.json";
 
 /// How a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +53,10 @@ pub enum StatusKind {
 }
 
 impl Status {
+    /// That of a run before its first step.
+    pub(super) const NOT_BEGUN: Self =
+        Self { state: StatusKind::Running, epochs: 0, step: 0, seconds: 0.0 };
+
     /// What the run in `folder` said last; `None` where there is no run, or one of before there were
     /// such files.
     ///
@@ -62,8 +66,9 @@ impl Status {
         read_json(&folder.join(STATUS))
     }
 
-    /// The same, but [`StatusKind::Crashed`] for a run that nobody trains any more. Nothing is
-    /// written in `folder`.
+    /// The same, but [`StatusKind::Crashed`] for a run that nobody trains any more, and
+    /// [`StatusKind::Running`] for one that is in use: a run that reads its test examples has already said
+    /// that it was interrupted. Nothing is written in `folder`.
     ///
     /// # Errors
     /// As [`of`](Self::of).
@@ -71,10 +76,12 @@ impl Status {
         // The lock first: a run that ends between the two looks is not taken for one that crashed.
         let in_use = RunFolder::is_in_use(folder);
         let mut status = Self::of(folder)?;
-        if let Some(Self { state: state @ StatusKind::Running, .. }) = &mut status
-            && !in_use
-        {
-            *state = StatusKind::Crashed;
+        if let Some(Self { state, .. }) = &mut status {
+            *state = match *state {
+                StatusKind::Running if !in_use => StatusKind::Crashed,
+                StatusKind::Interrupted | StatusKind::Failed if in_use => StatusKind::Running,
+                other => other,
+            };
         }
         Ok(status)
     }
@@ -105,17 +112,22 @@ impl<'a> StatusFile<'a> {
         Ok(file)
     }
 
-    /// Says that the run in `folder` is finished after `step` steps, if it has not said so: it may
+    /// Says that the run in `folder`, which has this `outcome`, is finished, if it has not said so: it may
     /// have been killed after its results were recorded.
     ///
     /// # Errors
-    /// When that cannot be read or written.
-    pub fn finished(folder: &'a RunFolder, step: u64, steps_per_epoch: u64) -> Result<()> {
-        let last = Status::of(folder.path())?;
-        if last.is_none_or(|last| last.state != StatusKind::Finished) {
-            Self::begin(folder, step, steps_per_epoch)?.end(StatusKind::Finished, step);
+    /// When that cannot be written.
+    pub fn finished(folder: &'a RunFolder, outcome: &Outcome) -> Result<()> {
+        // A damaged one tells only how long the run has taken.
+        let last = Status::of(folder.path()).ok().flatten();
+        if last.is_some_and(|last| last.state == StatusKind::Finished) {
+            return Ok(());
         }
-        Ok(())
+        let steps_per_epoch = outcome.best.step / outcome.best.epoch.max(1);
+        let step = steps_per_epoch * outcome.epochs;
+        let seconds = last.map_or(0.0, |last| last.seconds);
+        let state = StatusKind::Finished;
+        folder.write_json(STATUS, &Status { state, epochs: outcome.epochs, step, seconds })
     }
 
     /// The run's folder.
@@ -133,6 +145,17 @@ impl<'a> StatusFile<'a> {
         self.status.epochs = step / self.steps_per_epoch;
         self.status.seconds = before + began.elapsed().as_secs_f64();
         self.folder.write_json(STATUS, &self.status)
+    }
+
+    /// Says that it was interrupted after `step` steps, its last: what it is if the process ends before it
+    /// says how the run ended.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn leave_interrupted(&mut self, step: u64) -> Result<()> {
+        self.reached(step)?;
+        let left = Status { state: StatusKind::Interrupted, ..self.status };
+        self.folder.write_json(STATUS, &left)
     }
 
     /// Says that it ended after `step` steps, and how. That it cannot be written is told and no more:
@@ -156,6 +179,8 @@ impl Drop for StatusFile<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::Best;
+    use crate::{Assessment, Score};
     use std::fs;
 
     #[test]
@@ -169,8 +194,12 @@ mod tests {
         file.reached(25).unwrap();
         assert_eq!(now(), Some((StatusKind::Running, 2)));
         file.end(StatusKind::Interrupted, 31);
+        // It may still read its test examples.
+        assert_eq!(now(), Some((StatusKind::Running, 3)));
         drop(file);
+        drop(folder);
         assert_eq!(now(), Some((StatusKind::Interrupted, 3)));
+        let folder = RunFolder::open(log.path()).unwrap();
         let first = Status::of(log.path()).unwrap().unwrap();
         assert!(first.step == 31 && first.seconds > 0.0);
 
@@ -179,8 +208,12 @@ mod tests {
         let second = Status::of(log.path()).unwrap().unwrap();
         assert!(second.state == StatusKind::Failed && second.seconds > first.seconds);
 
-        StatusFile::finished(&folder, 40, 10).unwrap();
+        let score = Score::Error { error: 0.5 };
+        let best = Best { score, step: 30, epoch: 3 };
+        let test = Assessment { score, confusion: None, class_names: Vec::new() };
+        StatusFile::finished(&folder, &Outcome::new(4, best, &test)).unwrap();
         assert_eq!(now(), Some((StatusKind::Finished, 4)));
+        assert_eq!(Status::of(log.path()).unwrap().unwrap().step, 40);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use dytb::data::{archive, cifar, class_folders, idx, picture, zip::Zip};
+use dytb::models::MODELS;
 use dytb::optimizers::{self, Arguments};
 use dytb::run::{Checkpoint, Outcome, RunConfig, RunFolder, Status, latest};
 use dytb::weights::Weights;
@@ -342,6 +343,7 @@ fn config(epochs: u64) -> RunConfig {
 fn settings(folder: &Path) -> Settings {
     Settings {
         log: folder.join("log"),
+        folder: None,
         results: folder.to_owned(),
         restart: false,
         train_device: Device::flex(),
@@ -370,8 +372,9 @@ fn train(flags: &[&str]) {
 /// Whether the checkpoint `path` of `model` can be evaluated.
 fn evaluate(model: &str, path: &Path) -> bool {
     let evaluation = Evaluation {
-        model: model.into(),
-        dataset: "Digits".into(),
+        model: Some(model.into()),
+        kind: MODELS.iter().find(|(name, _)| *name == model).unwrap().1.kind(),
+        dataset: Some("Digits".into()),
         checkpoint: path.to_owned(),
         split: Split::Validation,
         classes: None,

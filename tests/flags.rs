@@ -1,0 +1,152 @@
+//! What people type who know other tools, and what they mistype: it is understood, or the error says what
+//! to write.
+
+#[path = "common/command.rs"]
+mod command;
+
+use command::Bench;
+use dytb::models::MODELS;
+use dytb::{Kind, optimizers::OPTIMIZERS};
+use serde_json::Value;
+
+const DIGITS: &str =
+    "--model SingleLayerCAE --dataset Digits --seed 1 --json --epochs 1 --images_every 0";
+const RUN: &str = "log/SingleLayerCAE/Digits";
+
+/// The folder of the run of these flags.
+#[track_caller]
+fn folder(line: &str) -> String {
+    let done = Bench::new().train(&format!("{DIGITS} {line}")).ended(0);
+    done.json()["folder"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_learning_rate_by_itself() {
+    for (line, name) in [
+        ("--lr 0.02", "Momentum_lr=0.02"),
+        ("--learning_rate 1", "Momentum_lr=1"),
+        ("--learning-rate 1e-5 --optimizer adam", "Adam_lr=1e-05"),
+        ("--lr 1e-3 --optimizer Adam --optimizer_args '{\"beta1\": 0.8}'", "Adam_lr=0.001"),
+        ("--lr 0.5 --optimizer_args '{\"learning_rate\": 0.5}'", "Momentum_lr=0.5"),
+        // The momentum that the help names.
+        ("--optimizer_args '{\"learning_rate\": 0.02}'", "Momentum_lr=0.02"),
+        ("--lr 0.1 --optimizer SGD", "GradientDescent_lr=0.1"),
+        ("--lr 0.1 --optimizer sgd", "GradientDescent_lr=0.1"),
+        ("--lr 0.1 --optimizer Momentum", "Momentum_lr=0.1"),
+    ] {
+        assert_eq!(folder(line), format!("{RUN}_{name}"), "{line}");
+    }
+}
+
+/// Every name of a table in lower and in upper case.
+#[test]
+fn names_in_any_case() {
+    let bench = Bench::new();
+    for entry in OPTIMIZERS {
+        for name in [entry.name.to_lowercase(), entry.short.to_uppercase()] {
+            // Refused for what it lacks, or for its batch, not for its name.
+            let line = format!("--model singlelayercae --dataset digits --optimizer {name}");
+            let done = bench.train(&format!("{line} --optimizer_args '{{\"x\": 1}}'")).ended(2);
+            let wanted = format!("{} has no argument `x`", entry.name);
+            assert!(done.stderr.contains(&wanted), "{name}: {}", done.stderr);
+        }
+    }
+    assert!(bench.is_empty());
+}
+
+/// A model of the other kind names the program that takes it, and the choices here.
+#[test]
+fn models_of_the_other_kind() {
+    let bench = Bench::new();
+    for (name, model) in MODELS {
+        let line = format!("--model {} --dataset Digits", name.to_lowercase());
+        let (done, program) = match model.kind() {
+            Kind::Autoencoder => (bench.train_classifier(&line), "train_autoencoder"),
+            Kind::Classifier => (bench.train(&line), "train_classifier"),
+        };
+        let done = done.ended(2);
+        assert!(done.stderr.contains(program), "{name}: {}", done.stderr);
+        assert!(done.stderr.contains("possible values"), "{name}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn devices() {
+    for line in
+        ["--device cpu", "--train_device cpu --eval_device /cpu:0", "--device /gpu:0", "--gpu 0"]
+    {
+        folder(line);
+    }
+    // Who asks for no device is told of none.
+    let done = Bench::new().train(DIGITS).ended(0);
+    assert!(!done.stderr.contains("gpu"), "{}", done.stderr);
+}
+
+/// One error, which says what to write.
+#[test]
+fn what_to_write_instead() {
+    for (line, needle) in [
+        ("--weight_decay 1e-4", "--l2_penalty"),
+        ("--weight-decay 1e-4", "--l2_penalty"),
+        ("--momentum 0.9", "--optimizer_args"),
+        ("--scheduler cosine", "--lr_schedule"),
+        ("--resume", "the same command goes on"),
+        ("--num_workers 4", "RAYON_NUM_THREADS"),
+        ("--lr 0.1 --optimizer_args '{\"learning_rate\": 0.2, \"momentum\": 0}'", "contradicts"),
+        ("--lr -1", "0 or more"),
+        ("--lr x", "0 or more"),
+        ("--lr_decay_epochs 3", "nothing decays"),
+        ("--lr_decay_factor 0.5 --lr_schedule cosine", "schedule is cosine"),
+        ("--optimizer_args '{\"learning_rate\": 1, \"learning_rate\": 2}'", "there twice"),
+        (
+            "--optimizer SGD --optimizer_args '{\"learning_rate\": 1, \"momentum\": 1}'",
+            "MomentumOptimizer has it",
+        ),
+        (
+            "--optimizer Adagrad --lr 1 --optimizer_args '{\"initial_accumulator_value\": 0}'",
+            "more than 0",
+        ),
+        ("--epochs 0", "whole number, 1 to 4294967295"),
+        ("--epochs x", "whole number, 1 to 4294967295"),
+        ("--log_every 0", "whole number, 1 or more"),
+        ("--seed x", "whole number, 0 or more"),
+        ("--images_every -1", "whole number, 0 or more"),
+        ("--warmup_epochs 1.5", "whole number, 0 or more"),
+    ] {
+        let bench = Bench::new();
+        let line = format!("--model SingleLayerCAE --dataset Digits {line}");
+        let done = bench.train(&line).ended(2);
+        assert!(done.stderr.contains(needle), "{line}: {}", done.stderr);
+        assert_eq!(done.stderr.matches("error:").count(), 1, "{line}: {}", done.stderr);
+        assert!(bench.is_empty(), "{line}");
+    }
+}
+
+/// Bytes that are no UTF-8, as file names may be, where a path is taken.
+#[cfg(target_os = "linux")]
+#[test]
+fn paths_that_are_no_utf8() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let bench = Bench::new();
+    let odd = OsStr::from_bytes(b"l\xf6g");
+    let run = |line: &str, flag: &str| {
+        let mut command = bench.training(line);
+        command.arg(flag).arg(odd);
+        command::Done::from(command.output().unwrap())
+    };
+    std::fs::create_dir(bench.path("").join(odd)).unwrap();
+    let done = run(DIGITS, "--log_dir").ended(0);
+    assert!(serde_json::from_str::<Value>(&done.stdout).is_ok(), "{}", done.stdout);
+    run(&DIGITS.replace("--json", ""), "--data_dir").ended(0);
+    // A checkpoint's path is kept in the configuration, which is a text.
+    let done = run(DIGITS, "--checkpoint_path").ended(2);
+    assert!(done.stderr.contains("UTF-8"), "{}", done.stderr);
+    for program in [env!("CARGO_BIN_EXE_compare"), env!("CARGO_BIN_EXE_evaluate_autoencoder")] {
+        let mut command = std::process::Command::new(program);
+        command.current_dir(bench.path("")).arg("--json");
+        let folder = std::path::Path::new(odd).join("SingleLayerCAE/Digits_Momentum_lr=0.01");
+        let done = command::Done::from(command.arg(folder).output().unwrap()).ended(0);
+        assert!(serde_json::from_str::<Value>(&done.stdout).is_ok(), "{}", done.stdout);
+    }
+}
