@@ -35,6 +35,7 @@ mod model;
 mod norm;
 pub mod optimizers;
 mod ordered_sum;
+mod pack_ids;
 mod pass;
 pub mod pictures;
 mod pool;

@@ -34,6 +34,7 @@ use burn::tensor::{Bytes, Int, Tensor};
 
 use crate::adopt::Adopt;
 use crate::ordered_sum::ordered_mean;
+use crate::pack_ids::without_random_ids;
 use crate::scopes::Freeze;
 use crate::weights::{Set, Weights};
 use crate::{Init, Pass, Scopes, layers};
@@ -223,7 +224,7 @@ impl<M: Module + Sync + 'static> Network for M {
 
     fn to_bytes(&self) -> Result<Vec<u8>> {
         let bytes = self.clone().into_record().into_bytes()?;
-        Ok(bytes.to_vec())
+        without_random_ids(bytes.to_vec(), &self.parameters())
     }
 
     fn load_bytes(&mut self, bytes: Vec<u8>) -> Result<()> {

@@ -180,3 +180,42 @@ impl Trainee {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::module::{Module, Param};
+
+    use super::*;
+    use crate::{Autoencoder, Model, Pass};
+
+    /// A factor for all pixels.
+    #[derive(Module, Debug)]
+    struct Factor {
+        factor: Param<Tensor<1>>,
+    }
+
+    impl Autoencoder for Factor {
+        fn forward(&self, images: Tensor<4>, _pass: &mut Pass) -> Tensor<4> {
+            images * self.factor.val().unsqueeze()
+        }
+    }
+
+    #[test]
+    fn what_is_not_drawn_from_the_seed_is_named() {
+        let device = Device::flex();
+        let build = |model| Learner::new(model, [1, 2, 2], 1, &mut Init::new(1, &device)).unwrap();
+        // burn's own draws are the seed's; any other chance is not.
+        let seeded = Model::Autoencoder(|_, init| {
+            let draw = burn::tensor::Distribution::Default;
+            let factor = Param::from_tensor(Tensor::random([1], draw, init.device()));
+            Ok(Box::new(Factor { factor }))
+        });
+        refuse_unseeded("Factor", &build(seeded), &build(seeded)).unwrap();
+        let unseeded = Model::Autoencoder(|_, init| {
+            let factor = Param::from_data([rand::random::<f32>()], init.device());
+            Ok(Box::new(Factor { factor }))
+        });
+        let error = refuse_unseeded("Factor", &build(unseeded), &build(unseeded)).unwrap_err();
+        assert!(error.to_string().contains("Factor: factor not drawn from `Init`"), "{error}");
+    }
+}

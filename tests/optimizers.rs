@@ -12,11 +12,11 @@ use burn::module::{Module, Param};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 use common::{assert_close, flat, golden};
-use dytb::optimizers::{self, Arguments, Entry, OPTIMIZERS};
+use dytb::optimizers::{self, Arguments, Default as Given, Entry, OPTIMIZERS};
 use dytb::run::{LearningRateDecay, Schedule, Shape};
 use dytb::{Init, Network};
 use parameters::Parameters;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A module of one parameter.
 #[derive(Module, Debug)]
@@ -199,6 +199,59 @@ fn long_parameters_as_short_ones() {
         for threads in [1, 3] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             assert!(pool.install(|| run(50_001)) == expected, "{}, {threads} threads", entry.name);
+        }
+    }
+}
+
+/// Parameters of more numbers than burn adds in order (4,194,304), a matrix and a kernel: the same bits on
+/// any number of threads, of every optimizer.
+#[test]
+fn threads_do_not_change_a_bit_of_many() {
+    #[derive(Module, Debug)]
+    struct Many {
+        matrix: Param<Tensor<2>>,
+        kernel: Param<Tensor<4>>,
+    }
+    const SHAPES: ([usize; 2], [usize; 4]) = ([8500, 500], [130, 120, 17, 17]);
+    let values = |seed: usize, n: usize| -> Vec<f32> {
+        let value = |i: usize| ((i * 7 + seed).wrapping_mul(0x9e37_79b9) % 1_000_003) as f32;
+        (0..n).map(|i| value(i) / 1e6 - 0.5).collect()
+    };
+    fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
+        Tensor::from_data(TensorData::new(values, shape), device)
+    }
+    let (n, m) = (SHAPES.0.iter().product(), SHAPES.1.iter().product());
+    for entry in OPTIMIZERS {
+        let run = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let (device, plain) = (Device::flex().autodiff(), Device::flex());
+                let of = |seed| (values(seed, n), values(seed + 1, m));
+                let (matrix, kernel) = of(1);
+                let mut many = Many {
+                    matrix: Param::from_tensor(tensor(matrix, SHAPES.0, &device)),
+                    kernel: Param::from_tensor(tensor(kernel, SHAPES.1, &device)),
+                };
+                let own = entry.parameters.iter().filter(|own| own.default == Given::Required);
+                let mut given = Map::from_iter(own.map(|own| (own.name.to_owned(), 0.9.into())));
+                given.insert("learning_rate".into(), 0.01.into());
+                let mut optimizer = (entry.build)(&Arguments::new(entry, given).unwrap());
+                for seed in [5, 9] {
+                    let (matrix, kernel) = of(seed);
+                    let mut gradients = GradientsParams::new();
+                    gradients.register(many.matrix.id, tensor(matrix, SHAPES.0, &plain));
+                    gradients.register(many.kernel.id, tensor(kernel, SHAPES.1, &plain));
+                    many = optimizer.step(0.01, many, gradients);
+                }
+                let bits =
+                    |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+                let matrix = bits(many.matrix.val().try_into_vec_as().unwrap());
+                (matrix, bits(many.kernel.val().try_into_vec_as().unwrap()))
+            })
+        };
+        let one = run(1);
+        for threads in [2, 3] {
+            assert!(run(threads) == one, "{}: {threads} threads", entry.name);
         }
     }
 }

@@ -15,11 +15,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use command::{Bench, Done};
-use dytb::run::latest;
+use command::{Bench, Done, scalars};
+use dytb::run::{State, latest};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use remains::assert_same;
+use remains::{assert_same, remains};
 
 /// A run of five epochs with all kinds of events, whose best epoch is not always the last.
 const LINE: &str = "--model SingleLayerCAE --dataset Digits --seed 1 --epochs 5 --log_every 3 \
@@ -85,7 +85,8 @@ impl Killer {
                 false => start.elapsed() >= at,
             };
             if now {
-                let name = ["KILL", "KILL", "KILL", "INT", "TERM"][self.random.random_range(0..5)];
+                let names = ["KILL", "KILL", "KILL", "INT", "TERM", "HUP"];
+                let name = names[self.random.random_range(0..names.len())];
                 signal(&child, name);
                 break;
             }
@@ -95,7 +96,7 @@ impl Killer {
         }
         let done = Done::from(child.wait_with_output().unwrap());
         assert_calm(&done);
-        assert!(matches!(done.code, None | Some(0 | 130 | 143)), "{done:?}");
+        assert!(matches!(done.code, None | Some(0 | 129 | 130 | 143)), "{done:?}");
         self.kills += usize::from(done.code != Some(0));
         self.in_checkpoints += usize::from(done.code.is_none() && is_writing());
         done.code == Some(0)
@@ -142,6 +143,160 @@ fn a_second_signal_ends_it_at_once() {
     assert_same(&through, &bench, RUN);
 }
 
+/// Every step ends an epoch: a signal always comes before a validation, which is done when the run goes on.
+#[test]
+fn a_signal_at_the_end_of_an_epoch_loses_nothing() {
+    const STEPS: &str = "--batch_size 2000 --epochs 60 --comment steps";
+    let line = LINE.replace("--epochs 5", STEPS);
+    let run = format!("{RUN}_steps");
+    let through = Bench::new();
+    through.train(&line).ended(0);
+    for (name, code) in [("HUP", 129), ("INT", 130), ("TERM", 143)] {
+        let bench = Bench::new();
+        let mut stops = 0;
+        loop {
+            let mut child = bench.training(&line).spawn().unwrap();
+            let before = newest(&bench.path(&run));
+            while child.try_wait().unwrap().is_none() && newest(&bench.path(&run)) == before {
+                std::thread::yield_now();
+            }
+            signal(&child, name);
+            let done = Done::from(child.wait_with_output().unwrap());
+            assert_calm(&done);
+            if done.code == Some(0) {
+                break;
+            }
+            assert_eq!(done.code, Some(code), "{done:?}");
+            stops += 1;
+            if stops == 5 {
+                bench.train(&line).ended(0);
+                break;
+            }
+        }
+        assert!(stops > 0, "{name}: it was never stopped");
+        assert_same(&through, &bench, &run);
+    }
+}
+
+/// The name of a run's newest checkpoint.
+fn newest(run: &Path) -> Option<PathBuf> {
+    with_end(&run.join("checkpoints"), ".ckpt").into_iter().max()
+}
+
+/// `nohup`, and a shell that starts a job in the background: what they ignore stays ignored.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_that_is_ignored_stays_so() {
+    let bench = Bench::new();
+    let mut child = Command::new("bash");
+    child.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]);
+    let training = bench.training(&LINE.replace("--epochs 5", "--epochs 40"));
+    child.arg(training.get_program()).args(training.get_args()).current_dir(bench.path(""));
+    child.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let child = child.spawn().unwrap();
+    while latest(&bench.path(RUN).join("checkpoints")).unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    signal(&child, "HUP");
+    Done::from(child.wait_with_output().unwrap()).ended(0);
+}
+
+/// Checkpoints that were deleted, or all damaged, are no reason to begin anew: nothing is deleted, whatever
+/// is done that the errors advise, short of `--restart`.
+#[test]
+fn checkpoints_that_are_gone_are_missed() {
+    let (through, _) = undisturbed();
+    let more = LINE.replace("--epochs 5", "--epochs 6");
+    let kept = |bench: &Bench| {
+        let best = with_end(&bench.path(RUN).join("best"), ".ckpt");
+        let events = ["train", "validation"].map(|folder| scalars(&bench.path(RUN).join(folder)));
+        (best.iter().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>(), events)
+    };
+    let take: [fn(&Path); 4] = [
+        |run| fs::remove_dir_all(run.join("checkpoints")).unwrap(),
+        |run| {
+            with_end(&run.join("checkpoints"), ".ckpt")
+                .iter()
+                .for_each(|it| fs::remove_file(it).unwrap());
+        },
+        |run| {
+            fs::remove_dir_all(run.join("checkpoints")).unwrap();
+            fs::write(run.join("checkpoints"), "no folder").unwrap();
+        },
+        |run| {
+            with_end(&run.join("checkpoints"), ".ckpt")
+                .iter()
+                .for_each(|path| fs::write(path, "torn").unwrap());
+        },
+    ];
+    for (number, take) in take.into_iter().enumerate() {
+        let bench = Bench::new();
+        bench.train(LINE).ended(0);
+        let before = kept(&bench);
+        take(&bench.path(RUN));
+        for _ in 0..2 {
+            let refused = bench.train(&more).ended(1);
+            assert_calm(&refused);
+            assert!(refused.stderr.contains("checkpoints"), "{number}: {}", refused.stderr);
+            assert!(!refused.stderr.contains("delete it"), "{number}: {}", refused.stderr);
+            assert!(kept(&bench) == before, "{number}: something is gone");
+        }
+        // What was reached is still told, and evaluated.
+        let again = bench.train(LINE).ended(0);
+        assert!(again.stderr.contains("this run is finished"), "{number}: {}", again.stderr);
+        bench.evaluate(RUN).ended(0);
+        bench.train(&format!("{LINE} --restart")).ended(0);
+        assert_same_but_for_lines(&through, &bench);
+    }
+}
+
+fn assert_same_but_for_lines(one: &Bench, other: &Bench) {
+    assert_eq!(remains(&one.path(RUN)), remains(&other.path(RUN)));
+}
+
+/// A run that went on after it was finished, and was stopped: its old results are not told as its own.
+#[test]
+fn old_results_are_not_those_of_a_run_that_went_on() {
+    let bench = Bench::new();
+    let epochs = |n: usize| LINE.replace("--epochs 5", &format!("--epochs {n}"));
+    bench.train(&epochs(2)).ended(0);
+    let child = bench.training(&epochs(2000)).spawn().unwrap();
+    let step = || State::latest(&bench.path(RUN)).ok().flatten().map_or(0, |state| state.step);
+    while step() < 55 {
+        std::thread::yield_now();
+    }
+    signal(&child, "TERM");
+    Done::from(child.wait_with_output().unwrap()).ended(143);
+    let refused = bench.train(&epochs(2)).ended(1);
+    assert!(refused.stderr.contains("`--epochs 2`: the run has trained"), "{}", refused.stderr);
+    let trained = step() / 11;
+    bench.train(&epochs(trained as usize + 1)).ended(0);
+    let through = Bench::new();
+    through.train(&epochs(trained as usize + 1)).ended(0);
+    assert_eq!(through.lines("test_results.txt").last(), bench.lines("test_results.txt").last());
+}
+
+/// Results that cannot be read are made once more from the best model.
+#[test]
+fn damaged_results_are_made_again() {
+    let (through, _) = undisturbed();
+    for content in ["", "{", r#"{"epochs": 5, "best": null}"#, "null loss"] {
+        let bench = Bench::new();
+        bench.train(LINE).ended(0);
+        let path = bench.path(RUN).join("results.json");
+        let whole = fs::read_to_string(&path).unwrap();
+        let damaged = match content {
+            "null loss" => whole.replacen("\"error\": 0", "\"error\": null, \"x\": 0", 1),
+            other => other.to_owned(),
+        };
+        fs::write(&path, damaged).unwrap();
+        let again = bench.train(LINE).ended(0);
+        assert!(again.stderr.contains("results.json` is damaged"), "{}", again.stderr);
+        assert_eq!(fs::read_to_string(&path).unwrap(), whole);
+        assert_same_but_for_lines(&through, &bench);
+    }
+}
+
 /// A limit on the size of files fails as a full disk does: with an error of writing, anywhere.
 #[test]
 fn a_full_disk_is_an_error_and_loses_nothing() {
@@ -186,6 +341,8 @@ fn what_cannot_be_written_is_named() {
         let done = bench.train(LINE).ended(1);
         assert_calm(&done);
         assert!(done.stderr.contains(&path), "{path}: {}", done.stderr);
+        // What is written at the end is looked at before the first step.
+        assert!(!path.ends_with(".txt") || !bench.path("log").exists(), "{path}");
         match is_folder {
             true => fs::remove_dir(&obstacle).unwrap(),
             false => fs::remove_file(&obstacle).unwrap(),

@@ -89,7 +89,9 @@ pub fn record(
 ) -> Result<Outcome> {
     // A crash between the lines and the last word on them finds the intention: lines that are
     // already there are then not written twice.
-    let interrupted = run.read_json::<Outcome>(RESULTS)?.as_ref() == Some(&outcome);
+    // (Damaged ones are no intention.)
+    let intended = run.read_json::<Outcome>(RESULTS).ok().flatten();
+    let interrupted = intended.as_ref() == Some(&outcome);
     run.write_json(RESULTS, &outcome)?;
     for (file, score) in FILES.into_iter().zip([outcome.best.score, outcome.test]) {
         let (_, value) = score.headline();
