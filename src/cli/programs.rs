@@ -13,7 +13,8 @@ use crate::{Kind, pictures};
 
 /// Train an autoencoder of models/ on a data set of inputs/.
 ///
-/// The same command run again continues from the run's last checkpoint.
+/// The same command run again continues from the run's last checkpoint. The error is half the mean squared
+/// error over all pixels, which are in [-1, 1].
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
 pub struct TrainAutoencoder {
@@ -37,7 +38,8 @@ pub struct TrainClassifier {
     args: TrainArgs,
 }
 
-/// Print the error of a trained autoencoder on a data set's validation or test images
+/// Print the error of a trained autoencoder on a data set's validation or test images: half the mean squared
+/// error over all pixels, which are in [-1, 1]
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
 pub struct EvaluateAutoencoder {
