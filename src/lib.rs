@@ -12,6 +12,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 mod cards;
 mod chance;
+mod checked;
 mod cli;
 pub mod compare;
 mod confusion;

@@ -29,7 +29,8 @@ pub fn folder(name: &str, source: &Source) -> Result<PathBuf, Failure> {
     }
 }
 
-fn cache(name: &str) -> Option<PathBuf> {
+/// The folder of the data set called `name` in the cache folder of the user, who may have none.
+pub(crate) fn cache(name: &str) -> Option<PathBuf> {
     Some(dirs::cache_dir()?.join("dytb").join(name))
 }
 

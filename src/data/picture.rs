@@ -13,15 +13,19 @@
 //!
 //! Nothing here trusts a file: its size, and that of the picture that it promises, are limited.
 
+use std::error::Error;
 use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor, ErrorKind, Read};
 use std::path::Path;
 
 use image::imageops::{self, FilterType};
 use image::metadata::Orientation;
 use image::{
-    ColorType, DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageReader, Limits, Pixel,
+    ColorType, DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader,
+    Limits, Pixel,
 };
+
+use super::jpeg;
 
 /// The longest file that is read, and the most bytes that a picture may have: 85 megapixels in
 /// colour.
@@ -42,33 +46,71 @@ pub struct Header {
     pub grey: bool,
 }
 
-/// The header of the picture in the file at `path`.
+/// The header of the picture in the file at `path`. Of a file of no known format only the first bytes
+/// are read.
 ///
 /// # Errors
 /// Why it is no picture that can be read, in a few words.
 pub fn header(path: &Path) -> Result<Header, String> {
     let head = read(path, HEAD)?;
-    if let Ok(header) = header_of(&head) {
-        return Ok(header);
+    match header_of(&head) {
+        Err(_) if head.len() as u64 == HEAD && format_of(&head).is_ok() => {
+            header_of(&read(path, MOST + 1)?)
+        }
+        header => header,
     }
-    header_of(&read(path, MOST + 1)?)
 }
 
 fn header_of(bytes: &[u8]) -> Result<Header, String> {
-    let mut decoder = decoder(bytes).map_err(reason)?;
-    // Not every decoder looks at this.
-    limits().reserve(decoder.total_bytes()).map_err(reason)?;
-    let (width, height) = decoder.dimensions();
-    let size = match turns(decoder.orientation().map_err(reason)?) {
-        true => [width, height],
-        false => [height, width],
+    let format = format_of(bytes)?;
+    let header = || {
+        let mut decoder = decoder(bytes, format)?;
+        // Not every decoder looks at this.
+        limits().reserve(decoder.total_bytes())?;
+        let (width, height) = decoder.dimensions();
+        let size = match turns(decoder.orientation()?) {
+            true => [width, height],
+            false => [height, width],
+        };
+        use ColorType::{L8, L16, La8, La16};
+        let grey = matches!(decoder.color_type(), L8 | L16 | La8 | La16);
+        Ok(Header { size: size.map(|side| side as usize), grey })
     };
-    if size.contains(&0) {
+    let header = header().map_err(|error| reason(format, &error))?;
+    if header.size.contains(&0) {
         return Err("it has no pixels".into());
     }
-    use ColorType::{L8, L16, La8, La16};
-    let grey = matches!(decoder.color_type(), L8 | L16 | La8 | La16);
-    Ok(Header { size: size.map(|side| side as usize), grey })
+    Ok(header)
+}
+
+/// The format of a file that begins with `bytes`, if it is one that is read.
+fn format_of(bytes: &[u8]) -> Result<ImageFormat, String> {
+    use ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, WebP};
+    match image::guess_format(bytes) {
+        Ok(format @ (Bmp | Gif | Jpeg | Png | Pnm | WebP)) => Ok(format),
+        Ok(format) => Err(not_read(&name(format))),
+        Err(_) if is_heic(bytes) => Err(not_read("HEIC")),
+        Err(_) => Err("it is no picture of a known format".into()),
+    }
+}
+
+fn not_read(name: &str) -> String {
+    format!("{name} is not read: save it as PNG or JPEG")
+}
+
+/// An ISO media file whose brand is one of pictures, as phones write them.
+fn is_heic(bytes: &[u8]) -> bool {
+    let brands = [b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"];
+    bytes.get(4..8) == Some(b"ftyp")
+        && brands.iter().any(|brand| bytes.get(8..12) == Some(&brand[..]))
+}
+
+/// What people call a format: `PNG`, `WebP`.
+fn name(format: ImageFormat) -> String {
+    match format {
+        ImageFormat::WebP => "WebP".into(),
+        format => format!("{format:?}").to_uppercase(),
+    }
 }
 
 /// Whether width and height change places.
@@ -91,33 +133,23 @@ pub fn open(path: &Path) -> Result<DynamicImage, String> {
 /// Why it is none, in a few words.
 pub fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
     header_of(bytes)?;
-    if bytes.starts_with(&JPEG) && is_cut_jpeg(bytes) {
-        return Err("it ends too early".into());
-    }
+    let format = format_of(bytes)?;
+    let bytes = match format {
+        ImageFormat::Jpeg => &bytes[..jpeg::end(bytes).ok_or(CUT)?],
+        _ => bytes,
+    };
     let picture = || {
-        let mut decoder = decoder(bytes)?;
+        let mut decoder = decoder(bytes, format)?;
         let orientation = decoder.orientation()?;
         let mut picture = DynamicImage::from_decoder(decoder)?;
         picture.apply_orientation(orientation);
         Ok(picture)
     };
-    picture().map_err(reason)
+    picture().map_err(|error| reason(format, &error))
 }
 
-/// What a JPEG file begins with.
-const JPEG: [u8; 3] = [0xff, 0xd8, 0xff];
-
-/// Whether a JPEG file lacks its end. The decoder fills what is missing with grey and says nothing;
-/// but no two bytes of coded pixels are a marker, so the last "start of scan" (ff da) has to be
-/// followed by an "end of image" (ff d9).
-fn is_cut_jpeg(bytes: &[u8]) -> bool {
-    let is = |marker: [u8; 2]| move |pair: &[u8]| pair == marker;
-    let scan = bytes.windows(2).rposition(is([0xff, 0xda])).unwrap_or(0);
-    !bytes[scan..].windows(2).any(is([0xff, 0xd9]))
-}
-
-fn decoder(bytes: &[u8]) -> Result<impl ImageDecoder + '_, ImageError> {
-    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
+fn decoder(bytes: &[u8], format: ImageFormat) -> Result<impl ImageDecoder + '_, ImageError> {
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits());
     reader.into_decoder()
 }
@@ -135,20 +167,53 @@ fn read(path: &Path, most: u64) -> Result<Vec<u8>, String> {
         File::open(path)?.take(most).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    let bytes = read().map_err(|error: std::io::Error| error.to_string())?;
+    let bytes = read().map_err(|error| io_reason(&error))?;
     if bytes.len() as u64 > MOST {
         return Err(format!("it is longer than {} MiB", MOST >> 20));
     }
     Ok(bytes)
 }
 
-/// An error in one line of a user's words.
-fn reason(error: ImageError) -> String {
-    match error {
-        ImageError::Unsupported(_) => "it is no picture of a known format".into(),
-        ImageError::Limits(_) => format!("its pixels take more than {} MiB", MOST >> 20),
-        error => error.to_string().replace('\n', " "),
+/// Of a file whose end is missing.
+const CUT: &str = "it ends too early";
+
+/// Why a file could not be opened or read, in a user's words.
+pub(super) fn io_reason(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "it is not there, or a link to nothing".into(),
+        ErrorKind::PermissionDenied => "there is no permission to read it".into(),
+        _ => format!("it cannot be read: {error}"),
     }
+}
+
+/// Why a file of a known format could not be decoded, in a user's words instead of a decoder's.
+fn reason(format: ImageFormat, error: &ImageError) -> String {
+    let format = name(format);
+    match error {
+        ImageError::Unsupported(_) => format!("it is a {format} of a kind that is not read"),
+        ImageError::Limits(_) => format!("its pixels take more than {} MiB", MOST >> 20),
+        error if ends_early(error) => CUT.into(),
+        _ => format!("it is a damaged {format}"),
+    }
+}
+
+/// Whether a decoder missed bytes. Each has a way of its own to say so.
+fn ends_early(error: &ImageError) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        let text = error.to_string().to_lowercase();
+        let says = |words: &&str| text.contains(words);
+        if kind == Some(ErrorKind::UnexpectedEof)
+            || ["unexpected end", "unexpected eof", "end of file", "fill whole buffer", "exhausted"]
+                .iter()
+                .any(says)
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The bytes `[channels, height, width]` of `picture`: one channel, grey, or three.
@@ -192,7 +257,6 @@ fn fit<P: Pixel<Subpixel = u8> + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::ImageFormat;
 
     fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
         let mut file = Cursor::new(Vec::new());
