@@ -106,7 +106,7 @@ impl CifarFiles {
             None => folder.join(name).is_file(),
         };
         let (name, version) = self.others.iter().find(|(name, _)| is_there(name))?;
-        let path = folder.join(name);
+        let path = folder.join(name.trim_end_matches('/'));
         Some(format!(
             "{} is of the {version} version, which is not read; {} has the binary one, which is",
             path.display(),
