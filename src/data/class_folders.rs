@@ -218,11 +218,11 @@ fn with_headers(
     for (file, header) in files.into_iter().zip(headers) {
         match (header, file.class.clone().or(only_class.clone())) {
             (Ok(header), Some(class)) => found.push((file, class, header)),
-            (Ok(_), None) => {
+            (_, None) => {
                 let why = "it is in no folder of a class".into();
                 left_out.push(LeftOut { path: file.path, why });
             }
-            (Err(why), _) => left_out.push(LeftOut { path: file.path, why }),
+            (Err(why), Some(_)) => left_out.push(LeftOut { path: file.path, why }),
         }
     }
     let classes: BTreeSet<_> = found.iter().map(|(_, class, _)| class.clone()).collect();
