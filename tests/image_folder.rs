@@ -188,7 +188,7 @@ fn splits_that_make_no_sense() {
         (
             &["cats/train", "cats/val", "dogs/train"],
             Exit::Usage,
-            ["DIR/cats has train/, val/ in it", "above the classes"],
+            ["DIR/cats has train/, val/ in it", "if cats, dogs are classes"],
         ),
     ] {
         let (found, text) = error_of(folders);
@@ -271,7 +271,7 @@ fn what_the_programs_wrote_is_no_class() {
     let again = bench.train(&line).ended(0);
     assert_eq!(again.json(), first);
     for part in
-        ["2 classes: bright, dark", "because dytb wrote it: ./log/, ./reconstructions/, ./shown/"]
+        ["2 classes: bright, dark", "because dytb wrote it: ./log, ./reconstructions, ./shown, "]
     {
         assert!(again.stderr.contains(part), "{}", again.stderr);
     }

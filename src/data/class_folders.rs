@@ -12,13 +12,12 @@
 //! Hidden files and folders, those of systems and of other programs, and what our own programs wrote
 //! are passed over (`litter.rs`). Links are followed, but not in circles.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{OsStr, OsString};
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
-use walkdir::{DirEntry, WalkDir};
 
 use super::files::hex;
 use super::layout::{Layout, subfolders};
@@ -26,6 +25,7 @@ pub use super::left_out::LeftOut;
 use super::litter;
 use super::names::two_alike;
 use super::picture::{self, Header};
+use super::walk::Walk;
 use crate::{Exit, Failure, Split};
 
 /// What is below a folder.
@@ -66,7 +66,7 @@ pub struct PictureFile {
     /// What it is for.
     pub split: Split,
     /// The name of its class's folder, if it is in one.
-    class: Option<OsString>,
+    pub(super) class: Option<OsString>,
 }
 
 /// Looks through `folder`; reads the headers of the pictures, not their pixels.
@@ -78,7 +78,7 @@ pub fn find(folder: &Path) -> Result<ClassFolders, Failure> {
     let is_class = |path: &PathBuf| !litter::holds_outputs(path);
     let (folders, outputs): (Vec<_>, Vec<_>) = subfolders(folder).into_iter().partition(is_class);
     let layout = Layout::of(folder, &folders)?;
-    let mut walk = Walk { outputs, ..Walk::default() };
+    let mut walk = Walk::new(outputs);
     walk.through(folder, &layout);
     let notes = layout.note.clone().into_iter().chain(walk.notes()).collect();
     let Walk { files, folders, mut left_out, .. } = walk;
@@ -93,111 +93,6 @@ pub fn find(folder: &Path) -> Result<ClassFolders, Failure> {
         return Err(alike([one, other].map(|at| folder_of(at).map_or(folder, |(_, path)| path))));
     }
     Ok(ClassFolders { classes: names, pictures, left_out, notes, splits: layout.names() })
-}
-
-/// What a walk through a folder comes by.
-#[derive(Default)]
-struct Walk {
-    files: Vec<PictureFile>,
-    /// The folders of classes.
-    folders: Vec<(OsString, PathBuf)>,
-    left_out: Vec<LeftOut>,
-    /// Hidden and the like: how many of each name.
-    skipped: BTreeMap<String, usize>,
-    /// Folders that our own programs wrote.
-    outputs: Vec<PathBuf>,
-}
-
-impl Walk {
-    fn through(&mut self, folder: &Path, layout: &Layout) {
-        let entries = WalkDir::new(folder).min_depth(1).follow_links(true).sort_by_file_name();
-        let mut entries = entries.into_iter();
-        while let Some(entry) = entries.next() {
-            match entry {
-                Ok(entry) => {
-                    let is_folder = entry.file_type().is_dir();
-                    if !self.take(folder, layout, entry) && is_folder {
-                        entries.skip_current_dir();
-                    }
-                }
-                Err(error) => self.left_out.extend(unreadable(folder, &error)),
-            }
-        }
-    }
-
-    /// Notes `entry`; whether what is in it is of interest, if it is a folder.
-    fn take(&mut self, folder: &Path, layout: &Layout, entry: DirEntry) -> bool {
-        if litter::is_service(entry.file_name()) {
-            *self.skipped.entry(litter::told_as(entry.file_name())).or_default() += 1;
-            return false;
-        }
-        let parts = parts(folder, &entry);
-        if !entry.file_type().is_dir() {
-            match place(layout, &parts, &entry) {
-                Ok(file) => self.files.push(file),
-                Err(why) => self.left_out.push(LeftOut { path: entry.into_path(), why }),
-            }
-            return false;
-        }
-        if self.outputs.iter().any(|output| output == entry.path()) {
-            return false;
-        }
-        if litter::is_output(entry.path()) {
-            self.outputs.push(entry.into_path());
-            return false;
-        }
-        if parts.len() == 1 && layout.depth() > 1 && layout.split(parts[0]).is_none() {
-            let why = format!("it is beside {} and for none of them", layout.names());
-            self.left_out.push(LeftOut { path: entry.into_path(), why });
-            return false;
-        }
-        if parts.len() == layout.depth() {
-            self.folders.push((parts[parts.len() - 1].to_owned(), entry.into_path()));
-        }
-        true
-    }
-
-    /// What was passed over.
-    fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        let count: usize = self.skipped.values().sum();
-        if count > 0 {
-            let mut names: Vec<_> = self.skipped.iter().collect();
-            names.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-            let shown = names.iter().take(NAMES).map(|(name, count)| format!("{name} ({count})"));
-            let more = if names.len() > NAMES { ", ..." } else { "" };
-            let shown = shown.collect::<Vec<_>>().join(", ");
-            notes.push(format!("note: {count} hidden or service files and folders: {shown}{more}"));
-        }
-        if !self.outputs.is_empty() {
-            let shown = self.outputs.iter().take(NAMES).map(|path| format!("{}/", path.display()));
-            let more = if self.outputs.len() > NAMES { ", ..." } else { "" };
-            let shown = shown.collect::<Vec<_>>().join(", ");
-            notes.push(format!("note: not used, because dytb wrote it: {shown}{more}"));
-        }
-        notes
-    }
-}
-
-/// Names in a note; the others are not told.
-const NAMES: usize = 5;
-
-/// The file `entry` of `layout`, whose path has these parts; or why it is not used.
-fn place(layout: &Layout, parts: &[&OsStr], entry: &DirEntry) -> Result<PictureFile, String> {
-    if !entry.file_type().is_file() {
-        return Err("it is no regular file".into());
-    }
-    let bytes = entry.metadata().map_err(|error| error.to_string())?.len();
-    let name = parts.join(OsStr::new("/")).into_encoded_bytes();
-    let hashed = by_hash(&name);
-    let split = match layout.split(parts[0]) {
-        _ if layout.splits.is_empty() => hashed,
-        Some(Split::Train) if !layout.has(hashed) => hashed,
-        Some(split) => split,
-        None => return Err(format!("it is in none of {}", layout.names())),
-    };
-    let class = (parts.len() > layout.depth()).then(|| parts[layout.depth() - 1].to_owned());
-    Ok(PictureFile { path: entry.path().to_owned(), name, bytes, split, class })
 }
 
 /// The pictures among `files` and the folders of their classes; what is no picture is added to
@@ -246,34 +141,6 @@ fn alike([one, other]: [&Path; 2]) -> Failure {
     Failure::new(Exit::Usage, what)
         .why("their names differ in case, in spaces or in how an accent is encoded, and in nothing else")
         .remedy("give both the same name, letter by letter, or names that can be told apart")
-}
-
-fn by_hash(name: &[u8]) -> Split {
-    let hash = Sha256::digest(name);
-    let number = hash[..8].iter().fold(0, |number, &byte| number << 8 | u64::from(byte));
-    match number % 10 {
-        0 => Split::Test,
-        1 => Split::Validation,
-        _ => Split::Train,
-    }
-}
-
-/// The parts of the path of `entry` below `folder`.
-fn parts<'a>(folder: &Path, entry: &'a DirEntry) -> Vec<&'a OsStr> {
-    entry.path().strip_prefix(folder).unwrap_or(entry.path()).iter().collect()
-}
-
-/// What of `folder` could not be looked at; hidden and service names are none of its pictures.
-fn unreadable(folder: &Path, error: &walkdir::Error) -> Option<LeftOut> {
-    let path = error.path().unwrap_or(folder).to_owned();
-    if path != folder && path.file_name().is_some_and(litter::is_service) {
-        return None;
-    }
-    let why = match error.io_error() {
-        Some(error) => picture::io_reason(error),
-        None => "a link that leads in a circle".into(),
-    };
-    Some(LeftOut { path, why })
 }
 
 /// What tells one folder's pictures from another's, 16 hexadecimal digits: of the SHA-256 of their

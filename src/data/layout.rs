@@ -139,14 +139,13 @@ fn refuse_splits_below(folders: &[PathBuf]) -> Result<(), Failure> {
         let has_train = splits.iter().any(|(_, split)| *split == Split::Train);
         if has_train && splits.iter().any(|(_, split)| *split != Split::Train) {
             let splits = Layout { splits, note: None };
-            let remedy = match folders.len() {
-                1 => format!("name that folder: `--data_dir {}`", class.display()),
-                count => format!(
-                    "the {count} folders beside each other would be classes ({}): put the splits above \
-                     the classes, as DIR/train/CLASS/NAME.png",
+            let mut remedy = format!("name that folder: `--data_dir {}`", class.display());
+            if folders.len() > 1 {
+                remedy += &format!(
+                    "; or, if {} are classes, put the splits above them, as DIR/train/CLASS/NAME.png",
                     some(folders)
-                ),
-            };
+                );
+            }
             let what = format!("{} has {} in it", class.display(), splits.names());
             return Err(Failure::new(Exit::Usage, what)
                 .why("as a class it would mix pictures for training with the others")

@@ -41,6 +41,11 @@ pub fn told_as(name: &OsStr) -> String {
     if name.starts_with("._") { "._*".into() } else { name.trim_end().into() }
 }
 
+/// Whether `name` is that of a file with a line for each run, which training writes where it runs.
+pub fn is_results(name: &OsStr) -> bool {
+    name == "validation_results.txt" || name == "test_results.txt"
+}
+
 /// Whether a run was trained into `folder`, or pictures were written to it by `reconstruct`.
 pub fn is_output(folder: &Path) -> bool {
     let has = |name: &str| folder.join(name).is_file();

@@ -13,9 +13,8 @@
 //!
 //! Nothing here trusts a file: its size, and that of the picture that it promises, are limited.
 
-use std::error::Error;
 use std::fs::File;
-use std::io::{self, Cursor, ErrorKind, Read};
+use std::io::{Cursor, Read};
 use std::path::Path;
 
 use image::imageops::{self, FilterType};
@@ -25,11 +24,12 @@ use image::{
     Limits, Pixel,
 };
 
+use super::format::{CUT, format_of, io_reason, reason};
 use super::jpeg;
 
 /// The longest file that is read, and the most bytes that a picture may have: 85 megapixels in
 /// colour.
-const MOST: u64 = 256 << 20;
+pub(super) const MOST: u64 = 256 << 20;
 
 /// The longest side that pictures are scaled to: a thousand of 4,096x4,096 in colour are 50 GB.
 pub const LONGEST: usize = 4096;
@@ -81,36 +81,6 @@ fn header_of(bytes: &[u8]) -> Result<Header, String> {
         return Err("it has no pixels".into());
     }
     Ok(header)
-}
-
-/// The format of a file that begins with `bytes`, if it is one that is read.
-fn format_of(bytes: &[u8]) -> Result<ImageFormat, String> {
-    use ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, WebP};
-    match image::guess_format(bytes) {
-        Ok(format @ (Bmp | Gif | Jpeg | Png | Pnm | WebP)) => Ok(format),
-        Ok(format) => Err(not_read(&name(format))),
-        Err(_) if is_heic(bytes) => Err(not_read("HEIC")),
-        Err(_) => Err("it is no picture of a known format".into()),
-    }
-}
-
-fn not_read(name: &str) -> String {
-    format!("{name} is not read: save it as PNG or JPEG")
-}
-
-/// An ISO media file whose brand is one of pictures, as phones write them.
-fn is_heic(bytes: &[u8]) -> bool {
-    let brands = [b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"];
-    bytes.get(4..8) == Some(b"ftyp")
-        && brands.iter().any(|brand| bytes.get(8..12) == Some(&brand[..]))
-}
-
-/// What people call a format: `PNG`, `WebP`.
-fn name(format: ImageFormat) -> String {
-    match format {
-        ImageFormat::WebP => "WebP".into(),
-        format => format!("{format:?}").to_uppercase(),
-    }
 }
 
 /// Whether width and height change places.
@@ -172,48 +142,6 @@ fn read(path: &Path, most: u64) -> Result<Vec<u8>, String> {
         return Err(format!("it is longer than {} MiB", MOST >> 20));
     }
     Ok(bytes)
-}
-
-/// Of a file whose end is missing.
-const CUT: &str = "it ends too early";
-
-/// Why a file could not be opened or read, in a user's words.
-pub(super) fn io_reason(error: &io::Error) -> String {
-    match error.kind() {
-        ErrorKind::NotFound => "it is not there, or a link to nothing".into(),
-        ErrorKind::PermissionDenied => "there is no permission to read it".into(),
-        _ => format!("it cannot be read: {error}"),
-    }
-}
-
-/// Why a file of a known format could not be decoded, in a user's words instead of a decoder's.
-fn reason(format: ImageFormat, error: &ImageError) -> String {
-    let format = name(format);
-    match error {
-        ImageError::Unsupported(_) => format!("it is a {format} of a kind that is not read"),
-        ImageError::Limits(_) => format!("its pixels take more than {} MiB", MOST >> 20),
-        error if ends_early(error) => CUT.into(),
-        _ => format!("it is a damaged {format}"),
-    }
-}
-
-/// Whether a decoder missed bytes. Each has a way of its own to say so.
-fn ends_early(error: &ImageError) -> bool {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
-        let text = error.to_string().to_lowercase();
-        let says = |words: &&str| text.contains(words);
-        if kind == Some(ErrorKind::UnexpectedEof)
-            || ["unexpected end", "unexpected eof", "end of file", "fill whole buffer", "exhausted"]
-                .iter()
-                .any(says)
-        {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }
 
 /// The bytes `[channels, height, width]` of `picture`: one channel, grey, or three.
