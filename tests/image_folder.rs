@@ -173,7 +173,11 @@ fn splits_that_make_no_sense() {
     for (folders, exit, needles) in [
         (&["train", "validation", "val"][..], Exit::Usage, ["validation/ and val/", "keep one"]),
         (&["train", "valid", "dev"], Exit::Usage, ["both dev/ and valid/", "validation pictures"]),
-        (&["train", "Training", "test"], Exit::Usage, ["train/ and Training/", "train pictures"]),
+        (
+            &["train", "Training", "test"],
+            Exit::Usage,
+            ["both train/ and Training/", "train pictures"],
+        ),
         (
             &["train", "test", "test_set"],
             Exit::Usage,
@@ -181,7 +185,7 @@ fn splits_that_make_no_sense() {
         ),
         (&["test"], Exit::DataUnavailable, ["has test/, and no folder train/", "DIR/train"]),
         (&["Valid"], Exit::DataUnavailable, ["has Valid/, and no", "DIR/train"]),
-        (&["val", "test"], Exit::DataUnavailable, ["has test/, val/, and no", "DIR/train"]),
+        (&["val", "test"], Exit::DataUnavailable, ["has val/, test/, and no", "DIR/train"]),
         (&["test", "cats", "dogs"], Exit::DataUnavailable, ["has test/, and no", "rename"]),
         // One folder too high, and the classes above the splits.
         (&["pets/train", "pets/test"], Exit::Usage, ["train/ in it", "--data_dir DIR/pets"]),
@@ -212,7 +216,7 @@ fn what_is_beside_splits() {
     );
     let left_out: Vec<_> =
         found.left_out.iter().map(|left| (&left.path, left.why.as_str())).collect();
-    let why = "it is beside test/, train/ and for none of them";
+    let why = "it is beside train/, test/ and for none of them";
     assert_eq!(left_out, [(&folder.path().join("extra"), why)]);
 
     let vehicles = tempfile::tempdir().unwrap();

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use dytb::data::picture::{bytes, decode, header};
+use dytb::data::picture::{bytes, decode, header, open};
 
 /// A file of the table.
 struct Row {
@@ -152,7 +152,8 @@ fn first_bytes_tell_what_is_no_picture() {
         fs::write(&path, head).unwrap();
         // It takes no room on the disk.
         fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(300 << 20).unwrap();
-        let why = header(&path).unwrap_err();
-        assert!(why.contains(needle), "{why}");
+        for why in [header(&path).unwrap_err(), open(&path).unwrap_err()] {
+            assert!(why.contains(needle), "{why}");
+        }
     }
 }

@@ -39,7 +39,7 @@ impl Layout {
     /// [`Exit::Usage`] where two folders are for one split, or splits are within the folder of a class;
     /// [`Exit::DataUnavailable`] where there are splits, but none for training.
     pub fn of(folder: &Path, folders: &[PathBuf]) -> Result<Self, Failure> {
-        let splits: Vec<_> = folders.iter().filter_map(|path| split(path)).collect();
+        let splits = splits_of(folders);
         let has = |split| splits.iter().filter(move |(_, other)| *other == split);
         for split in [Split::Train, Split::Validation, Split::Test] {
             if let [one, other, ..] = &has(split).collect::<Vec<_>>()[..] {
@@ -95,6 +95,13 @@ pub fn subfolders(folder: &Path) -> Vec<PathBuf> {
     folders
 }
 
+/// Those of `folders` whose names are those of splits, training first and the test last.
+fn splits_of(folders: &[PathBuf]) -> Vec<(OsString, Split)> {
+    let mut splits: Vec<_> = folders.iter().filter_map(|path| split(path)).collect();
+    splits.sort_by_key(|(_, split)| *split as u8);
+    splits
+}
+
 /// The name of the folder `path` and what it is for, if its name is that of a split.
 fn split(path: &Path) -> Option<(OsString, Split)> {
     let name = path.file_name()?;
@@ -134,8 +141,7 @@ fn no_training(folder: &Path, splits: &[(OsString, Split)]) -> Failure {
 /// both all pictures would be mixed.
 fn refuse_splits_below(folders: &[PathBuf]) -> Result<(), Failure> {
     for class in folders {
-        let below = subfolders(class);
-        let splits: Vec<_> = below.iter().filter_map(|path| split(path)).collect();
+        let splits = splits_of(&subfolders(class));
         let has_train = splits.iter().any(|(_, split)| *split == Split::Train);
         if has_train && splits.iter().any(|(_, split)| *split != Split::Train) {
             let splits = Layout { splits, note: None };

@@ -7,7 +7,7 @@ use std::path::Path;
 use walkdir::WalkDir;
 
 /// Names, in lower case, of files and folders that systems and other programs make.
-const SERVICE: [&str; 16] = [
+const SERVICE: [&str; 15] = [
     "@eadir",
     "@recycle",
     "@recently-snapshot",
@@ -21,7 +21,6 @@ const SERVICE: [&str; 16] = [
     "ehthumbs_vista.db",
     "icon\r",
     "lost+found",
-    "recycler",
     "system volume information",
     "thumbs.db",
 ];

@@ -89,11 +89,12 @@ fn turns(orientation: Orientation) -> bool {
     matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
 }
 
-/// The picture in the file at `path`.
+/// The picture in the file at `path`. Of a file of no known format only the first bytes are read.
 ///
 /// # Errors
 /// Why it is no picture that can be read, in a few words.
 pub fn open(path: &Path) -> Result<DynamicImage, String> {
+    format_of(&read(path, HEAD)?)?;
     decode(&read(path, MOST + 1)?)
 }
 
