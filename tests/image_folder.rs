@@ -188,7 +188,11 @@ fn splits_that_make_no_sense() {
         (&["val", "test"], Exit::DataUnavailable, ["has val/, test/, and no", "DIR/train"]),
         (&["test", "cats", "dogs"], Exit::DataUnavailable, ["has test/, and no", "rename"]),
         // One folder too high, and the classes above the splits.
-        (&["pets/train", "pets/test"], Exit::Usage, ["pets has train/, test/ in it", "--data_dir DIR/pets"]),
+        (
+            &["pets/train", "pets/test"],
+            Exit::Usage,
+            ["pets has train/, test/ in it", "--data_dir DIR/pets"],
+        ),
         (
             &["cats/train", "cats/val", "dogs/train"],
             Exit::Usage,
