@@ -39,6 +39,16 @@ const FILES: CifarFiles = CifarFiles {
     ],
     test: &["test_batch.bin"],
     layout: CIFAR_10,
+    others: &[
+        ("cifar-10-python.tar.gz", "Python"),
+        ("cifar-10-batches-py/", "Python"),
+        ("data_batch_1", "Python"),
+        ("test_batch", "Python"),
+        ("cifar-10-matlab.tar.gz", "Matlab"),
+        ("cifar-10-batches-mat/", "Matlab"),
+        ("data_batch_1.mat", "Matlab"),
+        ("test_batch.mat", "Matlab"),
+    ],
 };
 
 /// The classes by label, as the archive's `batches.meta.txt` lists them.

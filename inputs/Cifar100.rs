@@ -35,6 +35,16 @@ const FILES: CifarFiles = CifarFiles {
     train: &["train.bin"],
     test: &["test.bin"],
     layout: CIFAR_100,
+    others: &[
+        ("cifar-100-python.tar.gz", "Python"),
+        ("cifar-100-python/", "Python"),
+        ("train", "Python"),
+        ("test", "Python"),
+        ("cifar-100-matlab.tar.gz", "Matlab"),
+        ("cifar-100-matlab/", "Matlab"),
+        ("train.mat", "Matlab"),
+        ("test.mat", "Matlab"),
+    ],
 };
 
 /// The classes by label, as the archive's `fine_label_names.txt` lists them: in order of the

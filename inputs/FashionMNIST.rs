@@ -3,8 +3,8 @@
 //!
 //! The files are named and split like MNIST's: give each of the two a folder of its own. Their
 //! sizes and sha256 are those that TensorFlow Datasets publishes (`url_checksums/fashion_mnist.txt`).
-//! They are those of the packed files, and what these unpack to has none: files that were packed
-//! anew are refused.
+//! They are those of the packed files, and what these unpack to has none: files that were unpacked or
+//! packed anew are refused.
 //!
 //! H. Xiao, K. Rasul and R. Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine
 //! Learning Algorithms", arXiv:1708.07747, 2017. MIT License.

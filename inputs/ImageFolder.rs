@@ -1,24 +1,28 @@
 //! Pictures of your own: a folder for each class in the folder of `--data_dir`, or such folders in
-//! its `train/`, `validation/` (or `val/`) and `test/`. One class is enough for an autoencoder.
+//! its `train/`, `validation/` and `test/`; [`dytb::data::layout`] has other names that these may
+//! have. An autoencoder needs no classes: where no folder of a class has a picture, those that lie in
+//! the folder itself (or in its `train/`, ...) are one class.
 //!
 //! ```text
-//! cats/1.png               train/cats/1.png
-//! cats/more/2.jpg    or    validation/cats/2.jpg
-//! dogs/3.webp              test/dogs/3.webp
+//! cats/1.png               train/cats/1.png               1.png
+//! cats/more/2.jpg    or    validation/cats/2.jpg    or    2.jpg
+//! dogs/3.webp              test/dogs/3.webp               3.webp
 //! ```
 //!
 //! - Where there is no `validation/` or `test/`, a hash of a picture's path decides: about one
 //!   picture in ten each. See [`class_folders`].
-//! - Labels are the places of the classes' folders in the order of their names.
+//! - Labels are the places of the classes' folders in the order of their names. Each class has a
+//!   picture for training, and a name that nobody takes for another one's.
 //! - PNG, JPEG, WebP, PNM, BMP and GIF; `[1, height, width]` where all of them are grey, else
 //!   `[3, height, width]`. See [`picture`].
 //! - `--image_size` gives height and width: pictures are scaled to cover them and cut at the centre.
 //!   Without it all must have one size.
-//! - What cannot be read is left out, and told of.
+//! - What cannot be read is left out, and told of; hidden files, those of other programs and what our
+//!   own programs wrote are passed over.
 //!
 //! The pixels of the test pictures are read for the test alone; their headers tell the size of all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
@@ -26,10 +30,12 @@ use anyhow::Result;
 use rayon::prelude::*;
 
 use dytb::data::class_folders::{self, ClassFolders, LeftOut, Picture};
-use dytb::data::picture;
+use dytb::data::{left_out, picture};
 use dytb::{Dataset, Examples, Exit, Failure, Identity, Input, Source, Split, tell};
 
-/// Names in a list of files or sizes; the others are counted.
+const NAME: &str = "ImageFolder";
+
+/// Names in a list of classes or sizes; the others are counted.
 const SHOWN: usize = 5;
 
 /// `--dataset ImageFolder`
@@ -77,10 +83,13 @@ impl Dataset for ImageFolder {
                 Err(why) => left_out.push(LeftOut { path: picture.file.path.clone(), why }),
             }
         }
-        tell_left_out(&left_out);
+        left_out::tell_of(&left_out, NAME, &self.folder, split.name());
         if labels.is_empty() {
             let why = format!("none of its pictures for {} can be read", purpose(split));
             return Err(unusable(&self.folder, why).into());
+        }
+        if split == Split::Train {
+            self.needs_all_classes(&labels)?;
         }
         Examples::new(self.shape, pixels, labels)
     }
@@ -110,8 +119,8 @@ impl ImageFolder {
         }
         let found = class_folders::find(folder)?;
         if found.pictures.is_empty() {
-            tell_left_out(&found.left_out);
-            return Err(unusable(folder, "there is no picture in a folder of a class"));
+            tell_passed_over(&found, folder);
+            return Err(unusable(folder, "there is no picture in it that can be read"));
         }
         let [height, width] = match source.image_size {
             Some(size) => size,
@@ -122,12 +131,62 @@ impl ImageFolder {
         let this = Self { folder: folder.clone(), shape, found, told: Once::new() };
         for split in [Split::Train, Split::Validation, Split::Test] {
             if this.of(split).next().is_none() {
-                let of = this.found.pictures.len();
-                let why = format!("none of its {of} pictures is for {}", purpose(split));
-                return Err(unusable(folder, why));
+                tell_passed_over(&this.found, folder);
+                return Err(this.lacks(split));
             }
         }
+        this.needs_all_classes(
+            &this.of(Split::Train).map(|picture| picture.label).collect::<Vec<_>>(),
+        )?;
         Ok(this)
+    }
+
+    /// No picture is for `split`.
+    fn lacks(&self, split: Split) -> Failure {
+        let (of, splits) = (self.found.pictures.len(), &self.found.splits);
+        let why = format!("none of its {of} pictures is for {}", purpose(split));
+        let (by, remedy) = match splits.is_empty() {
+            true => (
+                "a hash of its path says what a picture is for, one in ten for validation and for the \
+                 test each".to_owned(),
+                "add pictures",
+            ),
+            false => (format!("its folders are {splits}"), "put pictures for it in a folder of its own"),
+        };
+        failure(&self.folder).why(format!("{why}: {by}")).remedy(format!(
+            "{remedy}, or say yourself what each is for: DIR/train, DIR/validation and DIR/test, with \
+             DIR/CLASS/NAME.png in each of them"
+        ))
+    }
+
+    /// Refuses a class that is in none of the `labels` of the training pictures: nothing could be
+    /// learnt of it.
+    fn needs_all_classes(&self, labels: &[u32]) -> Result<(), Failure> {
+        let labels: BTreeSet<_> = labels.iter().collect();
+        let lacking = |label: &usize| !labels.contains(&(*label as u32));
+        let lacking: Vec<_> = (0..self.num_classes()).filter(lacking).collect();
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let named = |&label: &usize| format!("`{}`", self.found.classes[label]);
+        let names: Vec<_> = lacking.iter().take(SHOWN).map(named).collect();
+        let more = if lacking.len() > SHOWN { ", ..." } else { "" };
+        let (classes, have) =
+            if lacking.len() == 1 { ("class", "has") } else { ("classes", "have") };
+        let how = match self.found.splits.is_empty() {
+            true => {
+                "a hash of its path says what a picture is for, one in ten for validation and for \
+                     the test each: add pictures to it, or use DIR/train, DIR/validation and DIR/test"
+            }
+            false => "put pictures of it in a folder of that name in the folder for training",
+        };
+        tell_passed_over(&self.found, &self.folder);
+        Err(failure(&self.folder)
+            .why(format!(
+                "the {classes} {}{more} {have} no picture for training that can be read",
+                names.join(", ")
+            ))
+            .remedy(format!("{how}; or move its folder out of `{}`", self.folder.display())))
     }
 
     /// The pictures of `split`.
@@ -141,24 +200,38 @@ impl ImageFolder {
         let [train, validation, test] = [Split::Train, Split::Validation, Split::Test].map(count);
         let names: Vec<_> = self.found.classes.iter().take(SHOWN).map(String::as_str).collect();
         let more = if self.found.classes.len() > SHOWN { ", ..." } else { "" };
+        let classes = match self.found.classes.len() {
+            1 => "1 class".to_owned(),
+            count => format!("{count} classes"),
+        };
         tell(&format!(
             "ImageFolder: {train} pictures for training, {validation} for validation, {test} for the \
-             test, as {:?}; {} classes: {}{more}",
+             test, as {:?}; {classes}: {}{more}",
             self.shape,
-            self.found.classes.len(),
             names.join(", "),
         ));
-        tell_left_out(&self.found.left_out);
+        tell_passed_over(&self.found, &self.folder);
     }
 }
 
 /// What to do about a folder that cannot be used.
 const LAYOUT: &str = "give a folder with `--data_dir` that has a folder for each class, with pictures \
-    in it: DIR/CLASS/NAME.png; or such folders in DIR/train, DIR/validation and DIR/test";
+    in it: DIR/CLASS/NAME.png; or such folders in DIR/train, DIR/validation and DIR/test; or, for an \
+    autoencoder, with the pictures in it: DIR/NAME.png";
 
 fn unusable(folder: &Path, why: impl Into<String>) -> Failure {
+    failure(folder).why(why).remedy(LAYOUT)
+}
+
+fn failure(folder: &Path) -> Failure {
     let what = format!("ImageFolder cannot use `{}`", folder.display());
-    Failure::new(Exit::DataUnavailable, what).why(why).remedy(LAYOUT)
+    Failure::new(Exit::DataUnavailable, what)
+}
+
+/// Tells of what is in `folder` and not used.
+fn tell_passed_over(found: &ClassFolders, folder: &Path) {
+    found.notes.iter().for_each(|note| tell(note));
+    left_out::tell_of(&found.left_out, NAME, folder, "headers");
 }
 
 fn purpose(split: Split) -> &'static str {
@@ -194,20 +267,6 @@ fn only_size(folder: &Path, pictures: &[Picture]) -> Result<[usize; 2], Failure>
     )
     .why(format!("height x width: {}", sizes.join(", ")))
     .remedy(format!("scale them to one: --image_size {height}x{width}, or --image_size 64")))
-}
-
-/// Tells of what is not used: some names, then a count.
-fn tell_left_out(left_out: &[LeftOut]) {
-    if left_out.is_empty() {
-        return;
-    }
-    tell(&format!("note: left out, {} in all:", left_out.len()));
-    for LeftOut { path, why } in left_out.iter().take(SHOWN) {
-        tell(&format!("  {}: {why}", path.display()));
-    }
-    if left_out.len() > SHOWN {
-        tell(&format!("  and {} more", left_out.len() - SHOWN));
-    }
 }
 
 /// The folder's own name, without what may not stand in the name of a run.

@@ -2,7 +2,8 @@
 //! the test.
 //!
 //! As in TensorFlow's `read_data_sets`, the FIRST 5,000 of the training file are for validation.
-//! The test files are opened for the test alone.
+//! The test files are opened for the test alone. Packed or not, and by any of the names that they are
+//! found by ([`dytb::data::mnist`]), they are known by their content.
 //!
 //! Y. LeCun, C. Cortes and C. Burges, "The MNIST database of handwritten digits".
 

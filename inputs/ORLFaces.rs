@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use dytb::data::files::folder;
+use dytb::data::files::{folder, instead};
 use dytb::data::picture;
 use dytb::data::zip::Zip;
 use dytb::{Dataset, Examples, Exit, Failure, Input, Split};
@@ -162,7 +162,7 @@ fn unavailable(folder: &Path, why: &str) -> Failure {
 
 fn damaged(path: &Path, why: String) -> Failure {
     Failure::new(Exit::Failed, format!("{} is damaged", path.display()))
-        .why(why)
+        .why(instead(path).map_or(why, str::to_owned))
         .remedy("put the original file in its place")
 }
 

@@ -6,10 +6,8 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
-
-use crate::{Exit, Failure};
 
 /// Which part of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,14 +49,13 @@ impl Examples {
     /// # Errors
     /// When the numbers of pixels and of labels do not fit, or there is no example.
     pub fn new(shape: [usize; 3], pixels: Vec<u8>, labels: Vec<u32>) -> Result<Self> {
-        let size: usize = shape.iter().product();
-        if labels.is_empty() || pixels.len() != labels.len() * size {
-            return Err(Failure::new(
-                Exit::Failed,
-                format!("{} pixels and {} labels are no images", pixels.len(), labels.len()),
-            )
-            .why(format!("an image of {shape:?} has {size} pixels and one label"))
-            .into());
+        let size = shape.iter().fold(1, |size: usize, &side| size.saturating_mul(side));
+        if labels.is_empty() || pixels.len() != labels.len().saturating_mul(size) {
+            let (pixels, labels) = (pixels.len(), labels.len());
+            bail!(
+                "{pixels} pixels and {labels} labels are no images: one of {shape:?} has {size} pixels \
+                 and one label"
+            );
         }
         Ok(Self { shape, pixels, labels })
     }
@@ -104,24 +101,26 @@ impl Examples {
     }
 }
 
-/// A labelled image data set.
+/// A labelled image data set. What it says of itself is checked when it is opened, and what it hands
+/// over when it is loaded.
 pub trait Dataset: Send + Sync {
-    /// `[channels, height, width]`.
+    /// `[channels, height, width]`; 1 channel (grey), 3 (red, green, blue) or 4.
     fn shape(&self) -> [usize; 3];
 
-    /// Number of classes.
+    /// Number of classes: 1 or more, and for a classifier 2.
     fn num_classes(&self) -> usize;
 
-    /// The names of the classes, by label; else their numbers.
+    /// The names of the classes, by label, none of them twice; else their numbers.
     fn class_names(&self) -> Vec<String> {
         (0..self.num_classes()).map(|label| label.to_string()).collect()
     }
 
-    /// Reads a split, downloading its files if need be.
+    /// Reads a split, downloading its files if need be: images of [`shape`](Self::shape), with labels
+    /// less than [`num_classes`](Self::num_classes).
     ///
     /// # Errors
-    /// [`Exit::DataUnavailable`] where files are missing and cannot be downloaded;
-    /// [`Exit::Failed`], naming the file, where one is damaged.
+    /// [`Exit::DataUnavailable`](crate::Exit) where files are missing and cannot be downloaded;
+    /// [`Exit::Failed`](crate::Exit), naming the file, where one is damaged.
     fn load(&self, split: Split) -> Result<Examples>;
 
     /// Whether its images have the size that [`Source::image_size`] asks for.

@@ -13,6 +13,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 mod adopt;
 mod cards;
 mod chance;
+mod checked;
 mod cli;
 pub mod compare;
 mod confusion;

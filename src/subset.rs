@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 
+use crate::data::names::as_read;
 use crate::{Dataset, Examples, Exit, Failure, Identity, Split};
 
 /// The examples of some classes.
@@ -25,6 +26,16 @@ impl Subset {
         }
         Ok(Box::new(Self { whole, classes: classes.to_vec() }))
     }
+
+    /// Refuses a class that is in none of the `labels` of the training images.
+    fn needs_all(&self, labels: &[u32]) -> Result<(), Failure> {
+        let names = self.class_names();
+        let lacking = (0..names.len()).find(|&class| !labels.contains(&(class as u32)));
+        lacking.map_or(Ok(()), |class| {
+            let what = format!("`--classes`: there is no training image of `{}`", names[class]);
+            Err(Failure::new(Exit::Failed, what).remedy("leave it out, or add images of it"))
+        })
+    }
 }
 
 /// The labels of the classes of `dataset` that are `named`, if any are.
@@ -37,16 +48,36 @@ pub fn labels_of(named: Option<&[String]>, dataset: &dyn Dataset) -> Result<Opti
 
 /// The labels of the classes that are `named`, by their names in `names` or by their labels, sorted.
 fn labels(named: &[String], names: &[String]) -> Result<Vec<u32>> {
-    let mut labels = Vec::new();
-    for name in named {
-        let by_name = names.iter().position(|other| other.eq_ignore_ascii_case(name));
-        let by_label = || name.parse().ok().filter(|&label: &usize| label < names.len());
-        let label = by_name.or_else(by_label).ok_or_else(|| no_class(name, names))?;
-        labels.push(label as u32);
-    }
+    let labels: Result<Vec<_>> = named.iter().map(|name| label(name, names)).collect();
+    let mut labels = labels?;
     labels.sort_unstable();
     labels.dedup();
     Ok(labels)
+}
+
+/// The label of the class called `name`, letter by letter; else of the one that reads so; else of the
+/// one with this number.
+fn label(name: &str, names: &[String]) -> Result<u32> {
+    let exact = |name: &str| names.iter().position(|other| other == name);
+    if let Some(label) = exact(name).or_else(|| exact(name.trim())) {
+        return Ok(label as u32);
+    }
+    let alike: Vec<_> =
+        (0..names.len()).filter(|&label| as_read(&names[label]) == as_read(name)).collect();
+    let by_number = || name.trim().parse().ok().filter(|&label: &usize| label < names.len());
+    match alike[..] {
+        [] => by_number().map(|label| label as u32).ok_or_else(|| no_class(name.trim(), names)),
+        [label] => Ok(label as u32),
+        [..] => Err(ambiguous(name.trim(), &alike, names)),
+    }
+}
+
+fn ambiguous(class: &str, labels: &[usize], names: &[String]) -> anyhow::Error {
+    let classes = labels.iter().map(|&label| format!("`{}` ({label})", names[label]));
+    Failure::new(Exit::Usage, format!("`--classes`: more than one class reads `{class}`"))
+        .why(format!("there are {}", classes.collect::<Vec<_>>().join(" and ")))
+        .remedy("write the name as it is there, or give the number")
+        .into()
 }
 
 fn no_class(class: &str, names: &[String]) -> anyhow::Error {
@@ -84,6 +115,9 @@ impl Dataset for Subset {
             return Err(Failure::new(Exit::Failed, what)
                 .why(format!("the classes are {}", self.class_names().join(", ")))
                 .into());
+        }
+        if split == Split::Train {
+            self.needs_all(&labels)?;
         }
         Examples::new(self.shape(), pixels, labels)
     }
@@ -127,10 +161,7 @@ mod tests {
 
     #[test]
     fn by_name_or_by_number() {
-        let names = ["airplane", "automobile", "7"].map(str::to_owned);
-        let labels = |named: &[&str]| {
-            labels(&named.iter().map(|&name| name.to_owned()).collect::<Vec<_>>(), &names)
-        };
+        let labels = |named: &[&str]| of(named, &["airplane", "automobile", "7"]);
         assert_eq!(labels(&["Automobile", "0", "automobile"]).unwrap(), [0, 1]);
         // A name goes before a number.
         assert_eq!(labels(&["7"]).unwrap(), [2]);
@@ -138,5 +169,64 @@ mod tests {
         assert!(error.to_string().contains("no class `cat`"), "{error}");
         assert_eq!(Exit::of(&error), Exit::Usage);
         assert!(labels(&["3"]).is_err());
+        // As people write lists.
+        assert_eq!(labels(&["0", " 1", " 7 "]).unwrap(), [0, 1, 2]);
+        for empty in ["", " "] {
+            assert!(labels(&["0", empty]).unwrap_err().to_string().contains("no class ``"));
+        }
+    }
+
+    fn of(named: &[&str], names: &[&str]) -> Result<Vec<u32>> {
+        let [named, names] =
+            [named, names].map(|list| list.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
+        labels(&named, &names)
+    }
+
+    #[test]
+    fn the_exact_name_goes_first() {
+        let names = ["Crane", "crane", "cafe\u{301}", "Ähre", "dog "];
+        for (name, label) in [
+            ("crane", 1),
+            ("Crane", 0),
+            (" crane", 1),
+            ("caf\u{e9}", 2),
+            ("CAFÉ", 2),
+            ("ähre", 3),
+            ("dog", 4),
+            ("0", 0),
+        ] {
+            assert_eq!(of(&[name], &names).unwrap(), [label], "{name}");
+        }
+        let error = of(&["CRANE"], &names).unwrap_err();
+        assert_eq!(Exit::of(&error), Exit::Usage);
+        assert!(error.to_string().contains("`Crane` (0) and `crane` (1)"), "{error}");
+    }
+
+    /// Images of one class alone.
+    struct Zeros;
+
+    impl Dataset for Zeros {
+        fn shape(&self) -> [usize; 3] {
+            [1, 1, 1]
+        }
+
+        fn num_classes(&self) -> usize {
+            3
+        }
+
+        fn load(&self, _: Split) -> Result<Examples> {
+            Examples::new(self.shape(), vec![1, 2, 3], vec![0, 0, 2])
+        }
+    }
+
+    #[test]
+    fn a_class_without_training_images_is_refused() {
+        let subset = |classes: &[u32]| Subset::of(Box::new(Zeros), Some(classes)).unwrap();
+        assert_eq!(subset(&[0, 2]).load(Split::Train).unwrap().labels(), [0, 0, 1]);
+        let error = subset(&[0, 1]).load(Split::Train).unwrap_err();
+        assert!(error.to_string().contains("no training image of `1`"), "{error}");
+        assert_eq!(subset(&[0, 1]).load(Split::Test).unwrap().len(), 2);
+        let error = subset(&[1]).load(Split::Test).unwrap_err();
+        assert!(error.to_string().contains("no test image of them"), "{error}");
     }
 }

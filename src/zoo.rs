@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::checked::Checked;
 use crate::data::picture::LONGEST;
 use crate::inputs::INPUTS;
 use crate::models::MODELS;
@@ -10,9 +11,23 @@ use crate::{Dataset, Exit, Failure, Init, Kind, Learner, Operation, Source};
 /// The model `name` for images of `shape` `[channels, height, width]` in so many `classes`.
 ///
 /// # Errors
-/// When there is none of that name, or the images do not suit it.
+/// When there is none of that name, the images do not suit it, or it is a classifier of one class.
 pub fn model(name: &str, shape: [usize; 3], classes: usize, init: &mut Init) -> Result<Learner> {
-    Learner::new(find(MODELS, "model", name)?, shape, classes, init)
+    let model = find(MODELS, "model", name)?;
+    if model.kind() == Kind::Classifier && classes < 2 {
+        // It would be right in all cases, and have learnt nothing.
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("{name} tells classes apart, and there is only one"),
+        )
+        .why("a classifier needs two classes or more")
+        .remedy(
+            "name more of them with `--classes`, or a data set with more; pictures of your own \
+                     need a folder for each class (`--dataset ImageFolder`)",
+        )
+        .into());
+    }
+    Learner::new(model, shape, classes, init)
 }
 
 /// [`model`] for evaluation, on a device without autodiff, and what its layers do with an image.
@@ -42,10 +57,10 @@ pub fn kind(name: &str) -> Result<Kind> {
 /// The data set `name`, with its files where `source` says; no images are read yet.
 ///
 /// # Errors
-/// When there is none of that name, it cannot be opened, or it has images of one size alone and
-/// `source` asks for a size.
+/// When there is none of that name, it cannot be opened or is [wrong](Checked), or it has images of one
+/// size alone and `source` asks for a size.
 pub fn dataset(name: &str, source: &Source) -> Result<Box<dyn Dataset>> {
-    let dataset = find(INPUTS, "data set", name)?(source)?;
+    let dataset = open(name, source)?;
     if source.image_size.is_some() && !dataset.resizes() {
         let [_, height, width] = dataset.shape();
         return Err(Failure::new(Exit::Usage, format!("`--image_size` with `--dataset {name}`"))
@@ -53,18 +68,22 @@ pub fn dataset(name: &str, source: &Source) -> Result<Box<dyn Dataset>> {
             .remedy("leave the flag out; it is for data sets whose pictures have any size")
             .into());
     }
-    Ok(dataset)
+    Ok(Box::new(dataset))
 }
 
 /// The same for a model that takes images of `[height, width]`: in that size, if the data set
 /// resizes.
 ///
 /// # Errors
-/// When there is none of that name, or it cannot be opened.
+/// When there is none of that name, or it cannot be opened or is wrong.
 pub fn dataset_of_size(name: &str, source: &Source, size: [usize; 2]) -> Result<Box<dyn Dataset>> {
     // A checkpoint may say anything; nothing is scaled to more than that.
     let image_size = size.iter().all(|side| (1..=LONGEST).contains(side)).then_some(size);
-    find(INPUTS, "data set", name)?(&Source { image_size, ..source.clone() })
+    Ok(Box::new(open(name, &Source { image_size, ..source.clone() })?))
+}
+
+fn open(name: &str, source: &Source) -> Result<Checked> {
+    Checked::new(name, find(INPUTS, "data set", name)?(source))
 }
 
 /// The row of `table` called `name`.

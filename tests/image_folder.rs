@@ -122,6 +122,267 @@ fn splits_that_are_there_are_used() {
     assert!(error.to_string().contains("both validation/ and val/"), "{error}");
 }
 
+/// Whatever people call them, with folders of classes in them or without.
+#[test]
+fn names_of_splits() {
+    for (train, validation, test) in [
+        ("train", "valid", "test"),
+        ("Train", "Valid", "Test"),
+        ("TRAINING", "Validation", "Testing"),
+        ("training_set", "val_set", "test_set"),
+        ("train-images", "dev", "eval"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        for (split, count) in [(train, 5), (validation, 3), (test, 2)] {
+            two_classes(&folder.path().join(split), count);
+        }
+        let dataset = open(folder.path(), None).unwrap();
+        assert_eq!(dataset.class_names(), ["bright", "dark"]);
+        assert_eq!(SPLITS.map(|split| dataset.load(split).unwrap().len()), [10, 6, 4], "{train}");
+        let flat = tempfile::tempdir().unwrap();
+        let below = flat.path().join("my pets");
+        for (split, count) in [(train, 5), (validation, 3), (test, 2)] {
+            (0..count).for_each(|n| save(&below, &format!("{split}/{n}.png"), &grey(6, 4, 9)));
+        }
+        let dataset = open(&below, None).unwrap();
+        assert_eq!(dataset.class_names(), ["my pets"]);
+        assert_eq!(SPLITS.map(|split| dataset.load(split).unwrap().len()), [5, 3, 2], "{train}");
+    }
+    // Training pictures alone: the hash takes the others from them.
+    for train in ["train", "Training", "train_data"] {
+        let folder = tempfile::tempdir().unwrap();
+        two_classes(&folder.path().join(train), 60);
+        let dataset = open(folder.path(), None).unwrap();
+        assert_eq!(dataset.class_names(), ["bright", "dark"]);
+        let sizes = SPLITS.map(|split| dataset.load(split).unwrap().len());
+        assert_eq!(sizes.iter().sum::<usize>(), 120);
+        assert!(sizes[0] > 80 && sizes[1] > 2 && sizes[2] > 2, "{sizes:?}");
+    }
+}
+
+/// The error of a folder that has pictures of two classes in each of `folders`.
+fn error_of(folders: &[&str]) -> (Exit, String) {
+    let folder = tempfile::tempdir().unwrap();
+    folders.iter().for_each(|below| two_classes(&folder.path().join(below), 20));
+    let error = open(folder.path(), None).err().unwrap();
+    (Exit::of(&error), error.to_string().replace(&folder.path().display().to_string(), "DIR"))
+}
+
+#[test]
+fn splits_that_make_no_sense() {
+    for (folders, exit, needles) in [
+        (&["train", "validation", "val"][..], Exit::Usage, ["validation/ and val/", "keep one"]),
+        (&["train", "valid", "dev"], Exit::Usage, ["both dev/ and valid/", "validation pictures"]),
+        (
+            &["train", "Training", "test"],
+            Exit::Usage,
+            ["both train/ and Training/", "train pictures"],
+        ),
+        (
+            &["train", "test", "test_set"],
+            Exit::Usage,
+            ["both test/ and test_set/", "test pictures"],
+        ),
+        (&["test"], Exit::DataUnavailable, ["has test/, and no folder train/", "DIR/train"]),
+        (&["Valid"], Exit::DataUnavailable, ["has Valid/, and no", "DIR/train"]),
+        (&["val", "test"], Exit::DataUnavailable, ["has val/, test/, and no", "DIR/train"]),
+        (&["test", "cats", "dogs"], Exit::DataUnavailable, ["has test/, and no", "rename"]),
+        // One folder too high, and the classes above the splits.
+        (
+            &["pets/train", "pets/test"],
+            Exit::Usage,
+            ["pets has train/, test/ in it", "--data_dir DIR/pets"],
+        ),
+        (
+            &["cats/train", "cats/val", "dogs/train"],
+            Exit::Usage,
+            ["DIR/cats has train/, val/ in it", "if cats, dogs are classes"],
+        ),
+    ] {
+        let (found, text) = error_of(folders);
+        assert_eq!(found, exit, "{folders:?}: {text}");
+        needles.iter().for_each(|needle| assert!(text.contains(needle), "{folders:?}: {text}"));
+    }
+}
+
+/// What is beside the splits is no class, and a `train/` beside classes is one of trains.
+#[test]
+fn what_is_beside_splits() {
+    let folder = tempfile::tempdir().unwrap();
+    for split in ["train", "test"] {
+        two_classes(&folder.path().join(split), 40);
+    }
+    two_classes(&folder.path().join("extra"), 3);
+    let found = class_folders::find(folder.path()).unwrap();
+    assert_eq!(
+        (&found.classes[..], found.pictures.len()),
+        (&["bright", "dark"].map(String::from)[..], 160)
+    );
+    let left_out: Vec<_> =
+        found.left_out.iter().map(|left| (&left.path, left.why.as_str())).collect();
+    let why = "it is beside train/, test/ and for none of them";
+    assert_eq!(left_out, [(&folder.path().join("extra"), why)]);
+
+    let vehicles = tempfile::tempdir().unwrap();
+    for class in ["bus", "car", "train"] {
+        (0..30).for_each(|n| save(vehicles.path(), &format!("{class}/{n}.png"), &grey(6, 4, 9)));
+    }
+    let found = class_folders::find(vehicles.path()).unwrap();
+    assert_eq!(found.classes, ["bus", "car", "train"]);
+    assert!(found.notes[0].contains("train/ has no folders in it and is taken for a class"));
+}
+
+/// What systems and other programs leave behind is neither a class nor in the list of what is left
+/// out, and does not hide what is.
+#[test]
+fn hidden_and_service_files() {
+    let folder = tempfile::tempdir().unwrap();
+    two_classes(folder.path(), 30);
+    let before = open(folder.path(), None).unwrap();
+    let (classes, identity) = (before.class_names(), before.identity());
+    let picture = grey(6, 4, 7);
+    for litter in
+        [".ipynb_checkpoints", "@eaDir", "__MACOSX/dark", ".git", ".thumbnails", "#recycle"]
+    {
+        save(folder.path(), &format!("{litter}/1.png"), &picture);
+        save(folder.path(), &format!("dark/{litter}/1.png"), &picture);
+    }
+    for number in 0..40 {
+        save(folder.path(), &format!("dark/._{number}.png"), &picture);
+    }
+    for name in ["Thumbs.db", ".DS_Store", "desktop.ini", "bright/Thumbs.db", "bright/.DS_Store"] {
+        fs::write(folder.path().join(name), "x").unwrap();
+    }
+    let dataset = open(folder.path(), None).unwrap();
+    assert_eq!((dataset.class_names(), dataset.identity()), (classes, identity));
+    fs::write(folder.path().join("bright/broken.png"), "x").unwrap();
+    let found = class_folders::find(folder.path()).unwrap();
+    assert_eq!(found.left_out.len(), 1, "{:?}", found.left_out);
+    assert!(found.left_out[0].path.ends_with("bright/broken.png"));
+    assert_eq!(found.notes.len(), 1, "{:?}", found.notes);
+    let start = "note: 57 hidden or service files and folders: ._* (40), ";
+    assert!(found.notes[0].starts_with(start), "{:?}", found.notes);
+}
+
+/// `--data_dir .`: where the programs write their own pictures too.
+#[test]
+fn what_the_programs_wrote_is_no_class() {
+    let bench = Bench::new();
+    two_classes(&bench.path(""), 40);
+    let line = format!("{ON_PICTURES} --data_dir .");
+    let first = bench.train(&line).ended(0).json();
+    let run = first["folder"].as_str().unwrap().to_owned();
+    for more in ["", "--worst 3 --output shown", "--output log/SingleLayerCAE/here"] {
+        bench.reconstruct(&format!("--checkpoint_path '{run}' --data_dir . {more}")).ended(0);
+    }
+    bench.compare("log --plot log/curves.png").ended(0);
+    let again = bench.train(&line).ended(0);
+    assert_eq!(again.json(), first);
+    for part in
+        ["2 classes: bright, dark", "because dytb wrote it: ./log, ./reconstructions, ./shown, "]
+    {
+        assert!(again.stderr.contains(part), "{}", again.stderr);
+    }
+    // Within a class, too.
+    fs::rename(bench.path("shown"), bench.path("dark/shown")).unwrap();
+    let found = class_folders::find(&bench.path("")).unwrap();
+    assert_eq!(found.pictures.len(), 80);
+}
+
+/// Nothing can be learnt of it.
+#[test]
+fn a_class_without_training_pictures() {
+    let error = |folder: &Path| {
+        let opened = open(folder, None).and_then(|dataset| dataset.load(Split::Train));
+        let error = opened.map(|examples| examples.len()).unwrap_err();
+        assert_eq!(Exit::of(&error), Exit::DataUnavailable);
+        error.to_string()
+    };
+    let split = tempfile::tempdir().unwrap();
+    for part in ["train", "validation", "test"] {
+        two_classes(&split.path().join(part), 3);
+    }
+    save(split.path(), "test/rare/1.png", &grey(6, 4, 1));
+    let text = error(split.path());
+    assert!(text.contains("the class `rare` has no picture for training"), "{text}");
+    assert!(text.contains("in the folder for training; or move its folder out"), "{text}");
+    save(split.path(), "validation/odd/1.png", &grey(6, 4, 1));
+    assert!(error(split.path()).contains("the classes `odd`, `rare` have no picture"));
+
+    let hashed = tempfile::tempdir().unwrap();
+    two_classes(hashed.path(), 40);
+    // By sha256sum: a66df167a23660cc... is 0 modulo 10, for the test.
+    save(hashed.path(), "rare/2.png", &grey(6, 4, 1));
+    let text = error(hashed.path());
+    assert!(text.contains("the class `rare` has") && text.contains("add pictures to it"), "{text}");
+    // Its only picture for training has a header and no pixels.
+    save(hashed.path(), "rare/0.png", &grey(6, 4, 1));
+    assert_eq!(load(hashed.path(), None, Split::Train).labels().iter().max(), Some(&2));
+    let whole = fs::read(hashed.path().join("rare/0.png")).unwrap();
+    fs::write(hashed.path().join("rare/0.png"), &whole[..whole.len() - 20]).unwrap();
+    assert!(error(hashed.path()).contains("the class `rare` has no picture"));
+}
+
+/// They would be two classes of one name.
+#[test]
+fn classes_that_read_alike() {
+    for (one, other) in
+        [("Cat", "cat"), ("cat ", "cat"), ("caf\u{e9}", "cafe\u{301}"), ("train/Cat", "test/cat")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        for class in [one, other] {
+            for n in 0..30 {
+                save(folder.path(), &format!("{class}/{n}.png"), &grey(6, 4, 9));
+            }
+        }
+        if fs::read_dir(folder.path()).unwrap().count() == 1 {
+            // This file system takes them for one, too.
+            continue;
+        }
+        let error = open(folder.path(), None).err().unwrap();
+        assert_eq!(Exit::of(&error), Exit::Usage);
+        for class in [one, other] {
+            let path = format!("`{}`", folder.path().join(class).display());
+            assert!(error.to_string().contains(&path), "{path}: {error}");
+        }
+    }
+}
+
+/// An autoencoder's pictures need no class, and a classifier needs two.
+#[test]
+fn pictures_without_classes() {
+    let bench = Bench::new();
+    for n in 0..60 {
+        save(&bench.path("pets"), &format!("{n}.png"), &grey(6, 4, n));
+    }
+    fs::create_dir(bench.path("pets/notes")).unwrap();
+    fs::write(bench.path("pets/notes/1.txt"), "x").unwrap();
+    let dataset = open(&bench.path("pets"), None).unwrap();
+    assert_eq!((dataset.class_names(), dataset.shape()), (vec!["pets".to_owned()], [1, 4, 6]));
+    let sizes = SPLITS.map(|split| dataset.load(split).unwrap().len());
+    assert_eq!(sizes.iter().sum::<usize>(), 60);
+    assert!(sizes.iter().all(|&size| size > 1), "{sizes:?}");
+    let done = bench.train(&format!("{ON_PICTURES} --data_dir pets")).ended(0);
+    assert!(done.stderr.contains("1 class: pets"), "{}", done.stderr);
+
+    let classifiers = ["SingleLayerCAEClassifier", "LeNet"];
+    for (model, data) in classifiers.iter().flat_map(|model| {
+        ["ImageFolder --data_dir pets --image_size 8", "Digits --classes 3"]
+            .map(|data| (model, data))
+    }) {
+        let line = format!("--model {model} --dataset {data} --epochs 1 --comment one");
+        let refused = bench.train_classifier(&line).ended(2);
+        assert!(refused.stderr.contains("a classifier needs two classes"), "{}", refused.stderr);
+        assert!(!bench.path(&format!("log/{model}")).exists());
+    }
+    // With pictures in the folder of a class, those beside it are none of one.
+    (0..60).for_each(|n| save(&bench.path("pets"), &format!("cats/{n}.png"), &grey(6, 4, n)));
+    let found = class_folders::find(&bench.path("pets")).unwrap();
+    assert_eq!((&found.classes[..], found.pictures.len()), (&["cats".to_owned()][..], 60));
+    let whys = found.left_out.iter().filter(|left| left.why == "it is in no folder of a class");
+    assert_eq!(whys.count(), 60);
+}
+
 /// Grey as long as all are; else three channels.
 #[test]
 fn colours_and_sizes() {
@@ -156,7 +417,7 @@ fn colours_and_sizes() {
 /// Nothing is dropped in silence, and nothing stops the others.
 #[test]
 fn what_is_no_picture_is_left_out() {
-    let folder = tempfile::tempdir().unwrap();
+    let (bench, folder) = (Bench::new(), tempfile::tempdir().unwrap());
     let below = |path: &str| folder.path().join(path);
     two_classes(folder.path(), 60);
     fs::write(below("readme.txt"), "pictures").unwrap();
@@ -193,9 +454,28 @@ fn what_is_no_picture_is_left_out() {
     assert!(why("nothing").contains("is no class"));
     #[cfg(unix)]
     assert!(why("circle").contains("in a circle") && why("socket.png").contains("regular file"));
-    let all = SPLITS.map(|split| load(folder.path(), None, split).len()).iter().sum::<usize>();
-    assert_eq!(all, found.pictures.len() - 1);
+    // As a run tells it: pictures first, and all of it in a file.
+    let line = format!("{ON_PICTURES} --data_dir '{}'", folder.path().display());
+    let done = bench.train(&line).ended(0);
+    let told = &done.stderr;
+    let [first, second] =
+        ["huge.pgm", "readme.txt"].map(|name| told.find(name).unwrap_or(usize::MAX));
+    assert!(first < second, "{told}");
+    assert!(told.contains(&format!("note: left out, {expected} in all:")), "{told}");
+    assert!(told.contains("dark/1.png: it ends too early"), "{told}");
+    #[cfg(target_os = "linux")]
+    {
+        let list = told.lines().find_map(|line| line.split_once("the whole list: ")).unwrap().1;
+        let list = fs::read_to_string(list).unwrap();
+        assert_eq!(list.lines().count(), expected, "{list}");
+        assert!(list.contains("socket.png: it is no regular file\n"), "{list}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4, "nothing is written there");
 }
+
+/// A run on pictures, but for where they are.
+const ON_PICTURES: &str =
+    "--model SingleLayerCAE --dataset ImageFolder --json --epochs 1 --images_every 0 --seed 1";
 
 #[test]
 fn folders_that_cannot_be_used() {
@@ -210,9 +490,14 @@ fn folders_that_cannot_be_used() {
     };
     assert!(why().contains("there is no picture"));
     save(folder.path(), "flat.png", &grey(1, 1, 1));
-    assert!(why().contains("there is no picture"));
-    save(folder.path(), "one/1.png", &grey(1, 1, 1));
     assert!(why().contains("none of its 1 pictures is for"));
+    save(folder.path(), "one/1.png", &grey(1, 1, 1));
+    // It says what to do.
+    for part in
+        ["none of its 1 pictures is for", "add pictures", "DIR/train, DIR/validation and DIR/test"]
+    {
+        assert!(why().contains(part), "{}", why());
+    }
     // One class is enough.
     (0..60).for_each(|n| save(folder.path(), &format!("one/{n}.png"), &grey(1, 1, 1)));
     assert_eq!(open(folder.path(), None).unwrap().num_classes(), 1);

@@ -8,7 +8,7 @@ mod skip;
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -257,20 +257,145 @@ fn training_and_validation_are_disjoint() {
     }
 }
 
+/// Whether a data set is there without any file.
+fn needs_no_files(input: &Input) -> bool {
+    let empty = tempfile::tempdir().unwrap();
+    load(input, empty.path(), Split::Test).is_ok()
+}
+
 #[test]
 fn offline_without_files_is_data_unavailable() {
     let empty = tempfile::tempdir().unwrap();
     for (name, input) in INPUTS {
-        if known(name).is_some_and(|known| matches!(known.files, Files::Inside)) {
-            continue;
-        }
+        let has_files = known(name).map(|known| !matches!(known.files, Files::Inside));
+        assert_ne!(has_files, Some(needs_no_files(input)), "{name}");
         for split in SPLITS {
-            let error = load(input, empty.path(), split).unwrap_err();
+            let loaded = load(input, empty.path(), split);
+            if needs_no_files(input) {
+                loaded.unwrap();
+                continue;
+            }
+            let error = loaded.unwrap_err();
             assert_eq!(Exit::of(&error), Exit::DataUnavailable, "{name}: {error}");
             let folder = empty.path().to_string_lossy().into_owned();
             assert!(error.to_string().contains(&folder), "{name}: {error}");
         }
     }
+}
+
+/// Each other version of CIFAR, as it is downloaded, as it is unpacked, and the folder itself.
+#[test]
+fn other_versions_of_cifar_are_called_by_name() {
+    for (name, others) in [
+        (
+            "Cifar10",
+            [
+                ("cifar-10-python.tar.gz", "Python"),
+                ("cifar-10-batches-py/data_batch_1", "Python"),
+                ("data_batch_1", "Python"),
+                ("cifar-10-matlab.tar.gz", "Matlab"),
+                ("cifar-10-batches-mat/test_batch.mat", "Matlab"),
+                ("data_batch_1.mat", "Matlab"),
+            ],
+        ),
+        (
+            "Cifar100",
+            [
+                ("cifar-100-python.tar.gz", "Python"),
+                ("cifar-100-python/train", "Python"),
+                ("train", "Python"),
+                ("cifar-100-matlab.tar.gz", "Matlab"),
+                ("cifar-100-matlab/train.mat", "Matlab"),
+                ("train.mat", "Matlab"),
+            ],
+        ),
+    ] {
+        let (_, input) = INPUTS.iter().find(|(other, _)| *other == name).unwrap();
+        for (file, version) in others {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "other").unwrap();
+            let error = load(input, folder.path(), Split::Train).unwrap_err();
+            assert_eq!(Exit::of(&error), Exit::DataUnavailable);
+            let text = error.to_string();
+            let named = folder.path().join(file.split('/').next().unwrap());
+            assert!(text.contains(&format!("{} is of the {version}", named.display())), "{text}");
+            assert!(text.contains("-binary.tar.gz") && text.contains("https://"), "{text}");
+        }
+        // A folder of pictures is none of them.
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("train")).unwrap();
+        let error = load(input, folder.path(), Split::Train).unwrap_err();
+        assert!(!error.to_string().contains("version"), "{error}");
+    }
+}
+
+/// What a server sends instead of a file, under every name that a data set looks for.
+#[test]
+fn a_web_page_is_called_one() {
+    let names: [(&str, &[&str]); 5] = [
+        ("MNIST", &["t10k-images-idx3-ubyte.gz", "train-images-idx3-ubyte"]),
+        ("FashionMNIST", &["train-images-idx3-ubyte.gz"]),
+        ("Cifar10", &["cifar-10-binary.tar.gz"]),
+        ("Cifar100", &["cifar-100-binary.tar.gz"]),
+        ("ORLFaces", &["att_faces.zip"]),
+    ];
+    for (name, files) in names {
+        let (_, input) = INPUTS.iter().find(|(other, _)| *other == name).unwrap();
+        for file in files {
+            let folder = tempfile::tempdir().unwrap();
+            for part in
+                ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"]
+            {
+                let path = folder.path().join(format!("{part}-ubyte.gz"));
+                if name.ends_with("MNIST") && !file.starts_with(part) {
+                    fs::write(path, "other").unwrap();
+                }
+            }
+            fs::write(folder.path().join(file), "<!DOCTYPE html><p>Not found").unwrap();
+            let split = if file.starts_with("t10k") { Split::Test } else { Split::Train };
+            let error = load(input, folder.path(), split).unwrap_err();
+            assert_eq!(Exit::of(&error), Exit::Failed, "{error}");
+            let text = error.to_string();
+            assert!(text.contains(file) && text.contains("web page (HTML)"), "{text}");
+        }
+    }
+}
+
+/// The real files, packed in pieces or not at all, by the names that they are found by.
+#[test]
+fn mnist_in_other_packings() {
+    let Some(folder) = Folder::of("MNIST") else { return skipped("MNIST: no files") };
+    let (_, input) = INPUTS.iter().find(|(name, _)| *name == "MNIST").unwrap();
+    let expected = load(input, folder.path(), Split::Test).unwrap();
+    let unpacked = |name: &str| {
+        let mut bytes = Vec::new();
+        let packed = fs::File::open(folder.path().join(name)).unwrap();
+        flate2::read::GzDecoder::new(packed).read_to_end(&mut bytes).unwrap();
+        bytes
+    };
+    let in_pieces = |bytes: &[u8]| {
+        let pieces = bytes.chunks(bytes.len() / 3).map(|piece| {
+            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            packed.write_all(piece).unwrap();
+            packed.finish().unwrap()
+        });
+        pieces.collect::<Vec<_>>().concat()
+    };
+    let copy = tempfile::tempdir().unwrap();
+    for (from, to, pieces) in [
+        ("train-images-idx3-ubyte.gz", "train-images-idx3-ubyte.gz", true),
+        ("train-labels-idx1-ubyte.gz", "train-labels-idx1-ubyte", false),
+        ("t10k-images-idx3-ubyte.gz", "t10k-images.idx3-ubyte", false),
+        ("t10k-labels-idx1-ubyte.gz", "t10k-labels-idx1-ubyte.gz", false),
+    ] {
+        let bytes = unpacked(from);
+        let bytes = if pieces { in_pieces(&bytes) } else { bytes };
+        fs::write(copy.path().join(to), bytes).unwrap();
+    }
+    assert!(load(input, copy.path(), Split::Test).unwrap() == expected);
+    assert_eq!(load(input, copy.path(), Split::Train).unwrap().len(), 55_000);
 }
 
 /// They have to be there from the beginning, so that a run does not end without them, but only the

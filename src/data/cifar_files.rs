@@ -35,6 +35,9 @@ pub struct CifarFiles {
     pub test: &'static [&'static str],
     /// What is in them.
     pub layout: Layout,
+    /// Files and folders (with `/` behind the name) of the same data set that are not of its binary
+    /// version: name and version.
+    pub others: &'static [(&'static str, &'static str)],
 }
 
 impl CifarFiles {
@@ -78,7 +81,11 @@ impl CifarFiles {
         }
         // Where only some are there, the user wants to know the others.
         let missing = if here.len() < below.len() { here } else { below };
-        let what = format!("{} without {}", self.name, missing.join(", "));
+        let mut what = format!("{} without {}", self.name, missing.join(", "));
+        if let Some(other) = self.other(folder) {
+            tell(&format!("note: {other}"));
+            what += &format!(" ({other})");
+        }
         let archive = obtain(&what, folder, &[self.archive], offline)?.remove(0);
         // Another process may be unpacking the same archive.
         let not_saved = |error| not_saved(self.name, format!("{}: {error}", unpacked.display()));
@@ -90,6 +97,21 @@ impl CifarFiles {
                 .map_err(not_saved)?;
         }
         Ok(unpacked)
+    }
+
+    /// Says that another version of the data set is in `folder`, if one is.
+    fn other(&self, folder: &Path) -> Option<String> {
+        let is_there = |name: &str| match name.strip_suffix('/') {
+            Some(name) => folder.join(name).is_dir(),
+            None => folder.join(name).is_file(),
+        };
+        let (name, version) = self.others.iter().find(|(name, _)| is_there(name))?;
+        let path = folder.join(name.trim_end_matches('/'));
+        Some(format!(
+            "{} is of the {version} version, which is not read; {} has the binary one, which is",
+            path.display(),
+            self.archive.name
+        ))
     }
 
     /// An archive that was put there by hand has not been checked yet.

@@ -3,23 +3,29 @@
 //! | below the folder | then |
 //! |---|---|
 //! | `CLASS/.../picture` | a hash of its path says what a picture is for, about one in ten for the test and for validation each: adding a picture moves no other |
-//! | `train/CLASS/.../picture`, and `validation/` or `val/`, or `test/`, or both | used as they are; what has no folder is taken from `train/` by the same hash |
+//! | `train/CLASS/.../picture`, and `validation/` or `test/`, or both | used as they are; what has no folder is taken from `train/` by the same hash. [`super::layout`] has the other names of these folders |
+//! | pictures, and no folder of a class has one | they are one class, named like the folder |
 //!
 //! The hash is the SHA-256 of the path below the folder, its parts joined by `/`: its first eight
 //! bytes, as a big-endian number, are modulo 10 a 0 for the test and a 1 for validation.
 //!
-//! Links are followed, but not in circles.
+//! Hidden files and folders, those of systems and of other programs, and what our own programs wrote
+//! are passed over (`litter.rs`). Links are followed, but not in circles.
 
 use std::collections::BTreeSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
-use walkdir::{DirEntry, WalkDir};
 
 use super::files::hex;
+use super::layout::{Layout, subfolders};
+pub use super::left_out::LeftOut;
+use super::litter;
+use super::names::two_alike;
 use super::picture::{self, Header};
+use super::walk::Walk;
 use crate::{Exit, Failure, Split};
 
 /// What is below a folder.
@@ -31,6 +37,10 @@ pub struct ClassFolders {
     pub pictures: Vec<Picture>,
     /// What is not used.
     pub left_out: Vec<LeftOut>,
+    /// What was passed over, in a line each.
+    pub notes: Vec<String>,
+    /// The splits that have a folder, as `train/, val/`; empty where a hash decides.
+    pub splits: String,
 }
 
 /// A file that has the header of a picture.
@@ -55,162 +65,82 @@ pub struct PictureFile {
     pub bytes: u64,
     /// What it is for.
     pub split: Split,
-    /// The name of its class's folder.
-    class: OsString,
-}
-
-/// A file or folder that is not used.
-#[derive(Debug)]
-pub struct LeftOut {
-    /// Where it is.
-    pub path: PathBuf,
-    /// Why it is not, in a few words.
-    pub why: String,
+    /// The name of its class's folder, if it is in one.
+    pub(super) class: Option<OsString>,
 }
 
 /// Looks through `folder`; reads the headers of the pictures, not their pixels.
 ///
 /// # Errors
-/// [`Exit::Usage`] where it has both `validation/` and `val/`.
+/// [`Exit::Usage`] where it has two folders for one split or two for one class, or splits in the folder
+/// of a class; [`Exit::DataUnavailable`] where there are splits, and none for training.
 pub fn find(folder: &Path) -> Result<ClassFolders, Failure> {
-    let layout = Layout::of(folder)?;
-    let (mut files, mut folders, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
-    for entry in WalkDir::new(folder).min_depth(1).follow_links(true).sort_by_file_name() {
-        match entry {
-            Ok(entry) if entry.file_type().is_dir() => {
-                if let Some(class) = layout.class_folder(&parts(folder, &entry)) {
-                    folders.push((class, entry.into_path()));
-                }
-            }
-            Ok(entry) => match layout.place(&parts(folder, &entry), &entry) {
-                Ok(file) => files.push(file),
-                Err(why) => left_out.push(LeftOut { path: entry.into_path(), why }),
-            },
-            Err(error) => left_out.push(unreadable(folder, &error)),
-        }
+    let is_class = |path: &PathBuf| !litter::holds_outputs(path);
+    let (folders, outputs): (Vec<_>, Vec<_>) = subfolders(folder).into_iter().partition(is_class);
+    let layout = Layout::of(folder, &folders)?;
+    let mut walk = Walk::new(outputs);
+    walk.through(folder, &layout);
+    let notes = layout.note.clone().into_iter().chain(walk.notes()).collect();
+    let Walk { files, folders, mut left_out, .. } = walk;
+    let (pictures, classes) = with_headers(files, folder, &mut left_out);
+    let (used, empty): (Vec<_>, Vec<_>) =
+        folders.into_iter().partition(|(class, _)| classes.contains(class));
+    let why = "a folder without pictures is no class";
+    left_out.extend(empty.into_iter().map(|(_, path)| LeftOut { path, why: why.into() }));
+    let names: Vec<_> = classes.iter().map(|class| class.to_string_lossy().into_owned()).collect();
+    if let Some((one, other)) = two_alike(&names) {
+        let folder_of = |at: usize| used.iter().find(|(class, _)| *class == classes[at]);
+        return Err(alike([one, other].map(|at| folder_of(at).map_or(folder, |(_, path)| path))));
     }
-    let (pictures, classes) = with_headers(files, &mut left_out);
-    let is_empty = |(class, _): &(OsString, PathBuf)| !classes.contains(class);
-    left_out.extend(
-        folders
-            .into_iter()
-            .filter(is_empty)
-            .map(|(_, path)| LeftOut { path, why: "a folder without pictures is no class".into() }),
-    );
-    let classes = classes.iter().map(|class| class.to_string_lossy().into_owned()).collect();
-    Ok(ClassFolders { classes, pictures, left_out })
+    Ok(ClassFolders { classes: names, pictures, left_out, notes, splits: layout.names() })
 }
 
 /// The pictures among `files` and the folders of their classes; what is no picture is added to
-/// `left_out`.
+/// `left_out`, and so are pictures in no class's folder, unless all are: then `folder` is the class.
 fn with_headers(
     files: Vec<PictureFile>,
+    folder: &Path,
     left_out: &mut Vec<LeftOut>,
 ) -> (Vec<Picture>, Vec<OsString>) {
     let headers: Vec<_> = files.par_iter().map(|file| picture::header(&file.path)).collect();
-    let (mut found, mut classes) = (Vec::new(), BTreeSet::new());
+    let is_picture =
+        |(file, header): &(&PictureFile, &Result<_, _>)| header.is_ok() && file.class.is_some();
+    let only_class = match files.iter().zip(&headers).any(|both| is_picture(&both)) {
+        true => None,
+        false => Some(own_name(folder)),
+    };
+    let mut found = Vec::new();
     for (file, header) in files.into_iter().zip(headers) {
-        match header {
-            Ok(header) => {
-                classes.insert(file.class.clone());
-                found.push((file, header));
+        match (header, file.class.clone().or(only_class.clone())) {
+            (Ok(header), Some(class)) => found.push((file, class, header)),
+            (_, None) => {
+                let why = "it is in no folder of a class".into();
+                left_out.push(LeftOut { path: file.path, why });
             }
-            Err(why) => left_out.push(LeftOut { path: file.path, why }),
+            (Err(why), Some(_)) => left_out.push(LeftOut { path: file.path, why }),
         }
     }
+    let classes: BTreeSet<_> = found.iter().map(|(_, class, _)| class.clone()).collect();
     let classes: Vec<_> = classes.into_iter().collect();
-    let labelled = found.into_iter().map(|(file, header)| {
-        let place = classes.binary_search(&file.class);
+    let labelled = found.into_iter().map(|(file, class, header)| {
+        let place = classes.binary_search(&class);
         let label = place.expect("the class of every picture is in the list") as u32;
         Picture { file, label, header }
     });
     (labelled.collect(), classes)
 }
 
-/// Which of a folder's folders are splits, if any are.
-struct Layout(Vec<(&'static str, Split)>);
-
-impl Layout {
-    fn of(folder: &Path) -> Result<Self, Failure> {
-        let names = [
-            ("train", Split::Train),
-            ("validation", Split::Validation),
-            ("val", Split::Validation),
-            ("test", Split::Test),
-        ];
-        let is_there = |(name, _): &(&str, Split)| folder.join(name).is_dir();
-        let there: Vec<_> = names.into_iter().filter(is_there).collect();
-        let has = |split| there.iter().filter(|(_, other)| *other == split).count();
-        if has(Split::Train) == 0 || there.len() == 1 {
-            return Ok(Self(Vec::new()));
-        }
-        if has(Split::Validation) == 2 {
-            let what = format!("{} has both validation/ and val/", folder.display());
-            return Err(Failure::new(Exit::Usage, what).remedy("keep one of them"));
-        }
-        Ok(Self(there))
-    }
-
-    /// How many folders down the pictures of a class are.
-    fn depth(&self) -> usize {
-        if self.0.is_empty() { 1 } else { 2 }
-    }
-
-    /// The class whose folder has these parts in its path, if it is one's.
-    fn class_folder(&self, parts: &[&OsStr]) -> Option<OsString> {
-        let is_split = self.0.is_empty() || self.0.iter().any(|(name, _)| parts[0] == *name);
-        (parts.len() == self.depth() && is_split).then(|| parts[self.depth() - 1].to_owned())
-    }
-
-    /// The file `entry`, whose path has these parts; or why it is not used.
-    fn place(&self, parts: &[&OsStr], entry: &DirEntry) -> Result<PictureFile, String> {
-        if !entry.file_type().is_file() {
-            return Err("it is no regular file".into());
-        }
-        let bytes = entry.metadata().map_err(|error| error.to_string())?.len();
-        let name = parts.join(OsStr::new("/")).into_encoded_bytes();
-        let split = self.split(parts[0], &name);
-        let split = split.ok_or("it is neither in train/ nor in validation/, val/ or test/")?;
-        let class = match parts.len() > self.depth() {
-            true => parts[self.depth() - 1].to_owned(),
-            false => return Err("it is in no folder of a class".into()),
-        };
-        Ok(PictureFile { path: entry.path().to_owned(), name, bytes, split, class })
-    }
-
-    /// What the file `name` in the folder's folder `first` is for; `None` where that is no split.
-    fn split(&self, first: &OsStr, name: &[u8]) -> Option<Split> {
-        if self.0.is_empty() {
-            return Some(by_hash(name));
-        }
-        let (_, split) = *self.0.iter().find(|(folder, _)| first == *folder)?;
-        let hashed = by_hash(name);
-        let is_lacking = self.0.iter().all(|(_, other)| *other != hashed);
-        Some(if split == Split::Train && is_lacking { hashed } else { split })
-    }
+/// The name of `folder` itself, also where it is given as `.`.
+fn own_name(folder: &Path) -> OsString {
+    let whole = folder.canonicalize().unwrap_or(folder.to_owned());
+    whole.file_name().unwrap_or("pictures".as_ref()).to_owned()
 }
 
-fn by_hash(name: &[u8]) -> Split {
-    let hash = Sha256::digest(name);
-    let number = hash[..8].iter().fold(0, |number, &byte| number << 8 | u64::from(byte));
-    match number % 10 {
-        0 => Split::Test,
-        1 => Split::Validation,
-        _ => Split::Train,
-    }
-}
-
-/// The parts of the path of `entry` below `folder`.
-fn parts<'a>(folder: &Path, entry: &'a DirEntry) -> Vec<&'a OsStr> {
-    entry.path().strip_prefix(folder).unwrap_or(entry.path()).iter().collect()
-}
-
-fn unreadable(folder: &Path, error: &walkdir::Error) -> LeftOut {
-    let why = match error.io_error() {
-        Some(error) => error.to_string(),
-        None => "a link that leads in a circle".into(),
-    };
-    LeftOut { path: error.path().unwrap_or(folder).to_owned(), why }
+fn alike([one, other]: [&Path; 2]) -> Failure {
+    let what = format!("`{}` and `{}` are one class to a reader", one.display(), other.display());
+    Failure::new(Exit::Usage, what)
+        .why("their names differ in case, in spaces or in how an accent is encoded, and in nothing else")
+        .remedy("give both the same name, letter by letter, or names that can be told apart")
 }
 
 /// What tells one folder's pictures from another's, 16 hexadecimal digits: of the SHA-256 of their

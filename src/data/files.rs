@@ -2,6 +2,7 @@
 //! that are missing there are downloaded, unless `--offline` forbids it.
 
 use std::fmt::{Display, Write};
+use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -29,7 +30,8 @@ pub fn folder(name: &str, source: &Source) -> Result<PathBuf, Failure> {
     }
 }
 
-fn cache(name: &str) -> Option<PathBuf> {
+/// The folder of the data set called `name` in the cache folder of the user, who may have none.
+pub(crate) fn cache(name: &str) -> Option<PathBuf> {
     Some(dirs::cache_dir()?.join("dytb").join(name))
 }
 
@@ -105,12 +107,37 @@ pub fn not_saved(dataset: &str, why: impl Display) -> Failure {
         .remedy("make room or give access there, or name another folder with `--data_dir`")
 }
 
-/// The file at `path` is not what it should be; `why` says in what.
+/// The file at `path` is not what it should be; `why` says in what, unless it is
+/// [something else altogether](instead).
 pub fn damaged(path: &Path, why: impl Display) -> Failure {
     Failure::new(Exit::Failed, format!("{} is damaged", path.display()))
-        .why(why.to_string())
+        .why(instead(path).map_or_else(|| why.to_string(), str::to_owned))
         .remedy("delete it and run again to download it, or put the original file in its place")
 }
+
+/// What the file at `path` is instead of data, if it is one of the things that take the place of a
+/// download.
+pub fn instead(path: &Path) -> Option<&'static str> {
+    let mut head = Vec::new();
+    io::Read::read_to_end(&mut io::Read::take(File::open(path).ok()?, HEAD), &mut head).ok()?;
+    let text = String::from_utf8_lossy(&head).to_lowercase();
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let is_page = ["<!doctype html", "<html", "<head", "<!--", "<?xml", "<body", "<script"]
+        .iter()
+        .any(|tag| text.starts_with(tag));
+    if is_page {
+        return Some(
+            "it is a web page (HTML), as a server sends it for a login or for \"not found\"",
+        );
+    }
+    if text.starts_with("version https://git-lfs") {
+        return Some("it is a pointer of Git LFS; `git lfs pull` fetches the file itself");
+    }
+    head.is_empty().then_some("it is empty")
+}
+
+/// A web page is known by its first bytes.
+const HEAD: u64 = 1 << 10;
 
 /// Lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
@@ -170,6 +197,25 @@ mod tests {
         assert!(failure.to_string().contains("typo"));
         let right = Source { data_dir: Some(dir.path().into()), ..Source::default() };
         assert_eq!(folder("Set", &right).unwrap(), dir.path());
+    }
+
+    #[test]
+    fn what_takes_the_place_of_a_download() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("one.gz");
+        for (content, needle) in [
+            ("<!DOCTYPE html><html>Sign in", "web page (HTML)"),
+            ("\n\n  <HTML><head>404", "web page (HTML)"),
+            ("\u{feff}<?xml version=\"1.0\"?><Error>", "web page (HTML)"),
+            ("version https://git-lfs.github.com/spec/v1\noid", "Git LFS"),
+            ("", "it is empty"),
+            ("not found", "its reason"),
+            ("\u{1f}\u{8b}<html>", "its reason"),
+        ] {
+            std::fs::write(&path, content).unwrap();
+            let text = damaged(&path, "its reason").to_string();
+            assert!(text.contains("one.gz is damaged") && text.contains(needle), "{text}");
+        }
     }
 
     #[test]

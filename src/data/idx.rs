@@ -10,10 +10,10 @@
 //! Source: the section "FILE FORMATS FOR THE MNIST DATABASE" of MNIST's page.
 
 use std::fs::File;
-use std::io::{self, Error, ErrorKind, Read};
+use std::io::{self, BufRead, Error, ErrorKind, Read};
 use std::path::Path;
 
-use flate2::read::GzDecoder;
+use flate2::read::{GzDecoder, MultiGzDecoder};
 use sha2::{Digest, Sha256};
 
 use super::files::{hex, unreadable};
@@ -21,6 +21,9 @@ use crate::Failure;
 
 /// The code of "unsigned byte", the only type of element that is read.
 const UNSIGNED_BYTE: u8 = 8;
+
+/// What every file packed by gzip begins with.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// An array of bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,13 +83,23 @@ pub fn read(mut reader: impl Read, limit: usize) -> io::Result<Idx> {
     Ok(Idx { dims, bytes })
 }
 
-/// Reads a file packed by gzip, as [`read`] does an unpacked one.
+/// Reads a file, as [`read`] does, whether it is packed by gzip (in one piece or in several) or not;
+/// its first bytes tell, whatever its name. What follows the packed pieces is not looked at.
 ///
 /// # Errors
 /// A [`Failure`] that names the file.
-pub fn read_gz(path: &Path, limit: usize) -> Result<Idx, Failure> {
-    let file = File::open(path).map_err(|error| unreadable(path, error))?;
-    read(GzDecoder::new(io::BufReader::new(file)), limit).map_err(|error| unreadable(path, error))
+pub fn read_file(path: &Path, limit: usize) -> Result<Idx, Failure> {
+    let open = || File::open(path).map(io::BufReader::new);
+    let read = || {
+        let mut file = open()?;
+        if !file.fill_buf()?.starts_with(&GZIP) {
+            return read(file, limit);
+        }
+        // What follows may be another piece, or anything.
+        read(MultiGzDecoder::new(file), limit)
+            .or_else(|error| read(GzDecoder::new(open()?), limit).map_err(|_| error))
+    };
+    read().map_err(|error| unreadable(path, error))
 }
 
 /// The sizes that the header gives.
@@ -139,6 +152,31 @@ mod tests {
         assert!(why(&[&FILE[..], &[5]].concat(), 4).contains("more than the 4 bytes"));
         assert!(why(&FILE, 3).contains("the most is 3"));
         assert_eq!(read(&FILE[..9], 4).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn packed_in_pieces_or_not_at_all() {
+        use flate2::{Compression, write::GzEncoder};
+        use std::io::Write;
+        let gz = |bytes: &[u8]| {
+            let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+            packed.write_all(bytes).unwrap();
+            packed.finish().unwrap()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.gz");
+        let pieces = [gz(&FILE[..5]), gz(&FILE[5..13]), gz(&[]), gz(&FILE[13..])].concat();
+        for whole in [FILE.to_vec(), gz(&FILE), pieces] {
+            std::fs::write(&path, &whole).unwrap();
+            assert_eq!(read_file(&path, 4).unwrap(), read(&FILE[..], 4).unwrap());
+            std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+            let text = read_file(&path, 4).unwrap_err().to_string();
+            assert!(text.contains("a.gz is damaged"), "{text}");
+        }
+        std::fs::write(&path, [&gz(&FILE)[..], &[0; 512]].concat()).unwrap();
+        assert_eq!(read_file(&path, 4).unwrap(), read(&FILE[..], 4).unwrap());
+        std::fs::write(&path, [&FILE[..], &[1]].concat()).unwrap();
+        assert!(read_file(&path, 4).unwrap_err().to_string().contains("more than the 4 bytes"));
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! The four files of MNIST and of the data sets made to take its place: images `[examples, 28, 28]`
-//! and labels `[examples]`, for training and for the test, each an [IDX file](super::idx) packed by
-//! gzip.
+//! and labels `[examples]`, for training and for the test, each an [IDX file](super::idx), packed by
+//! gzip or not.
+//!
+//! A file may have any of the names that it is found by elsewhere: `train-images-idx3-ubyte.gz`,
+//! `train-images-idx3-ubyte`, and the two with a dot for the last but one dash
+//! (`train-images.idx3-ubyte`), also in a folder of that name. Its content decides, not its name: the
+//! first of them that has the right checksum is read.
 //!
 //! As in TensorFlow's `read_data_sets`, the FIRST 5,000 of the training file are for validation.
 //! The test files are opened for the test alone.
@@ -10,7 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::files::{obtain, unreadable};
-use super::idx::{Idx, read_gz};
+use super::idx::{Idx, read_file};
 use crate::download::{RemoteFile, sha256_of};
 use crate::{Examples, Exit, Failure, Split};
 
@@ -29,13 +34,28 @@ const MOST: usize = 60_000;
 /// Examples of the training file that are for validation.
 const VALIDATION: usize = 5_000;
 
-/// Names of the files: training images and labels, test images and labels.
+/// Names of the files as they are downloaded: training images and labels, test images and labels.
 const NAMES: [&str; 4] = [
     "train-images-idx3-ubyte.gz",
     "train-labels-idx1-ubyte.gz",
     "t10k-images-idx3-ubyte.gz",
     "t10k-labels-idx1-ubyte.gz",
 ];
+
+/// The files in `folder` that may be the one called `name`, that name's first.
+fn candidates(folder: &Path, name: &str) -> Vec<PathBuf> {
+    let unpacked = name.trim_end_matches(".gz");
+    let dotted = unpacked.replace("-idx", ".idx");
+    let names = [
+        name.to_owned(),
+        unpacked.to_owned(),
+        dotted.clone(),
+        format!("{dotted}.gz"),
+        format!("{unpacked}/{unpacked}"),
+        format!("{dotted}/{dotted}"),
+    ];
+    names.iter().map(|name| folder.join(name)).filter(|path| path.is_file()).collect()
+}
 
 /// The files of a data set.
 #[derive(Clone, Copy, Debug)]
@@ -55,8 +75,8 @@ pub struct Part {
     pub bytes: u64,
     /// SHA-256 of the packed file, in lower-case hexadecimal digits.
     pub sha256: &'static str,
-    /// The same of what it unpacks to, if that is published: the same bytes packed anew are then
-    /// welcome.
+    /// The same of what it unpacks to, if that is published: the same bytes packed anew, or not at all,
+    /// are then welcome.
     pub unpacked_sha256: Option<&'static str>,
 }
 
@@ -69,7 +89,7 @@ impl Files {
         // All of them, so that a run does not end without its test files.
         let paths = self.obtain(folder, offline)?;
         let first = if split == Split::Test { 2 } else { 0 };
-        let read = |number: usize| self.read(&self.parts[number], &paths[number]);
+        let read = |number: usize| self.read_first(&self.parts[number], &paths[number]);
         let mut pixels = read(first)?.into_bytes();
         let mut labels: Vec<u32> =
             read(first + 1)?.into_bytes().into_iter().map(u32::from).collect();
@@ -87,12 +107,14 @@ impl Files {
         Examples::new(SHAPE, pixels, labels)
     }
 
-    fn obtain(&self, folder: &Path, offline: bool) -> Result<Vec<PathBuf>, Failure> {
+    /// For each part the files that may be it; those of which there is none are downloaded.
+    fn obtain(&self, folder: &Path, offline: bool) -> Result<Vec<Vec<PathBuf>>, Failure> {
         let urls = NAMES.map(|name| -> Vec<_> {
             self.mirrors.iter().map(|mirror| format!("{mirror}{name}")).collect()
         });
         let urls = urls.each_ref().map(|urls| urls.iter().map(String::as_str).collect::<Vec<_>>());
-        let remotes: Vec<_> = (0..NAMES.len())
+        let missing: Vec<_> = (0..NAMES.len())
+            .filter(|&number| candidates(folder, NAMES[number]).is_empty())
             .map(|number| RemoteFile {
                 name: NAMES[number],
                 urls: &urls[number],
@@ -100,37 +122,63 @@ impl Files {
                 sha256: self.parts[number].sha256,
             })
             .collect();
-        obtain(self.name, folder, &remotes, offline)
+        obtain(self.name, folder, &missing, offline)?;
+        Ok(NAMES.map(|name| candidates(folder, name)).to_vec())
+    }
+
+    /// The content of `part`: of the first of `paths` that has the right one. If none has, the error is
+    /// that of the first.
+    fn read_first(&self, part: &Part, paths: &[PathBuf]) -> Result<Idx, Failure> {
+        let mut first = None;
+        for path in paths {
+            match self.read(part, path) {
+                Ok(content) => return Ok(content),
+                Err(failure) => first = first.or(Some(failure)),
+            }
+        }
+        Err(first.unwrap_or_else(|| {
+            Failure::new(Exit::Failed, format!("a file of {} was removed meanwhile", self.name))
+        }))
     }
 
     /// The content of `part`; its checksum makes sizes and labels right too.
     fn read(&self, part: &Part, path: &Path) -> Result<Idx, Failure> {
-        // Not "delete it" at once: it may be the right file of the other data set.
-        let wrong = |what: String, sha256: &str| {
-            let name = self.name;
-            Failure::new(Exit::Failed, format!("{} is not {name}'s", path.display()))
-                .why(format!("{what}; that of {name} is {sha256}"))
-                .remedy(format!(
-                    "MNIST and FashionMNIST name their files alike: name the folder of {name}'s with \
-                     `--data_dir`; if this is it, delete the file and run again to download it"
-                ))
-        };
-        if part.unpacked_sha256.is_none() {
-            let found = sha256_of(path).map_err(|error| unreadable(path, error))?;
-            if found != part.sha256 {
-                return Err(wrong(format!("its sha256 is {found}"), part.sha256));
-            }
-        }
-        let content = read_gz(path, MOST * IMAGE)?;
+        let content = read_file(path, MOST * IMAGE)?;
         if let Some(sha256) = part.unpacked_sha256 {
             let found = content.sha256();
-            if found != sha256 {
-                let sizes = content.dims();
-                let what = format!("it unpacks to {sizes:?} bytes of sha256 {found}");
-                return Err(wrong(what, sha256));
-            }
+            return match found == sha256 {
+                true => Ok(content),
+                false => {
+                    let sizes = content.dims();
+                    let what = format!("it has {sizes:?} bytes of sha256 {found}");
+                    Err(self.not_ours(path, &format!("{what}; that of {} is {sha256}", self.name)))
+                }
+            };
         }
-        Ok(content)
+        let found = sha256_of(path).map_err(|error| unreadable(path, error))?;
+        match found == part.sha256 {
+            true => Ok(content),
+            false => Err(self.not_ours(
+                path,
+                &format!(
+                    "its sha256 is {found}; that of {} is {}, of the packed file: what was unpacked or \
+                     packed anew cannot be told from another file",
+                    self.name, part.sha256
+                ),
+            )),
+        }
+    }
+
+    /// Not "delete it" at once: it may be the right file of the other data set.
+    fn not_ours(&self, path: &Path, why: &str) -> Failure {
+        let name = self.name;
+        Failure::new(Exit::Failed, format!("{} is not {name}'s", path.display())).why(why).remedy(
+            format!(
+                "MNIST and FashionMNIST name their files alike: name the folder of {name}'s with \
+                 `--data_dir`; if this is it, put the original file in its place, or move this one \
+                 elsewhere and run again to download it"
+            ),
+        )
     }
 }
 
@@ -223,6 +271,50 @@ mod tests {
         assert!(refused.contains("FashionMNIST"), "{refused}");
         *contents[2].last_mut().unwrap() ^= 1;
         write(&contents);
-        assert!(why(&by_content).contains("it unpacks to [2, 28, 28] bytes"));
+        assert!(why(&by_content).contains("it has [2, 28, 28] bytes"));
+    }
+
+    /// Each name by itself, packed in each way; then two of which the second is right.
+    #[test]
+    fn names_that_files_are_found_by() {
+        let contents = contents();
+        let in_pieces = |content: &[u8]| [gz(&content[..9]), gz(&content[9..])].concat();
+        let [by_content, by_file] = [true, false].map(|unpacked| files(&contents, unpacked));
+        let names = [
+            "t10k-images-idx3-ubyte.gz",
+            "t10k-images-idx3-ubyte",
+            "t10k-images.idx3-ubyte",
+            "t10k-images.idx3-ubyte.gz",
+            "t10k-images-idx3-ubyte/t10k-images-idx3-ubyte",
+            "t10k-images.idx3-ubyte/t10k-images.idx3-ubyte",
+        ];
+        let write = |folder: &Path, name: &str, bytes: &[u8]| {
+            let path = folder.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        };
+        let load = |files: &Files, folder: &Path| {
+            files.load(Split::Test, folder, true).map(|examples| examples.len())
+        };
+        for name in names {
+            for bytes in [contents[2].clone(), gz(&contents[2]), in_pieces(&contents[2])] {
+                let folder = tempfile::tempdir().unwrap();
+                for other in [0, 1, 3] {
+                    write(folder.path(), NAMES[other], &gz(&contents[other]));
+                }
+                write(folder.path(), name, &bytes);
+                assert_eq!(load(&by_content, folder.path()).unwrap(), 2, "{name}");
+                let is_original = bytes == gz(&contents[2]);
+                assert_eq!(load(&by_file, folder.path()).is_ok(), is_original, "{name}");
+                // Another file under the first name is passed over where the right one is there.
+                if name != NAMES[2] {
+                    write(folder.path(), NAMES[2], b"<html>Not found</html>");
+                    assert_eq!(load(&by_content, folder.path()).unwrap(), 2, "{name}");
+                }
+                write(folder.path(), name, b"<html>Not found</html>");
+                let text = load(&by_content, folder.path()).unwrap_err().to_string();
+                assert!(text.contains("it is a web page (HTML)"), "{text}");
+            }
+        }
     }
 }

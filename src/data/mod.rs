@@ -2,16 +2,24 @@
 //!
 //! [`files`] finds a data set's files or downloads them; [`idx`] and [`cifar`] read two formats,
 //! [`mnist`] and [`cifar_files`] the files of two families of data sets; [`picture`] reads pictures,
-//! [`zip`] archives of them, and [`class_folders`] finds them in folders. Nothing here trusts a file:
-//! a size that a header promises is checked before memory is taken, and what is read never exceeds
-//! it.
+//! [`jpeg`] finds the end of one, [`zip`] opens archives of them, and [`class_folders`] finds them in
+//! folders ([`layout`] says what the folders are, [`names`] which names are one, [`left_out`] tells of
+//! what is not used). Nothing here trusts a file: a size that a header promises is checked before
+//! memory is taken, and what is read never exceeds it.
 
 pub mod archive;
 pub mod cifar;
 pub mod cifar_files;
 pub mod class_folders;
 pub mod files;
+mod format;
 pub mod idx;
+pub mod jpeg;
+pub mod layout;
+pub mod left_out;
+mod litter;
 pub mod mnist;
+pub mod names;
 pub mod picture;
+mod walk;
 pub mod zip;

@@ -20,12 +20,16 @@ use std::path::Path;
 use image::imageops::{self, FilterType};
 use image::metadata::Orientation;
 use image::{
-    ColorType, DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageReader, Limits, Pixel,
+    ColorType, DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader,
+    Limits, Pixel,
 };
+
+use super::format::{CUT, format_of, io_reason, reason};
+use super::jpeg;
 
 /// The longest file that is read, and the most bytes that a picture may have: 85 megapixels in
 /// colour.
-const MOST: u64 = 256 << 20;
+pub(super) const MOST: u64 = 256 << 20;
 
 /// The longest side that pictures are scaled to: a thousand of 4,096x4,096 in colour are 50 GB.
 pub const LONGEST: usize = 4096;
@@ -42,33 +46,41 @@ pub struct Header {
     pub grey: bool,
 }
 
-/// The header of the picture in the file at `path`.
+/// The header of the picture in the file at `path`. Of a file of no known format only the first bytes
+/// are read.
 ///
 /// # Errors
 /// Why it is no picture that can be read, in a few words.
 pub fn header(path: &Path) -> Result<Header, String> {
     let head = read(path, HEAD)?;
-    if let Ok(header) = header_of(&head) {
-        return Ok(header);
+    match header_of(&head) {
+        Err(_) if head.len() as u64 == HEAD && format_of(&head).is_ok() => {
+            header_of(&read(path, MOST + 1)?)
+        }
+        header => header,
     }
-    header_of(&read(path, MOST + 1)?)
 }
 
 fn header_of(bytes: &[u8]) -> Result<Header, String> {
-    let mut decoder = decoder(bytes).map_err(reason)?;
-    // Not every decoder looks at this.
-    limits().reserve(decoder.total_bytes()).map_err(reason)?;
-    let (width, height) = decoder.dimensions();
-    let size = match turns(decoder.orientation().map_err(reason)?) {
-        true => [width, height],
-        false => [height, width],
+    let format = format_of(bytes)?;
+    let header = || {
+        let mut decoder = decoder(bytes, format)?;
+        // Not every decoder looks at this.
+        limits().reserve(decoder.total_bytes())?;
+        let (width, height) = decoder.dimensions();
+        let size = match turns(decoder.orientation()?) {
+            true => [width, height],
+            false => [height, width],
+        };
+        use ColorType::{L8, L16, La8, La16};
+        let grey = matches!(decoder.color_type(), L8 | L16 | La8 | La16);
+        Ok(Header { size: size.map(|side| side as usize), grey })
     };
-    if size.contains(&0) {
+    let header = header().map_err(|error| reason(format, &error))?;
+    if header.size.contains(&0) {
         return Err("it has no pixels".into());
     }
-    use ColorType::{L8, L16, La8, La16};
-    let grey = matches!(decoder.color_type(), L8 | L16 | La8 | La16);
-    Ok(Header { size: size.map(|side| side as usize), grey })
+    Ok(header)
 }
 
 /// Whether width and height change places.
@@ -77,11 +89,12 @@ fn turns(orientation: Orientation) -> bool {
     matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
 }
 
-/// The picture in the file at `path`.
+/// The picture in the file at `path`. Of a file of no known format only the first bytes are read.
 ///
 /// # Errors
 /// Why it is no picture that can be read, in a few words.
 pub fn open(path: &Path) -> Result<DynamicImage, String> {
+    format_of(&read(path, HEAD)?)?;
     decode(&read(path, MOST + 1)?)
 }
 
@@ -91,33 +104,23 @@ pub fn open(path: &Path) -> Result<DynamicImage, String> {
 /// Why it is none, in a few words.
 pub fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
     header_of(bytes)?;
-    if bytes.starts_with(&JPEG) && is_cut_jpeg(bytes) {
-        return Err("it ends too early".into());
-    }
+    let format = format_of(bytes)?;
+    let bytes = match format {
+        ImageFormat::Jpeg => &bytes[..jpeg::end(bytes).ok_or(CUT)?],
+        _ => bytes,
+    };
     let picture = || {
-        let mut decoder = decoder(bytes)?;
+        let mut decoder = decoder(bytes, format)?;
         let orientation = decoder.orientation()?;
         let mut picture = DynamicImage::from_decoder(decoder)?;
         picture.apply_orientation(orientation);
         Ok(picture)
     };
-    picture().map_err(reason)
+    picture().map_err(|error| reason(format, &error))
 }
 
-/// What a JPEG file begins with.
-const JPEG: [u8; 3] = [0xff, 0xd8, 0xff];
-
-/// Whether a JPEG file lacks its end. The decoder fills what is missing with grey and says nothing;
-/// but no two bytes of coded pixels are a marker, so the last "start of scan" (ff da) has to be
-/// followed by an "end of image" (ff d9).
-fn is_cut_jpeg(bytes: &[u8]) -> bool {
-    let is = |marker: [u8; 2]| move |pair: &[u8]| pair == marker;
-    let scan = bytes.windows(2).rposition(is([0xff, 0xda])).unwrap_or(0);
-    !bytes[scan..].windows(2).any(is([0xff, 0xd9]))
-}
-
-fn decoder(bytes: &[u8]) -> Result<impl ImageDecoder + '_, ImageError> {
-    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
+fn decoder(bytes: &[u8], format: ImageFormat) -> Result<impl ImageDecoder + '_, ImageError> {
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits());
     reader.into_decoder()
 }
@@ -135,20 +138,11 @@ fn read(path: &Path, most: u64) -> Result<Vec<u8>, String> {
         File::open(path)?.take(most).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    let bytes = read().map_err(|error: std::io::Error| error.to_string())?;
+    let bytes = read().map_err(|error| io_reason(&error))?;
     if bytes.len() as u64 > MOST {
         return Err(format!("it is longer than {} MiB", MOST >> 20));
     }
     Ok(bytes)
-}
-
-/// An error in one line of a user's words.
-fn reason(error: ImageError) -> String {
-    match error {
-        ImageError::Unsupported(_) => "it is no picture of a known format".into(),
-        ImageError::Limits(_) => format!("its pixels take more than {} MiB", MOST >> 20),
-        error => error.to_string().replace('\n', " "),
-    }
 }
 
 /// The bytes `[channels, height, width]` of `picture`: one channel, grey, or three.
@@ -192,7 +186,6 @@ fn fit<P: Pixel<Subpixel = u8> + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::ImageFormat;
 
     fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
         let mut file = Cursor::new(Vec::new());

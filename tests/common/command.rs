@@ -79,6 +79,8 @@ impl Bench {
     fn command(&self, program: &str, line: &str) -> Command {
         let mut command = Command::new(program);
         command.args(split(line)).current_dir(self.0.path());
+        // Nothing of a test is left in the user's cache folder.
+        command.env("XDG_CACHE_HOME", self.path("cache"));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

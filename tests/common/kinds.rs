@@ -228,14 +228,14 @@ pub const KINDS: &[Kind] = &[
         times: 3000,
         seeds: |_| vec![[&[0, 0, 8, 3, 0, 0, 0, 5, 0, 0, 0, 4, 0, 0, 0, 4][..], &[7; 80]].concat()],
         file: |_, bytes| gz(bytes),
-        read: |_, path| idx::read_gz(path, 1 << 20).is_ok(),
+        read: |_, path| idx::read_file(path, 1 << 20).is_ok(),
     },
     Kind {
         name: "gzip",
         times: 3000,
         seeds: |_| vec![gz(&[&[0, 0, 8, 1, 0, 0, 0, 200][..], &[9; 200]].concat())],
         file: as_it_is,
-        read: |_, path| idx::read_gz(path, 1 << 20).is_ok(),
+        read: |_, path| idx::read_file(path, 1 << 20).is_ok(),
     },
     Kind {
         name: "cifar",
