@@ -84,6 +84,10 @@ impl Dataset for FashionMNIST {
     fn load(&self, split: Split) -> Result<Examples> {
         FILES.load(split, &self.folder, self.offline)
     }
+
+    fn verify_test(&self) -> Result<()> {
+        FILES.verify_test(&self.folder, self.offline)
+    }
 }
 
 /// `--dataset FashionMNIST`

@@ -94,6 +94,18 @@ impl Dataset for ImageFolder {
         Examples::new(self.shape, pixels, labels)
     }
 
+    /// One that can be read is enough: those that cannot are left out.
+    fn verify_test(&self) -> Result<()> {
+        let test: Vec<_> = self.of(Split::Test).collect();
+        let is_read = |picture: &&Picture| picture::open(&picture.file.path).is_ok();
+        match test.into_par_iter().find_any(is_read) {
+            Some(_) => Ok(()),
+            None => {
+                Err(unusable(&self.folder, "none of its pictures for the test can be read").into())
+            }
+        }
+    }
+
     fn resizes(&self) -> bool {
         true
     }

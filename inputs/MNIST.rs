@@ -2,7 +2,7 @@
 //! the test.
 //!
 //! As in TensorFlow's `read_data_sets`, the FIRST 5,000 of the training file are for validation.
-//! The test files are opened for the test alone. Packed or not, and by any of the names that they are
+//! The test files are used by the test alone. Packed or not, and by any of the names that they are
 //! found by ([`dytb::data::mnist`]), they are known by their content.
 //!
 //! Y. LeCun, C. Cortes and C. Burges, "The MNIST database of handwritten digits".
@@ -70,6 +70,10 @@ impl Dataset for MNIST {
 
     fn load(&self, split: Split) -> Result<Examples> {
         FILES.load(split, &self.folder, self.offline)
+    }
+
+    fn verify_test(&self) -> Result<()> {
+        FILES.verify_test(&self.folder, self.offline)
     }
 }
 

@@ -69,6 +69,12 @@ impl Dataset for ORLFaces {
         }
         Examples::new(SHAPE, pixels, labels)
     }
+
+    fn verify_test(&self) -> Result<()> {
+        let mut files = Files::find(&self.folder)?;
+        (1..=PEOPLE).try_for_each(|person| files.picture((person, PICTURES)).map(drop))?;
+        Ok(())
+    }
 }
 
 /// Where the pictures are.

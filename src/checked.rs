@@ -103,6 +103,10 @@ impl Dataset for Checked {
         }
     }
 
+    fn verify_test(&self) -> Result<()> {
+        self.dataset.verify_test().map_err(|error| of_file(&self.name, error))
+    }
+
     fn resizes(&self) -> bool {
         self.dataset.resizes()
     }

@@ -123,6 +123,16 @@ pub trait Dataset: Send + Sync {
     /// [`Exit::Failed`](crate::Exit), naming the file, where one is damaged.
     fn load(&self, split: Split) -> Result<Examples>;
 
+    /// Looks whether the files of the test split are whole, so that a run that would need them does not find
+    /// out after its last step. Nothing of the images is handed over: they are read by the test alone. By
+    /// default there is nothing to look at.
+    ///
+    /// # Errors
+    /// As those of [`load`](Self::load) for [`Split::Test`].
+    fn verify_test(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Whether its images have the size that [`Source::image_size`] asks for.
     fn resizes(&self) -> bool {
         false

@@ -185,12 +185,13 @@ fn went_on(config: &RunConfig, status: &Status, path: &Path) -> anyhow::Error {
 }
 
 impl Data {
-    /// Reads the examples for training and for validation, and looks whether those of the test are there.
+    /// Reads the examples for training and for validation, and looks whether the test's files are whole.
     fn load(config: &RunConfig, settings: &Settings) -> Result<Self> {
         let source = Source { image_size: config.image_size, ..settings.source.clone() };
         let whole = zoo::dataset(&config.dataset, &source)?;
         let dataset = Subset::of(whole, config.classes.as_deref())?;
         let (train, validation) = (dataset.load(Split::Train)?, dataset.load(Split::Validation)?);
+        dataset.verify_test()?;
         let summary = DataSummary::new(&train, &validation, dataset.class_names());
         let train = Feed::new(train, &settings.train_device.clone().autodiff());
         let validation = Feed::new(validation, &settings.eval_device);

@@ -523,6 +523,14 @@ fn damaged_files_are_named() {
                 fs::write(&file, bytes).unwrap();
                 let errors = errors(input, copy.path());
                 assert!(!errors.is_empty(), "{name}: {} of another content", file.display());
+                // A run finds it out before its first step.
+                let dataset = open(input, copy.path());
+                let early = dataset.and_then(|dataset| {
+                    dataset.load(Split::Train)?;
+                    dataset.load(Split::Validation)?;
+                    dataset.verify_test()
+                });
+                assert!(early.is_err(), "{name}: {} is found out late", file.display());
                 for error in errors {
                     assert_eq!(Exit::of(&error), Exit::Failed, "{error}");
                     let text = error.to_string();

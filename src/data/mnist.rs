@@ -8,7 +8,7 @@
 //! first of them that has the right checksum is read.
 //!
 //! As in TensorFlow's `read_data_sets`, the FIRST 5,000 of the training file are for validation.
-//! The test files are opened for the test alone.
+//! The test files are used by the test alone; whether they are whole is looked at before.
 
 use std::path::{Path, PathBuf};
 
@@ -105,6 +105,18 @@ impl Files {
             Split::Test => {}
         }
         Examples::new(SHAPE, pixels, labels)
+    }
+
+    /// Looks whether the test files are whole.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load).
+    pub fn verify_test(&self, folder: &Path, offline: bool) -> Result<()> {
+        let paths = self.obtain(folder, offline)?;
+        for number in [2, 3] {
+            self.read_first(&self.parts[number], &paths[number])?;
+        }
+        Ok(())
     }
 
     /// For each part the files that may be it; those of which there is none are downloaded.
