@@ -103,8 +103,8 @@ pub fn evaluate(evaluation: &Evaluation) -> Result<Assessment> {
     Ok(assess(&model, &feed, dataset.class_names()))
 }
 
-/// The data set `name`, whole, in the size of the images that `checkpoint` was trained on, which was
-/// read from `path`.
+/// The data set `name`, whole, in the size of the images that `checkpoint` was trained on, and grey or in
+/// colours as these were, if it resizes. The checkpoint was read from `path`.
 ///
 /// # Errors
 /// When it cannot be had, or its images have another shape.
@@ -115,8 +115,7 @@ pub(crate) fn dataset_for(
     source: &Source,
 ) -> Result<Box<dyn Dataset>> {
     let state = &checkpoint.state;
-    let [_, height, width] = state.shape;
-    let dataset = zoo::dataset_of_size(name, source, [height, width])?;
+    let dataset = zoo::dataset_of_shape(name, source, state.shape)?;
     if dataset.shape() == state.shape {
         return Ok(dataset);
     }

@@ -72,11 +72,12 @@ impl Dataset for Subset {
 
     fn load(&self, split: Split) -> Result<Examples> {
         let whole = self.whole.load(split)?;
-        let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+        let (mut pixels, mut labels, mut names) = (Vec::new(), Vec::new(), Vec::new());
         for (index, label) in whole.labels().iter().enumerate() {
             if let Ok(class) = self.classes.binary_search(label) {
                 pixels.extend_from_slice(whole.image(index));
                 labels.push(class as u32);
+                names.extend(whole.name(index).map(str::to_owned));
             }
         }
         if labels.is_empty() {
@@ -85,7 +86,8 @@ impl Dataset for Subset {
                 .why(format!("the classes are {}", self.class_names().join(", ")))
                 .into());
         }
-        Examples::new(self.shape(), pixels, labels)
+        let examples = Examples::new(self.shape(), pixels, labels)?;
+        Ok(if names.is_empty() { examples } else { examples.with_names(names) })
     }
 
     fn resizes(&self) -> bool {
