@@ -22,10 +22,8 @@ use crate::run::{
 use crate::step::{self, StepConfig};
 use crate::subset::Subset;
 use crate::trainee::Trainee;
-use crate::{Dataset, Exit, Failure, Source, Split, tell, zoo};
+use crate::{Dataset, Exit, Failure, Source, Split, pictures, tell, zoo};
 
-/// Images in a picture of inputs and outputs, at the most: 16 x 16.
-const SHOWN: usize = 256;
 /// Sets of pictures and histograms of a run, at the most, where nothing else is asked for.
 const PICTURE_SETS: u64 = 50;
 
@@ -166,7 +164,7 @@ fn run(config: &RunConfig, settings: &Settings) -> Result<Finished> {
         report.validation(state.step, &score)?;
         if images_every > 0 && (epoch + 1).is_multiple_of(images_every) {
             // The first batch is whole, the last may hold a single image.
-            let shown = &batches[0][..batches[0].len().min(SHOWN)];
+            let shown = &batches[0][..batches[0].len().min(pictures::shown(shape))];
             let images = train.images(shown, |_| false).inner().to_device(&settings.eval_device);
             trainee.picture(images, state.step, &mut report)?;
             report.classes(state.step, &validated)?;

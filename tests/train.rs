@@ -332,8 +332,9 @@ fn a_closed_pipe() {
     let bench = Bench::new();
     let mut child = bench.training(&format!("{DIGITS} --epochs 1")).spawn().unwrap();
     drop(child.stdout.take());
-    let done = command::Done::from(child.wait_with_output().unwrap()).ended(1);
-    assert!(done.stderr.contains("error: cannot print the results"), "{}", done.stderr);
+    // Whoever closes the pipe has what was wanted, as in `train_autoencoder ... | head`.
+    let done = command::Done::from(child.wait_with_output().unwrap()).ended(0);
+    assert!(!done.stderr.contains("error:"), "{}", done.stderr);
     assert_eq!(bench.lines("test_results.txt").len(), 1);
 }
 

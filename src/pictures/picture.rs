@@ -2,7 +2,8 @@
 
 use std::io::{self, Cursor};
 
-use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
 
 /// A grey or coloured picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +104,8 @@ impl Picture {
         let colours =
             if self.channels == 3 { ExtendedColorType::Rgb8 } else { ExtendedColorType::L8 };
         let mut file = Cursor::new(Vec::new());
-        PngEncoder::new(&mut file)
+        // The default is the fastest one, and leaves drawings several times as large.
+        PngEncoder::new_with_quality(&mut file, CompressionType::Default, FilterType::Adaptive)
             .write_image(&self.data, width, height, colours)
             .map_err(|error| wrong(&error))?;
         Ok(file.into_inner())
