@@ -14,7 +14,8 @@
 //! - Labels are the places of the classes' folders in the order of their names. Each class has a
 //!   picture for training, and a name that nobody takes for another one's.
 //! - PNG, JPEG, WebP, PNM, BMP and GIF; `[1, height, width]` where all of them are grey, else
-//!   `[3, height, width]`. See [`picture`].
+//!   `[3, height, width]`; for a model that was trained on the other, what that one takes. See
+//!   [`picture`].
 //! - `--image_size` gives height and width: pictures are scaled to cover them and cut at the centre.
 //!   Without it all must have one size.
 //! - What cannot be read is left out, and told of; hidden files, those of other programs and what our
@@ -74,11 +75,13 @@ impl Dataset for ImageFolder {
             })
             .collect();
         let (mut pixels, mut labels, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+        let mut names = Vec::new();
         for (decoded, picture) in decoded.into_iter().zip(self.of(split)) {
             match decoded {
                 Ok((bytes, label)) => {
                     pixels.extend(bytes);
                     labels.push(label);
+                    names.push(String::from_utf8_lossy(&picture.file.name).into_owned());
                 }
                 Err(why) => left_out.push(LeftOut { path: picture.file.path.clone(), why }),
             }
@@ -91,7 +94,7 @@ impl Dataset for ImageFolder {
         if split == Split::Train {
             self.needs_all_classes(&labels)?;
         }
-        Examples::new(self.shape, pixels, labels)
+        Ok(Examples::new(self.shape, pixels, labels)?.with_names(names))
     }
 
     /// One that can be read is enough: those that cannot are left out.
@@ -138,7 +141,9 @@ impl ImageFolder {
             Some(size) => size,
             None => only_size(folder, &found.pictures)?,
         };
-        let channels = if found.pictures.iter().all(|picture| picture.header.grey) { 1 } else { 3 };
+        let grey = found.pictures.iter().all(|picture| picture.header.grey);
+        let asked = source.channels.filter(|channels| [1, 3].contains(channels));
+        let channels = asked.unwrap_or(if grey { 1 } else { 3 });
         let shape = [channels, height, width];
         let this = Self { folder: folder.clone(), shape, found, told: Once::new() };
         for split in [Split::Train, Split::Validation, Split::Test] {

@@ -63,8 +63,8 @@ impl Cards<'_> {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write_end(writer: &mut EventWriter, step: i64, success: bool) -> Result<()> {
-    writer.write(step, What::summary(session_end(success, now())?))?;
+pub fn write_end(writer: &mut EventWriter, success: bool) -> Result<()> {
+    writer.write(0, What::summary(session_end(success, now())?))?;
     Ok(writer.flush()?)
 }
 

@@ -1,25 +1,25 @@
-//! Which classes a classifier takes for which: c[t][p] examples of the true class t were told to be
-//! of class p. The accuracy of class t is c[t][t] / Σ_p c[t][p].
+//! Which classes a classifier takes for which: of c[t][p] examples of the true class t the predicted
+//! class is p. The accuracy of class t is c[t][t] / Σ_p c[t][p].
 
 use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
-/// Counts of examples, `[true class, told class]`.
+/// Counts of examples, `[true class, predicted class]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confusion {
     classes: usize,
     counts: Vec<u64>,
 }
 
-/// How well one class is told.
+/// How well one class is predicted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassScore {
     /// The class's name.
     pub class: String,
     /// Its examples.
     pub examples: u64,
-    /// The share of them that is told to be of this class; `None` where there are none.
+    /// The share of them whose predicted class is this one; `None` where there are none.
     pub accuracy: Option<f64>,
 }
 
@@ -42,7 +42,7 @@ impl Confusion {
         self.classes
     }
 
-    /// `[true class, told class]`.
+    /// `[true class, predicted class]`.
     pub fn counts(&self) -> &[u64] {
         &self.counts
     }
@@ -58,10 +58,10 @@ impl Confusion {
         .collect()
     }
 
-    /// A table with a line for each true class and a column for each told class, then the class's
+    /// A table with a line for each true class and a column for each predicted class, then the class's
     /// examples and accuracy.
     pub fn to_csv(&self, names: &[String]) -> String {
-        let mut csv = String::from("true class \\ told class");
+        let mut csv = String::from("true class \\ predicted class");
         for name in names {
             write!(csv, ",{}", quoted(name)).expect("a string takes all");
         }
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(scores[2].accuracy, None);
         assert_eq!(
             confusion.to_csv(&names),
-            "true class \\ told class,cat,\"a \"\"dog\"\", or so\",2,examples,accuracy\n\
+            "true class \\ predicted class,cat,\"a \"\"dog\"\", or so\",2,examples,accuracy\n\
              cat,2,0,1,3,0.6666666666666666\n\
              \"a \"\"dog\"\", or so\",1,0,0,1,0\n2,0,0,0,0,\n"
         );

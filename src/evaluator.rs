@@ -9,6 +9,7 @@ use crate::confusion::{ClassScore, Confusion};
 use crate::feed::Feed;
 use crate::run::{Checkpoint, RunFolder, State, latest};
 use crate::subset::{self, Subset};
+use crate::weights::kind::{FileKind, kind_of};
 use crate::{
     Dataset, Exit, Failure, Init, Interrupt, Kind, Learner, Score, Source, Split, step, zoo,
 };
@@ -175,8 +176,8 @@ impl UnknownClasses {
     }
 }
 
-/// The data set `name`, whole, in the size of the images that `checkpoint` was trained on, which was
-/// read from `path`.
+/// The data set `name`, whole, in the size of the images that `checkpoint` was trained on, and grey or in
+/// colours as these were, if it resizes. The checkpoint was read from `path`.
 ///
 /// # Errors
 /// When it cannot be had, or its images have another shape.
@@ -187,8 +188,7 @@ pub(crate) fn dataset_for(
     source: &Source,
 ) -> Result<Box<dyn Dataset>> {
     let state = &checkpoint.state;
-    let [_, height, width] = state.shape;
-    let dataset = zoo::dataset_of_size(name, source, [height, width])?;
+    let dataset = zoo::dataset_of_shape(name, source, state.shape)?;
     if dataset.shape() == state.shape {
         return Ok(dataset);
     }
@@ -254,6 +254,18 @@ pub(crate) fn restore(
 /// When there is none, or it is damaged.
 pub(crate) fn find(path: &Path) -> Result<(PathBuf, Checkpoint)> {
     if path.is_file() {
+        if let Ok(kind) = kind_of(path)
+            && kind != FileKind::Checkpoint
+        {
+            let what = format!("`{}` is no checkpoint of this program", path.display());
+            return Err(Failure::new(Exit::Failed, what)
+                .why(format!("it is {}", kind.describe()))
+                .remedy(
+                    "name a run's folder, a folder of checkpoints or a checkpoint; weights of other \
+                     programs are what train_... --checkpoint_path begins with",
+                )
+                .into());
+        }
         return Ok((path.to_owned(), Checkpoint::load(path)?));
     }
     for folder in [path.join("best"), path.join("checkpoints"), path.to_owned()] {

@@ -79,6 +79,9 @@ pub struct Shown {
 pub struct ShownImage {
     /// Its number in the data set, or its file.
     pub image: String,
+    /// What it is called in the data set, if it has a name there: its file in the folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Its class, of a data set's.
     pub class: Option<String>,
     /// Half the mean squared error.
@@ -114,7 +117,8 @@ pub fn write(request: &Request) -> Result<Shown> {
         .map(|(&index, error)| {
             let label = feed.examples().labels()[index] as usize;
             let class = album.classes.as_ref().map(|classes| classes[label].clone());
-            ShownImage { image: album.names[index].clone(), class, error }
+            let name = feed.examples().name(index).map(str::to_owned);
+            ShownImage { image: album.names[index].clone(), name, class, error }
         })
         .collect();
     fs::create_dir_all(&request.output)
@@ -220,12 +224,14 @@ fn enlargement(height: usize, width: usize, side: usize) -> usize {
     side.div_ceil(height.max(width))
 }
 
-/// A line for each image.
+/// A line for each image; with names, where they have some.
 fn csv(images: &[ShownImage]) -> String {
-    let mut csv = String::from("image,class,error\n");
-    for ShownImage { image, class, error } in images {
-        let class = class.as_deref().map_or(String::new(), quoted);
-        csv += &format!("{},{class},{error}\n", quoted(image));
+    let named = images.iter().any(|image| image.name.is_some());
+    let mut csv = format!("image{},class,error\n", if named { ",name" } else { "" });
+    for ShownImage { image, name, class, error } in images {
+        let field = |text: &Option<String>| text.as_deref().map_or(String::new(), quoted);
+        let name = if named { format!(",{}", field(name)) } else { String::new() };
+        csv += &format!("{}{name},{},{error}\n", quoted(image), field(class));
     }
     csv
 }
@@ -261,7 +267,9 @@ impl Files<'_> {
                 None => Ok(()),
             },
             Summary::Activations { tag, shape, before, after } => {
-                let picture = pictures::pre_post_activation(before, after, *shape)?;
+                // All of them, as large as they are: it is one picture, not one of each epoch.
+                let whole = usize::MAX;
+                let picture = pictures::pre_post_activation(before, after, *shape, whole)?;
                 let side = if shape[0] < FEW_MAPS { SIDE } else { MAP_SIDE };
                 let by = enlargement(shape[1], shape[2], side);
                 self.png(&name(tag, "maps"), &picture.enlarged(by))

@@ -40,6 +40,8 @@ pub struct Examples {
     pixels: Vec<u8>,
     /// One a example, 0-based.
     labels: Vec<u32>,
+    /// One a example, or none: what they are called.
+    names: Vec<String>,
 }
 
 impl Examples {
@@ -57,7 +59,22 @@ impl Examples {
                  and one label"
             );
         }
-        Ok(Self { shape, pixels, labels })
+        Ok(Self { shape, pixels, labels, names: Vec::new() })
+    }
+
+    /// The same, with what each example is called: its file, say.
+    ///
+    /// # Panics
+    /// When there are not as many `names` as examples.
+    pub fn with_names(mut self, names: Vec<String>) -> Self {
+        assert_eq!(names.len(), self.labels.len(), "names of the examples");
+        self.names = names;
+        self
+    }
+
+    /// What the example `index` is called, if it has a name.
+    pub fn name(&self, index: usize) -> Option<&str> {
+        self.names.get(index).map(String::as_str)
     }
 
     /// The same images with other labels: of label l `labels[l]`.
@@ -168,6 +185,9 @@ pub struct Source {
     pub offline: bool,
     /// `[height, width]` that images are brought to, in a data set that [resizes](Dataset::resizes).
     pub image_size: Option<[usize; 2]>,
+    /// Channels that images are brought to, 1 (grey) or 3, in a data set that
+    /// [resizes](Dataset::resizes); `None` for those that its pictures have.
+    pub channels: Option<usize>,
 }
 
 /// How to open a data set: the constant `INPUT` that every file of `inputs/` ends with.

@@ -1,13 +1,17 @@
 //! What a run writes for TensorBoard: the scalars and pictures of training below `train/`, the
-//! scores of each epoch below `validation/`.
+//! scores of each epoch below `validation/`, and there too what concerns the run as a whole: its card,
+//! its graph and its row of the HParams table, whose metrics are the scalars of the same folder. A third
+//! entry for each run would make TensorBoard select none where there are more than thirteen.
 
+use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use crate::cards::{self, Cards};
-use crate::events::EventWriter;
+use crate::compare::curve;
+use crate::events::{EventWriter, event_files};
 use crate::run::{Outcome, RunFolder};
 use crate::summaries::Summary;
 use crate::{Assessment, Score, pictures};
@@ -17,10 +21,12 @@ const UNWRITABLE: &str = "cannot write an event file of the run";
 
 /// The event files of a run.
 pub struct Report {
-    /// What concerns all of the run, in its folder itself: made anew by each process.
-    run: EventWriter,
     train: EventWriter,
     validation: EventWriter,
+    /// What the run says of itself, beside the validations: made anew by each process.
+    cards: EventWriter,
+    /// The folder of the validations.
+    folder: PathBuf,
     /// Whether the run has come to its end.
     finished: bool,
 }
@@ -41,10 +47,19 @@ impl Report {
             true => named(path, EventWriter::resume_before_validation(path, next)),
             false => named(path, EventWriter::resume(path, next)),
         };
+        let validation = folder.validation();
+        // Its file comes before that of the validations.
+        let cards = named(&validation, EventWriter::cards(&validation))?;
+        // Earlier versions wrote them to the run's folder itself.
+        for file in event_files(folder.path())? {
+            fs::remove_file(&file)
+                .with_context(|| format!("cannot delete `{}`", file.display()))?;
+        }
         Ok(Self {
-            run: named(folder.path(), EventWriter::anew(folder.path()))?,
             train: resume(&folder.train())?,
-            validation: resume(&folder.validation())?,
+            validation: resume(&validation)?,
+            cards,
+            folder: validation,
             finished: false,
         })
     }
@@ -54,23 +69,32 @@ impl Report {
     /// # Errors
     /// When it cannot be written.
     pub fn cards(&mut self, cards: &Cards) -> Result<()> {
-        cards.write(&mut self.run).context(UNWRITABLE)
+        cards.write(&mut self.cards).context(UNWRITABLE)
     }
 
-    /// What the run has reached after its last step: columns of the HParams table.
+    /// What the run has reached after its last step. As columns of the HParams table these have to be
+    /// scalars, and a scalar is a chart too: so the best validation is a curve, of the best one until
+    /// each epoch, and the test a level line. One point would be a chart with nothing to see.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn finished(&mut self, step: u64, outcome: &Outcome) -> Result<()> {
-        let step = step as i64;
-        for (name, score) in [("best_validation", outcome.best.score), ("test", outcome.test)] {
-            let (measure, value) = score.headline();
-            let tag = format!("{name}_{measure}");
-            self.run.scalar(step, &tag, value as f32).context(UNWRITABLE)?;
+        self.validation.flush().context(UNWRITABLE)?;
+        let (measure, test) = outcome.test.headline();
+        let better = if measure == "error" { f32::min } else { f32::max };
+        let mut end = EventWriter::more_cards(&self.folder).context(UNWRITABLE)?;
+        let mut best = f32::NAN;
+        for (step, value) in curve(&self.folder, measure)? {
+            // The other one than NaN.
+            best = better(best, value);
+            end.scalar(step, &format!("{measure}_best"), best).context(UNWRITABLE)?;
         }
-        cards::write_end(&mut self.run, step, true).context(UNWRITABLE)?;
+        for at in [0, step as i64] {
+            end.scalar(at, &format!("{measure}_test"), test as f32).context(UNWRITABLE)?;
+        }
+        end.flush().context(UNWRITABLE)?;
         self.finished = true;
-        Ok(())
+        cards::write_end(&mut self.cards, true).context(UNWRITABLE)
     }
 
     /// The score and the learning rate of a step.
@@ -100,7 +124,7 @@ impl Report {
     pub fn classes(&mut self, step: u64, validated: &Assessment) -> Result<()> {
         let Some(confusion) = &validated.confusion else { return Ok(()) };
         let step = step as i64;
-        let picture = pictures::confusion(confusion.counts(), confusion.classes());
+        let picture = pictures::confusion(confusion.counts(), &validated.class_names);
         self.validation.image(step, "confusion_matrix", &picture).context(UNWRITABLE)?;
         for class in validated.class_scores() {
             let Some(accuracy) = class.accuracy else { continue };
@@ -147,7 +171,8 @@ impl Report {
                 None => Ok(()),
             },
             Summary::Activations { tag, shape, before, after } => {
-                let picture = pictures::pre_post_activation(before, after, *shape)?;
+                let maps = pictures::MAPS;
+                let picture = pictures::pre_post_activation(before, after, *shape, maps)?;
                 self.train.image(step, tag, &picture)
             }
         };
@@ -168,7 +193,7 @@ impl Drop for Report {
     /// elsewhere.
     fn drop(&mut self) {
         if !self.finished {
-            let _ = cards::write_end(&mut self.run, 0, false);
+            let _ = cards::write_end(&mut self.cards, false);
         }
     }
 }

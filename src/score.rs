@@ -29,8 +29,8 @@ impl Score {
     /// What it is called and its value: what results files and `evaluate_...` print.
     pub fn headline(&self) -> (&'static str, f64) {
         match *self {
-            Self::Error { error } => ("error", error),
-            Self::Accuracy { accuracy, .. } => ("accuracy", accuracy),
+            Self::Error { error } => ("error", unsigned_zero(error)),
+            Self::Accuracy { accuracy, .. } => ("accuracy", unsigned_zero(accuracy)),
         }
     }
 
@@ -45,8 +45,10 @@ impl Score {
     /// All of it, by TensorBoard's tags, as Dynamic Training Bench had them.
     pub fn scalars(&self) -> Vec<(&'static str, f64)> {
         match *self {
-            Self::Error { error } => vec![("error", error)],
-            Self::Accuracy { accuracy, loss } => vec![("loss", loss), ("accuracy", accuracy)],
+            Self::Error { error } => vec![("error", unsigned_zero(error))],
+            Self::Accuracy { accuracy, loss } => {
+                vec![("loss", unsigned_zero(loss)), ("accuracy", unsigned_zero(accuracy))]
+            }
         }
     }
 
@@ -65,12 +67,28 @@ impl Score {
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Error { error } => write!(f, "error {error:.6}"),
+            Self::Error { error } => write!(f, "error {}", fixed(*error, 6)),
             Self::Accuracy { accuracy, loss } => {
-                write!(f, "accuracy {accuracy:.4}  loss {loss:.6}")
+                write!(f, "accuracy {}  loss {}", fixed(*accuracy, 4), fixed(*loss, 6))
             }
         }
     }
+}
+
+/// `value` with so many `digits` after the point, and no sign before a zero: the cross-entropy of a
+/// class that is certain is -ln 1 = -0.
+pub(crate) fn fixed(value: f64, digits: usize) -> String {
+    let text = format!("{value:.digits$}");
+    match text.strip_prefix('-') {
+        Some(zero) if zero.chars().all(|c| c == '0' || c == '.') => zero.to_owned(),
+        _ => text,
+    }
+}
+
+/// The same number; 0 for -0.
+fn unsigned_zero(value: f64) -> f64 {
+    // As IEEE 754 has it: -0 + 0 = 0.
+    value + 0.0
 }
 
 #[cfg(test)]
@@ -87,6 +105,19 @@ mod tests {
         assert!(accuracy(0.9).is_better_than(&accuracy(0.8)));
         assert!(!accuracy(0.9).is_better_than(&accuracy(0.9)));
         assert!(!accuracy(0.9).is_better_than(&error(0.9)));
+    }
+
+    #[test]
+    fn zero_has_no_sign() {
+        for (value, text) in [(-0.0, "0.00"), (-0.004, "0.00"), (-0.006, "-0.01"), (1.0, "1.00")] {
+            assert_eq!(fixed(value, 2), text);
+        }
+        assert_eq!([f64::NAN, f64::NEG_INFINITY].map(|value| fixed(value, 6)), ["NaN", "-inf"]);
+        let score = Score::Accuracy { accuracy: 1.0, loss: -1e-9 };
+        assert_eq!(score.to_string(), "accuracy 1.0000  loss 0.000000");
+        let zero = Score::Accuracy { accuracy: -0.0, loss: -0.0 };
+        assert!(zero.scalars().iter().all(|(_, value)| value.is_sign_positive()));
+        assert!(zero.headline().1.is_sign_positive());
     }
 
     #[test]

@@ -107,12 +107,13 @@ impl Dataset for Subset {
 
     fn load(&self, split: Split) -> Result<Examples> {
         let whole = self.whole.load(split)?;
-        let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+        let (mut pixels, mut labels, mut names) = (Vec::new(), Vec::new(), Vec::new());
         for (index, label) in whole.labels().iter().enumerate() {
             // Not by halves: a checkpoint may list them in any order.
             if let Some(class) = self.classes.iter().position(|own| own == label) {
                 pixels.extend_from_slice(whole.image(index));
                 labels.push(class as u32);
+                names.extend(whole.name(index).map(str::to_owned));
             }
         }
         if labels.is_empty() {
@@ -124,7 +125,8 @@ impl Dataset for Subset {
         if split == Split::Train {
             self.needs_all(&labels)?;
         }
-        Examples::new(self.shape(), pixels, labels)
+        let examples = Examples::new(self.shape(), pixels, labels)?;
+        Ok(if names.is_empty() { examples } else { examples.with_names(names) })
     }
 
     fn verify_test(&self) -> Result<()> {

@@ -23,10 +23,8 @@ use crate::run::{
 use crate::step::{self, StepConfig};
 use crate::subset::Subset;
 use crate::trainee::Trainee;
-use crate::{Dataset, Exit, Failure, Source, Split, tell, zoo};
+use crate::{Dataset, Exit, Failure, Source, Split, pictures, tell, zoo};
 
-/// Images in a picture of inputs and outputs, at the most: 16 x 16.
-const SHOWN: usize = 256;
 /// Sets of pictures and histograms of a run, at the most, where nothing else is asked for.
 const PICTURE_SETS: u64 = 50;
 
@@ -314,7 +312,7 @@ impl<'a> Run<'a> {
         let images_every = self.settings.images_every.unwrap_or(picture_sets);
         if images_every > 0 && (epoch + 1).is_multiple_of(images_every) {
             // The first batch is whole, the last may hold a single image.
-            let shown = &first[..first.len().min(SHOWN)];
+            let shown = &first[..first.len().min(pictures::shown(self.data.summary.shape))];
             let images = self.data.train.images(shown, |_| false).inner();
             let images = images.to_device(&self.settings.eval_device);
             self.trainee.picture(images, step, &mut self.report)?;

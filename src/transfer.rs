@@ -2,41 +2,49 @@
 //! parameters stay as they are.
 
 use std::fmt;
-use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
 
 use crate::evaluator;
 use crate::run::Pretrained;
-use crate::weights::Weights;
+use crate::weights::{Fitted, Found, Weights};
 use crate::{Exit, Failure, Network, Parameter, Scopes};
 
 /// Names in one line of a report, at the most: a file may have any number.
 const LISTED: usize = 40;
 
-/// The weights that `path` means: a `.safetensors` file, a `.pt`, `.pth` or `.bin` file of PyTorch,
-/// or what [`evaluator::find`] finds.
+/// Endings of files of weights: one that is not there is said to be missing, not to be no folder of
+/// checkpoints.
+const ENDINGS: [&str; 4] = ["safetensors", "pt", "pth", "bin"];
+
+/// The weights that `path` means: a safetensors file or one of PyTorch, known by its content, or what
+/// [`evaluator::find`] finds.
 ///
 /// # Errors
-/// When it cannot be read.
-pub(crate) fn read(path: &Path) -> Result<Weights> {
-    let extension = path.extension().and_then(|end| end.to_str()).unwrap_or("");
-    let weights = match extension {
-        "safetensors" => {
-            fs::read(path).map_err(Into::into).and_then(|bytes| Weights::from_safetensors(&bytes))
-        }
-        "pt" | "pth" | "bin" => Weights::from_pytorch(path),
-        _ => Weights::from_pack(evaluator::find(path)?.1.model),
+/// When it cannot be read, or is something else.
+pub(crate) fn read(path: &Path) -> Result<Found> {
+    let ending = path.extension().and_then(|end| end.to_str()).unwrap_or("");
+    let found = match path.is_file() || (!path.exists() && ENDINGS.contains(&ending)) {
+        true => Found::read(path).transpose(),
+        false => None,
     };
-    weights.map_err(|error| {
-        Failure::new(Exit::Failed, format!("cannot read the weights in `{}`", path.display()))
-            .why(format!("{error:#}"))
-            .remedy(
-                "--checkpoint_path takes a run's folder, a checkpoint, a folder of checkpoints, a \
-                 .safetensors file, or a .pt file of tensors by name",
-            )
-            .into()
+    let found = found.unwrap_or_else(|| {
+        let weights = Weights::from_pack(evaluator::find(path)?.1.model)?;
+        Ok(Found { weights, ..Found::default() })
+    });
+    found.map_err(|error| match error.is::<Failure>() {
+        true => error,
+        false => Failure::new(
+            Exit::Failed,
+            format!("cannot read the weights in `{}`", path.display()),
+        )
+        .why(format!("{error:#}"))
+        .remedy(
+            "--checkpoint_path takes a run's folder, a checkpoint, a folder of checkpoints, a \
+                     safetensors file, or a file of PyTorch with tensors by name",
+        )
+        .into(),
     })
 }
 
@@ -65,22 +73,29 @@ pub(crate) fn load(network: &mut dyn Network, pretrained: &Pretrained) -> Result
         let names = parameters.iter().map(|parameter| parameter.name.as_str());
         refuse_empty("--exclude_scopes", scopes, names)?;
     }
-    let mut weights = read(&pretrained.checkpoint_path)?;
+    let Found { weights, below, mut aside, skipped } = read(&pretrained.checkpoint_path)?;
     if weights.sha256() != pretrained.sha256 {
         return Err(Failure::new(Exit::Failed, format!("`{path}` has changed"))
             .why("its weights are not those that this run was to begin with")
             .remedy("put it back, or name others with --checkpoint_path")
             .into());
     }
-    let transfer = Transfer::new(&parameters, &weights, pretrained.exclude_scopes.as_ref());
+    let Fitted { mut weights, prefix, within, aside: others } = Fitted::new(weights, &parameters);
+    aside.extend(others);
+    let mut transfer = Transfer::new(&parameters, &weights, pretrained.exclude_scopes.as_ref());
+    transfer.prefix.extend(Some(below + &prefix).filter(|prefix| !prefix.is_empty()));
+    transfer.prefix.extend(within.iter().map(|wrapper| format!("{wrapper}. within them")));
+    transfer.aside = aside.into_iter().map(|(key, count)| format!("{key} ({count})")).collect();
+    transfer.skipped = skipped;
     if transfer.loaded.is_empty() {
         let theirs = weights.iter().map(|(name, values)| format!("{name} {:?}", values.shape()));
         let ours = parameters.iter().map(|own| format!("{} {:?}", own.name, own.shape));
         return Err(Failure::new(Exit::Failed, format!("nothing in `{path}` can be loaded"))
             .why(format!(
-                "it has: {}\nthe model has: {}",
+                "it has: {}\nthe model has: {}{}",
                 list(theirs.collect()),
-                list(ours.collect())
+                list(ours.collect()),
+                transfer.of_the_file().map(|row| format!("\n{row}")).collect::<String>()
             ))
             .remedy("the names and shapes have to be the same; look at --exclude_scopes too")
             .into());
@@ -117,6 +132,12 @@ pub(crate) struct Transfer {
     reshaped: Vec<String>,
     /// In the file, not in the model.
     unused: Vec<String>,
+    /// What all names that were looked at begin with in the file, if anything was taken off them.
+    prefix: Vec<String>,
+    /// The keys in the file that were not looked at, and how many tensors are below each.
+    aside: Vec<String>,
+    /// In the file, but no floating-point numbers.
+    skipped: Vec<String>,
 }
 
 impl Transfer {
@@ -141,6 +162,18 @@ impl Transfer {
     }
 }
 
+impl Transfer {
+    /// What there is to say of the file.
+    fn of_the_file(&self) -> impl Iterator<Item = String> {
+        let rows = [
+            ("taken off the names in the file", &self.prefix),
+            ("left aside in the file (tensors)", &self.aside),
+            ("not read, as only F32, F64, F16 and BF16 are", &self.skipped),
+        ];
+        rows.into_iter().filter_map(|(what, names)| row(what, names))
+    }
+}
+
 impl fmt::Display for Transfer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows = [
@@ -150,11 +183,14 @@ impl fmt::Display for Transfer {
             ("of another shape", &self.reshaped),
             ("not in the model", &self.unused),
         ];
-        let rows = rows.into_iter().filter(|(_, names)| !names.is_empty());
-        let rows: Vec<_> =
-            rows.map(|(what, names)| format!("{what}: {}", list(names.clone()))).collect();
-        f.write_str(&rows.join("\n"))
+        let rows = rows.into_iter().filter_map(|(what, names)| row(what, names));
+        f.write_str(&rows.chain(self.of_the_file()).collect::<Vec<_>>().join("\n"))
     }
+}
+
+/// What became of `names`, if there are any.
+fn row(what: &str, names: &[String]) -> Option<String> {
+    (!names.is_empty()).then(|| format!("{what}: {}", list(names.to_vec())))
 }
 
 /// Some of `names`, and how many more there are.

@@ -71,15 +71,21 @@ pub fn dataset(name: &str, source: &Source) -> Result<Box<dyn Dataset>> {
     Ok(Box::new(dataset))
 }
 
-/// The same for a model that takes images of `[height, width]`: in that size, if the data set
-/// resizes.
+/// The same for a model that takes images of `shape` `[channels, height, width]`: in that size, grey or
+/// in colours, if the data set resizes.
 ///
 /// # Errors
 /// When there is none of that name, or it cannot be opened or is wrong.
-pub fn dataset_of_size(name: &str, source: &Source, size: [usize; 2]) -> Result<Box<dyn Dataset>> {
+pub fn dataset_of_shape(
+    name: &str,
+    source: &Source,
+    [channels, height, width]: [usize; 3],
+) -> Result<Box<dyn Dataset>> {
     // A checkpoint may say anything; nothing is scaled to more than that.
-    let image_size = size.iter().all(|side| (1..=LONGEST).contains(side)).then_some(size);
-    Ok(Box::new(open(name, &Source { image_size, ..source.clone() })?))
+    let possible = [height, width].iter().all(|side| (1..=LONGEST).contains(side));
+    let image_size = possible.then_some([height, width]);
+    let channels = Some(channels);
+    Ok(Box::new(open(name, &Source { image_size, channels, ..source.clone() })?))
 }
 
 fn open(name: &str, source: &Source) -> Result<Checked> {

@@ -69,8 +69,22 @@ fn per_class_insight() {
         (right, all) = (right + counts[place], all + examples);
     }
     assert_eq!(json["accuracy"], right as f64 / all as f64);
-    let png = std::fs::read(bench.path("matrix.png")).unwrap();
-    assert!(png.starts_with(b"\x89PNG"));
+    assert_eq!(json["files"], serde_json::json!(["matrix.csv", "matrix.png"]));
+    assert!(csv.starts_with("true class \\ predicted class,0,1,"), "{csv}");
+    let (width, height) = image::image_dimensions(bench.path("matrix.png")).unwrap();
+    assert!((700..=1200).contains(&width) && (700..=1200).contains(&height), "{width}x{height}");
+    // An ending is not doubled, and what is written is told.
+    for path in ["again.png", "again.csv", "again"] {
+        let done = bench.evaluate_classifier(&format!("{line} --confusion_matrix {path}")).ended(0);
+        let told: Vec<_> =
+            done.stderr.lines().filter(|line| line.starts_with("written:")).collect();
+        assert_eq!(told, ["written: again.csv", "written: again.png"], "{path}");
+        for ending in ["csv", "png"] {
+            let read = |stem: &str| std::fs::read(bench.path(&format!("{stem}.{ending}"))).unwrap();
+            assert!(read("again") == read("matrix"), "{path}: {ending}");
+            std::fs::remove_file(bench.path(&format!("again.{ending}"))).unwrap();
+        }
+    }
 
     let text = bench.evaluate_classifier(&format!("{line} --per_class")).ended(0).stdout;
     assert_eq!(text.lines().count(), 12, "{text}");

@@ -124,6 +124,7 @@ fn bad_input() {
         ("--checkpoint_path nowhere --output a", 1, "no checkpoint in `nowhere`"),
         ("--checkpoint_path test_results.txt --output a", 1, "is damaged"),
         ("--checkpoint_path nowhere", 2, "--output"),
+        ("--checkpoint_path nowhere --output a.onnx", 2, "name it a.safetensors"),
         (&format!("--checkpoint_path '{RUN}' --output nowhere/a"), 1, "cannot write `nowhere/a`"),
         (&format!("--checkpoint_path '{RUN}' --output log --force"), 1, "cannot write `log`"),
     ] {
@@ -131,5 +132,27 @@ fn bad_input() {
         assert!(done.stderr.contains(needle), "{line}: {}", done.stderr);
         assert!(done.stdout.is_empty() && !bench.path("a").exists(), "{line}");
         assert!(!bench.path("log.partial").exists(), "{line}");
+    }
+}
+
+/// A file that is named as one of another format would be taken for one.
+#[test]
+fn endings_of_other_formats() {
+    let bench = Bench::new();
+    bench.train(&TRAIN.replace("--epochs 2", "--epochs 1")).ended(0);
+    let line = |file: &str| format!("--checkpoint_path '{RUN}' --output '{file}'");
+    for ending in [
+        "onnx", "pt", "PTH", "bin", "ckpt", "h5", "keras", "tflite", "npz", "pb", "json", "pth.tar",
+    ] {
+        let file = format!("lr=0.01.{ending}");
+        let refused = bench.export(&format!("{} --force", line(&file))).ended(2);
+        assert!(refused.stderr.contains("is a safetensors file"), "{}", refused.stderr);
+        assert!(!bench.path(&file).exists(), "{file}");
+    }
+    for file in
+        ["model.safetensors", "model.SafeTensors", "model", "lr=0.01", "model.v2", ".weights"]
+    {
+        bench.export(&line(file)).ended(0);
+        Weights::from_safetensors(&fs::read(bench.path(file)).unwrap()).unwrap();
     }
 }

@@ -253,7 +253,24 @@ fn tabs_of_runs() {
     let adam = "--optimizer Adam --optimizer_args '{\"learning_rate\": 1e-3}'";
     bench.train(&format!("{line} --epochs 1 --batch_size 512 {adam}")).ended(0);
     let board = Board::start(&python, &bench.path("log/SingleLayerCAE"));
-    let [run, other] = ["Digits_Momentum_lr=0.01", "Digits_Adam_lr=0.001"];
+    let [run, other] = ["Digits_Momentum_lr=0.01/validation", "Digits_Adam_lr=0.001/validation"];
+    // Two entries for each run: TensorBoard selects none where there are more than forty.
+    let entries =
+        board.json("/data/runs", |runs| runs.as_array().is_some_and(|runs| runs.len() >= 4));
+    let mut entries: Vec<_> =
+        entries.as_array().unwrap().iter().map(|run| run.as_str().unwrap()).collect();
+    entries.sort_unstable();
+    let [train, other_train] = [run, other].map(|run| run.replace("validation", "train"));
+    assert_eq!(entries, [other_train.as_str(), other, &train, run]);
+    // The first chart is a curve, and no curve is one point.
+    let tags = board.json("/data/plugin/scalars/tags", |tags| tags[run].is_object());
+    let tags: Vec<_> = tags[run].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(tags.iter().min().unwrap(), "error");
+    for tag in tags {
+        let path = format!("/data/plugin/scalars/scalars?run={run}&tag={tag}");
+        let points = board.json(&path, |points| points.is_array());
+        assert_eq!(points.as_array().unwrap().len(), 2, "{tag}: {points}");
+    }
 
     let is_there = |rows: &Value| rows.as_array().is_some_and(|rows| !rows.is_empty());
     let cards = board.json(&format!("/data/plugin/text/text?run={run}&tag=run"), is_there);
@@ -270,7 +287,7 @@ fn tabs_of_runs() {
         .map(|chart| &chart["title"])
         .collect();
     assert_eq!(charts, ["error", "learning rate"]);
-    let curves = format!("/data/plugin/custom_scalars/scalars?run={run}/validation&tag=^error$");
+    let curves = format!("/data/plugin/custom_scalars/scalars?run={run}&tag=^error$");
     let curves = board.json(&curves, |curves| curves["regex_valid"] == true);
     assert_eq!(curves["tag_to_events"]["error"].as_array().unwrap().len(), 2);
 
@@ -281,7 +298,7 @@ fn tabs_of_runs() {
     }
 
     let status = ["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING"];
-    let metrics = [("", "best_validation_error"), ("", "test_error"), ("validation", "error")];
+    let metrics = [("", "error_best"), ("", "error_test"), ("", "error")];
     let columns: Vec<Value> = metrics
         .iter()
         .map(|(group, tag)| serde_json::json!({"metric": {"group": group, "tag": tag}}))
@@ -308,7 +325,7 @@ fn tabs_of_runs() {
         let value = values.iter().find(|value| value["name"] == name);
         let value =
             value.unwrap_or_else(|| panic!("{name} in {values:?}"))["value"].as_f64().unwrap();
-        let expected = if tag == "test_error" { "test_error" } else { "validation_error" };
+        let expected = if tag == "error_test" { "test_error" } else { "validation_error" };
         assert_eq!(value as f32, results[expected].as_f64().unwrap() as f32, "{name}");
     }
 }

@@ -339,8 +339,9 @@ fn a_closed_pipe() {
     let bench = Bench::new();
     let mut child = bench.training(&format!("{DIGITS} --epochs 1")).spawn().unwrap();
     drop(child.stdout.take());
-    let done = command::Done::from(child.wait_with_output().unwrap()).ended(1);
-    assert!(done.stderr.contains("error: cannot print the results"), "{}", done.stderr);
+    // Whoever closes the pipe has what was wanted, as in `train_autoencoder ... | head`.
+    let done = command::Done::from(child.wait_with_output().unwrap()).ended(0);
+    assert!(!done.stderr.contains("error:"), "{}", done.stderr);
     assert_eq!(bench.lines("test_results.txt").len(), 1);
 }
 
@@ -396,7 +397,7 @@ fn checkpoints_that_do_not_fit() {
     for (path, needle) in [
         ("nowhere", "there is no checkpoint in `nowhere`"),
         ("log", "there is no checkpoint in `log`"),
-        ("test_results.txt", "the checkpoint `test_results.txt` is damaged"),
+        ("test_results.txt", "`test_results.txt` is no checkpoint of this program"),
     ] {
         let done = evaluate(path).ended(1);
         assert!(done.stderr.contains(needle), "{}", done.stderr);

@@ -16,6 +16,8 @@ use dytb::models::MODELS;
 use dytb::run::{Checkpoint, latest};
 use dytb::weights::{Values, Weights};
 use dytb::{Examples, Feed, Init, Learner, Pass};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 
 /// A run of the autoencoder, and its folder.
 const ENCODER: &str =
@@ -149,6 +151,149 @@ fn a_file_of_pytorch() {
     assert_eq!(half.get("encode.bias"), Some(&Values::new(vec![32], vec![1.5; 32])));
 }
 
+/// Views of a storage in every layout: what PyTorch would print, which `interchange/layouts.py` has
+/// written.
+#[test]
+fn every_layout_of_a_tensor() {
+    let weights = Weights::from_pytorch(&interchange("layouts.pt")).unwrap();
+    let expected: [(&str, &[usize], &[u8]); 9] = [
+        ("contiguous", &[2, 3], &[0, 1, 2, 3, 4, 5]),
+        ("fc.weight", &[3, 2], &[6, 7, 8, 9, 10, 11]),
+        ("offset", &[2, 2], &[20, 21, 22, 23]),
+        (
+            "permuted",
+            &[4, 2, 3],
+            &[0, 4, 8, 12, 16, 20, 1, 5, 9, 13, 17, 21, 2, 6, 10, 14, 18, 22, 3, 7, 11, 15, 19, 23],
+        ),
+        ("repeated", &[2, 3], &[5, 6, 7, 5, 6, 7]),
+        ("scalar", &[], &[7]),
+        ("strided", &[3], &[1, 3, 5]),
+        ("tied", &[2, 3], &[0, 1, 2, 3, 4, 5]),
+        ("transposed", &[3, 2], &[0, 3, 1, 4, 2, 5]),
+    ];
+    for ((name, values), (expected, shape, numbers)) in weights.iter().zip(expected) {
+        let numbers = numbers.iter().map(|&number| f32::from(number)).collect();
+        assert_eq!((name, values), (expected, &Values::new(shape.to_vec(), numbers)));
+    }
+    assert_eq!(weights.len(), expected.len());
+}
+
+/// What a training script has saved around the model, by whatever name: what is used, what is left
+/// aside and what is no weight are told.
+#[test]
+fn what_a_training_script_saves() {
+    let bench = Bench::new();
+    let line = format!(
+        "{TOP} --epochs 1 --optimizer GradientDescent \
+                        --optimizer_args '{{\"learning_rate\": 0}}'"
+    );
+    for (number, name) in [
+        "wrapped.pt",
+        "checkpoint.pth.tar",
+        "last.ckpt",
+        "MODEL.PT",
+        "weights",
+        "weights.safetensors",
+        "pytorch_model.bin",
+        "a.zip",
+    ]
+    .iter()
+    .enumerate()
+    {
+        fs::copy(interchange("wrapped.pt"), bench.path(name)).unwrap();
+        let line = format!("{line} --checkpoint_path {name} --comment {number}");
+        let done = bench.train_classifier(&line).ended(0);
+        assert_says(&done, "loaded: encode.weight, encode.bias");
+        assert_says(&done, "taken off the names in the file: model.module._orig_mod.");
+        assert_says(&done, "left aside in the file (tensors): ema (2), optimizer (1)");
+        let skipped = "`model.module._orig_mod.steps` holds I64";
+        assert_says(&done, &format!("not read, as only F32, F64, F16 and BF16 are: {skipped}"));
+        let folder = bench.path(done.json()["folder"].as_str().unwrap());
+        let trained = weights(&last(&folder.join("best")));
+        let values = trained.get("encode.bias").unwrap().values();
+        assert_eq!(values, [0.25; 32], "{name}");
+    }
+}
+
+/// The same in a safetensors file, by whatever name; a batch normalisation without scale and offset is
+/// known by its statistics.
+#[test]
+fn other_safetensors() {
+    let bench = Bench::new();
+    bench.train_classifier("--model LeNetBN --dataset Digits --epochs 1 --seed 1").ended(0);
+    bench.export("--checkpoint_path log/LeNetBN/Digits_Momentum_lr=0.01 --output a").ended(0);
+    let bytes = fs::read(bench.path("a")).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let names = file.names();
+    let norms: Vec<_> = names.iter().filter_map(|name| name.strip_suffix("running_mean")).collect();
+    let is_affine = |name: &str| {
+        ["weight", "bias"]
+            .iter()
+            .any(|leaf| norms.iter().any(|norm| format!("{norm}{leaf}") == name))
+    };
+    assert!(!norms.is_empty());
+    let shape = || vec![2];
+    let ids = TensorView::new(Dtype::I32, shape(), &[0; 8]).unwrap();
+    let flags = TensorView::new(Dtype::BOOL, shape(), &[1; 2]).unwrap();
+    let others = [("ids", ids), ("flags", flags)];
+    let whole: Vec<_> = file.tensors().into_iter().filter(|(name, _)| !is_affine(name)).collect();
+    for (number, prefix) in
+        ["", "module.", "_orig_mod.module.", "model.", "anything."].iter().enumerate()
+    {
+        let renamed = whole.iter().map(|(name, view)| (format!("{prefix}{name}"), view.clone()));
+        let others = others.iter().map(|(name, view)| (format!("{prefix}{name}"), view.clone()));
+        let file = safetensors::serialize(renamed.chain(others), None).unwrap();
+        let name = ["b.safetensors", "b.SAFETENSORS", "b.bin", "b", "b.ckpt"][number];
+        fs::write(bench.path(name), file).unwrap();
+        let line = format!(
+            "--model LeNetBN --dataset Digits --epochs 1 --comment {number} --checkpoint_path {name}"
+        );
+        let done = bench.train_classifier(&line).ended(0);
+        let row = |what: &str| done.stderr.lines().find_map(|line| line.trim().strip_prefix(what));
+        let loaded: Vec<_> = row("loaded: ").unwrap().split(", ").collect();
+        assert_eq!(loaded.len(), whole.len(), "{}", done.stderr);
+        for norm in &norms {
+            assert!(loaded.contains(&format!("{norm}moving_mean").as_str()), "{}", done.stderr);
+        }
+        assert_eq!(row("taken off the names in the file: ").unwrap_or(""), *prefix);
+        assert!(row("not in the model: ").is_none(), "{}", done.stderr);
+        let skipped = row("not read, as only F32, F64, F16 and BF16 are: ").unwrap();
+        assert_eq!(
+            skipped,
+            format!("`{prefix}flags` holds BOOL, `{prefix}ids` holds I32"),
+            "{}",
+            done.stderr
+        );
+    }
+}
+
+/// What is no file of weights is said to be what it is, and nobody is told to delete it.
+#[test]
+fn files_of_other_programs() {
+    let bench = Bench::new();
+    let png = image::GrayImage::new(3, 3);
+    png.save(bench.path("picture.png")).unwrap();
+    fs::rename(bench.path("picture.png"), bench.path("picture.ckpt")).unwrap();
+    for (name, bytes, what) in [
+        ("model.pt.gz", &b"\x1f\x8b\x08\0\0\0\0\0"[..], "gzip"),
+        ("model.h5", b"\x89HDF\r\n\x1a\n\0\0\0\0\0", "HDF5"),
+        ("model.onnx", b"\x08\x08\x12\x07pytorch\x1a\x032.1", "ONNX"),
+        ("pointer.safetensors", b"version https://git-lfs.github.com/spec/v1\noid", "Git LFS"),
+        ("config.json", b"{\"model\": \"LeNet\"}", "a JSON file"),
+        ("empty.pt", b"", "an empty file"),
+        ("noise.pth", &[0xfe; 2000], "not known"),
+    ] {
+        fs::write(bench.path(name), bytes).unwrap();
+        let done = bench.train_classifier(&format!("{TOP} --epochs 1 --checkpoint_path {name}"));
+        let stderr = done.ended(1).stderr;
+        assert!(stderr.contains(&format!("the weights in `{name}`")), "{stderr}");
+        assert!(stderr.contains(what) && !stderr.contains("delete"), "{name}: {stderr}");
+    }
+    let done = bench.train_classifier(&format!("{TOP} --epochs 1 --checkpoint_path picture.ckpt"));
+    let stderr = done.ended(1).stderr;
+    assert!(stderr.contains("it is a picture") && !stderr.contains("delete"), "{stderr}");
+}
+
 /// No panic, no command run, no more memory than the file has; what can be read is read.
 #[test]
 fn damaged_files_of_pytorch() {
@@ -198,8 +343,9 @@ fn bad_input() {
         ("--checkpoint_path nowhere.pt", 1, ["`nowhere.pt`", "No such file"]),
         ("--checkpoint_path nowhere.safetensors", 1, ["`nowhere.safetensors`", "No such file"]),
         ("--checkpoint_path folder", 1, ["no checkpoint in `folder`", "a run's folder"]),
-        ("--checkpoint_path folder.pt", 1, ["`folder.pt`", "directory"]),
-        ("--checkpoint_path text", 1, ["`text` is damaged", "failed to read"]),
+        // Folders and files are known by their content.
+        ("--checkpoint_path folder.pt", 1, ["no checkpoint in `folder.pt`", "a run's folder"]),
+        ("--checkpoint_path text", 1, ["the weights in `text`", "it is a text file"]),
         ("--checkpoint_path cut.safetensors", 1, ["`cut.safetensors`", "not fully covered"]),
         ("--checkpoint_path command.pt", 1, ["`command.pt`", "dictionary"]),
         ("--checkpoint_path expanded.pt", 1, ["`expanded.pt`", "more than 4 times its size"]),

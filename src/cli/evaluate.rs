@@ -59,13 +59,13 @@ impl EvaluateArgs {
         })
     }
 
-    /// Prints `assessment`.
+    /// Prints `assessment`, and with JSON the `files` that were written.
     ///
     /// # Errors
-    /// When nobody takes it.
-    pub fn print(&self, assessment: &Assessment) -> Result<()> {
+    /// When it cannot be written.
+    pub fn print(&self, assessment: &Assessment, files: &[PathBuf]) -> Result<()> {
         output::print(&match self.json {
-            true => output::assessment_as_json(self.split(), assessment),
+            true => output::assessment_as_json(self.split(), assessment, files),
             false => output::score_as_text(self.split(), &assessment.score),
         })
     }

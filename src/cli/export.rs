@@ -1,6 +1,6 @@
 //! The command line of `export_model`: shells have a command `export` of their own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Parser;
@@ -21,7 +21,7 @@ pub struct Export {
     /// A run's folder (its best checkpoint), a folder of checkpoints (the newest) or a checkpoint
     #[arg(long = "checkpoint_path", alias = "checkpoint-path", value_name = "PATH")]
     checkpoint_path: PathBuf,
-    /// The file to write, as model.safetensors
+    /// The file to write, as model.safetensors: no other format is written
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
     /// Write it even if it is there
@@ -33,8 +33,10 @@ impl Export {
     /// Writes the file and prints what is in it.
     ///
     /// # Errors
-    /// When there is no such checkpoint, it is damaged, or the file is there or cannot be written.
+    /// When the file is named as one of another format, there is no such checkpoint, it is damaged, or
+    /// the file is there or cannot be written.
     pub fn run(&self) -> Result<()> {
+        refuse_other_formats(&self.output)?;
         let path = self.output.display();
         if self.output.exists() && !self.force {
             return Err(Failure::new(Exit::Failed, format!("`{path}` is there already"))
@@ -49,6 +51,24 @@ impl Export {
         let model = &checkpoint.state.config.model;
         output::print(&format!("{model}: {} tensors in {path}", weights.len()))
     }
+}
+
+/// Fails where the ending of `path` says that it is something else than a safetensors file. What begins
+/// with a digit is no ending but a number (`lr=0.01`), and so is a version (`v2`).
+fn refuse_other_formats(path: &Path) -> Result<()> {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("");
+    let version = ending.trim_start_matches(['v', 'V']);
+    let is_number = version.starts_with(|c: char| c.is_ascii_digit());
+    if ending.is_empty() || is_number || ending.eq_ignore_ascii_case("safetensors") {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Usage, format!("`--output {}`", path.display()))
+        .why(format!("what is written is a safetensors file, no .{ending} file"))
+        .remedy(format!(
+            "name it {}; PyTorch reads it with safetensors.torch.load_file",
+            path.with_extension("safetensors").display()
+        ))
+        .into())
 }
 
 /// What the file tells of a checkpoint.

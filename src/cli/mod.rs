@@ -3,6 +3,7 @@
 
 mod compare;
 mod config_file;
+mod confusion_matrix;
 mod evaluate;
 mod export;
 mod output;
@@ -40,7 +41,7 @@ pub struct SourceArgs {
 impl SourceArgs {
     /// The same, as data sets see it.
     pub fn source(&self) -> Source {
-        Source { data_dir: self.data_dir.clone(), offline: self.offline, image_size: None }
+        Source { data_dir: self.data_dir.clone(), offline: self.offline, ..Source::default() }
     }
 }
 

@@ -1,30 +1,38 @@
 //! What the programs print on stdout, for a person or, with `--json`, for a program.
 
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
 use crate::gallery::{Shown, ShownImage};
+use crate::score::fixed;
 use crate::trainer::Finished;
 use crate::{Assessment, ClassScore, Score, Split};
 
-/// Prints `text` and a line's end.
+/// Prints `text` and a line's end. That nobody reads it to its end, as in `compare | head -1`, is no
+/// error: who closed the pipe has what was wanted.
 ///
 /// # Errors
-/// When nobody takes it.
+/// When it cannot be written: the disk of the file that it goes to is full, say.
 pub(super) fn print(text: &str) -> Result<()> {
-    writeln!(io::stdout(), "{text}").context("cannot print the results")
+    let mut stdout = io::stdout();
+    // Flushed here: at the program's end an error would go unnoticed.
+    let printed = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+    match printed {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.context("cannot print the results"),
+    }
 }
 
 pub(super) fn finished_as_text(Finished { outcome, folder }: &Finished) -> String {
-    let models = folder.parent().unwrap_or(folder).display();
+    let models = quoted(&folder.parent().unwrap_or(folder).display().to_string());
     let (name, best) = outcome.best.score.headline();
     let (_, test) = outcome.test.headline();
     [
-        format!("best validation {name} = {best:.6} (epoch {})", outcome.best.epoch),
-        format!("test {name} = {test:.6}"),
+        format!("best validation {name} = {} (epoch {})", fixed(best, 6), outcome.best.epoch),
+        format!("test {name} = {}", fixed(test, 6)),
         format!("run: {}", folder.display()),
         format!("see it: tensorboard --logdir {models} --samples_per_plugin images=200"),
     ]
@@ -47,15 +55,22 @@ pub(super) fn finished_as_json(model: &str, Finished { outcome, folder }: &Finis
 
 pub(super) fn score_as_text(split: Split, score: &Score) -> String {
     let (name, value) = score.headline();
-    format!("{} {name} = {value:.6}", split.name())
+    format!("{} {name} = {}", split.name(), fixed(value, 6))
 }
 
-pub(super) fn assessment_as_json(split: Split, assessment: &Assessment) -> String {
+pub(super) fn assessment_as_json(
+    split: Split,
+    assessment: &Assessment,
+    files: &[PathBuf],
+) -> String {
     let mut object = Map::from_iter([("split".to_owned(), split.name().into())]);
     insert(&mut object, "", &assessment.score);
     let classes = assessment.class_scores();
     if !classes.is_empty() {
         object.insert("classes".to_owned(), json!(classes));
+    }
+    if !files.is_empty() {
+        object.insert("files".to_owned(), json!(files));
     }
     Value::from(object).to_string()
 }
@@ -73,19 +88,26 @@ pub(super) fn classes_as_text(classes: &[ClassScore]) -> String {
 
 /// A line for each image, and the files.
 pub(super) fn shown_as_text(shown: &Shown) -> String {
-    let width =
-        shown.images.iter().map(|image| image.image.chars().count()).max().unwrap_or(0).max(5);
-    let classes = shown.images.iter().filter_map(|image| image.class.as_ref());
-    let class_width = classes.map(|class| class.chars().count()).max().unwrap_or(0).max(5);
-    let mut text = format!("{:>width$}  {:class_width$}  error", "image", "class");
-    for ShownImage { image, class, error } in &shown.images {
-        let class = class.as_deref().unwrap_or("-");
-        text += &format!("\n{image:>width$}  {class:class_width$}  {error:.6}");
+    let width = |head: &str, of: &dyn Fn(&ShownImage) -> Option<&str>| {
+        let texts = shown.images.iter().filter_map(of);
+        texts.chain([head]).map(|text| text.chars().count()).max().unwrap_or(0)
+    };
+    let number = width("image", &|image| Some(&image.image));
+    let class_width = width("class", &|image| image.class.as_deref());
+    // Only pictures in folders have names.
+    let named = shown.images.iter().any(|image| image.name.is_some());
+    let name_width = width("name", &|image| image.name.as_deref());
+    let line = |image: &str, name: &str, class: &str, error: &str| {
+        let name = if named { format!("  {name:name_width$}") } else { String::new() };
+        format!("{image:>number$}{name}  {class:class_width$}  {error}")
+    };
+    let mut lines = vec![line("image", "name", "class", "error")];
+    for ShownImage { image, name, class, error } in &shown.images {
+        let or_dash = |text: &Option<String>| text.clone().unwrap_or("-".to_owned());
+        lines.push(line(image, &or_dash(name), &or_dash(class), &fixed(*error, 6)));
     }
-    for file in &shown.files {
-        text += &format!("\nwritten: {}", file.display());
-    }
-    text
+    lines.extend(shown.files.iter().map(|file| format!("written: {}", file.display())));
+    lines.join("\n")
 }
 
 pub(super) fn shown_as_json(shown: &Shown) -> String {
@@ -94,16 +116,23 @@ pub(super) fn shown_as_json(shown: &Shown) -> String {
 
 /// A command line as a shell takes it; the program by its name.
 pub(super) fn command(words: impl Iterator<Item = String>) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    let quote = |(number, word): (usize, String)| match word {
-        word if number == 0 => {
+    let quote = |(number, word): (usize, String)| match number {
+        0 => {
             let name = Path::new(&word).file_name().and_then(|name| name.to_str());
-            name.map_or(word.clone(), str::to_owned)
+            quoted(name.unwrap_or(&word))
         }
-        word if !word.is_empty() && word.chars().all(is_plain) => word,
-        word => format!("'{}'", word.replace('\'', "'\\''")),
+        _ => quoted(&word),
     };
     words.enumerate().map(quote).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell takes it: in quotes where it has more than plain characters.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
 }
 
 /// Adds all of `score`, its names after `prefix`.
@@ -111,4 +140,24 @@ fn insert(object: &mut Map<String, Value>, prefix: &str, score: &Score) {
     object.extend(
         score.scalars().into_iter().map(|(name, value)| (format!("{prefix}{name}"), value.into())),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_shell() {
+        for (word, expected) in [
+            ("log/SingleLayerCAE", "log/SingleLayerCAE"),
+            ("my runs/CAE", "'my runs/CAE'"),
+            ("it's", "'it'\\''s'"),
+            ("a;b$c", "'a;b$c'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(word), expected);
+        }
+        let words = ["/a b/train_autoencoder", "--comment", "two words"].map(str::to_owned);
+        assert_eq!(command(words.into_iter()), "train_autoencoder --comment 'two words'");
+    }
 }

@@ -7,9 +7,8 @@ use clap::Parser;
 
 use super::evaluate::EvaluateArgs;
 use super::train::TrainArgs;
-use super::{output, values};
-use crate::run::write_atomically;
-use crate::{Kind, pictures};
+use super::{confusion_matrix, output, values};
+use crate::Kind;
 
 /// Train an autoencoder of models/ on a data set of inputs/.
 ///
@@ -62,7 +61,8 @@ pub struct EvaluateClassifier {
     /// Print the accuracy of each class too (with --json it is always there)
     #[arg(long = "per_class", alias = "per-class")]
     per_class: bool,
-    /// Write the confusion matrix to PATH.csv and, as a picture, to PATH.png
+    /// Write the confusion matrix to PATH.csv and, as a picture, to PATH.png; an ending .csv or .png of
+    /// PATH is not doubled
     #[arg(long = "confusion_matrix", alias = "confusion-matrix", value_name = "PATH")]
     confusion_matrix: Option<PathBuf>,
 }
@@ -93,7 +93,7 @@ impl EvaluateAutoencoder {
     /// # Errors
     /// As [`evaluate`](crate::evaluate).
     pub fn run(&self) -> Result<()> {
-        self.args.print(&self.args.evaluate(Kind::Autoencoder, self.model.as_deref())?)
+        self.args.print(&self.args.evaluate(Kind::Autoencoder, self.model.as_deref())?, &[])
     }
 }
 
@@ -104,13 +104,13 @@ impl EvaluateClassifier {
     /// As [`evaluate`](crate::evaluate), and when the confusion matrix cannot be written.
     pub fn run(&self) -> Result<()> {
         let assessment = self.args.evaluate(Kind::Classifier, self.model.as_deref())?;
-        if let (Some(path), Some(confusion)) = (&self.confusion_matrix, &assessment.confusion) {
-            let csv = confusion.to_csv(&assessment.class_names);
-            let picture = pictures::confusion(confusion.counts(), confusion.classes());
-            write_atomically(&path.with_added_extension("csv"), csv.as_bytes())?;
-            write_atomically(&path.with_added_extension("png"), &picture.png()?)?;
-        }
-        self.args.print(&assessment)?;
+        let files = match (&self.confusion_matrix, &assessment.confusion) {
+            (Some(path), Some(confusion)) => {
+                confusion_matrix::write(path, confusion, &assessment.class_names)?
+            }
+            _ => Vec::new(),
+        };
+        self.args.print(&assessment, &files)?;
         if self.per_class && !self.args.json() {
             output::print(&output::classes_as_text(&assessment.class_scores()))?;
         }

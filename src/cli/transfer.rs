@@ -12,7 +12,7 @@ use crate::{Scopes, transfer};
 #[derive(Args, Clone, Debug)]
 pub struct TransferArgs {
     /// Begin with the weights of a run's folder (its best checkpoint), a checkpoint, a folder of
-    /// checkpoints (the newest), a .safetensors file or a .pt file of PyTorch
+    /// checkpoints (the newest), a safetensors file or a file of PyTorch
     #[arg(long = "checkpoint_path", alias = "checkpoint-path", value_name = "PATH")]
     checkpoint_path: Option<String>,
     /// Do not load what is in these parts of the model, as softmax_linear,conv1.norm
@@ -49,7 +49,7 @@ impl TransferArgs {
         let known = known.filter(|known| known.checkpoint_path == path && !path.exists());
         let sha256 = match known {
             Some(known) => known.sha256.clone(),
-            None => transfer::read(&path)?.sha256(),
+            None => transfer::read(&path)?.weights.sha256(),
         };
         let exclude_scopes = self.exclude_scopes.clone();
         config.pretrained = Some(Pretrained { checkpoint_path: path, sha256, exclude_scopes });

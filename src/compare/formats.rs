@@ -14,7 +14,7 @@ pub fn json(rows: &[Row]) -> String {
 
 fn object(row: &Row) -> Value {
     let mut object = values(row);
-    object.insert("flags".into(), Value::Object(row.config.flags()));
+    object.insert("flags".into(), Value::Object(row.flags()));
     if !row.test_classes.is_empty() {
         object.insert("test_classes".into(), json!(row.test_classes));
     }
@@ -23,10 +23,8 @@ fn object(row: &Row) -> Value {
 
 /// A line for each run below one of names; a flag that a run does not have is an empty field.
 pub fn csv(rows: &[Row]) -> String {
-    let lines: Vec<Map<String, Value>> = rows
-        .iter()
-        .map(|row| values(row).into_iter().chain(row.config.flags()).collect())
-        .collect();
+    let lines: Vec<Map<String, Value>> =
+        rows.iter().map(|row| values(row).into_iter().chain(row.flags()).collect()).collect();
     let names = unique(lines.iter().flat_map(Map::keys).map(String::as_str));
     let mut csv = join(names.iter().map(|name| quoted(name)));
     for line in &lines {
@@ -49,8 +47,8 @@ fn values(row: &Row) -> Map<String, Value> {
     let mut values = Map::new();
     let mut add = |name: &str, value: Value| values.insert(name.to_owned(), value);
     add("folder", json!(row.folder.display().to_string()));
-    add("model", json!(row.config.model));
-    add("dataset", json!(row.config.dataset));
+    add("model", json!(row.model));
+    add("dataset", json!(row.config.as_ref().map(|config| &config.dataset)));
     add("status", json!(row.state()));
     add("epochs_done", json!(row.status.map(|status| status.epochs)));
     add("steps_done", json!(row.status.map(|status| status.step)));

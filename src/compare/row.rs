@@ -3,18 +3,22 @@
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
+use serde_json::{Map, Value};
 
+use super::partial;
 use crate::run::{Best, Outcome, RunConfig, RunFolder, State, Status, StatusKind};
-use crate::{ClassScore, Score};
+use crate::{ClassScore, Kind, Score, zoo};
 
 /// A run, as its folder tells of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// Where it is.
     pub folder: PathBuf,
-    /// What it is.
-    pub config: RunConfig,
+    /// Its model.
+    pub model: String,
+    /// What it is; `None` where that is damaged.
+    pub config: Option<RunConfig>,
     /// Whether it runs, or how it ended; `None` for one of before there was such a word.
     pub status: Option<Status>,
     /// The best validation so far.
@@ -23,32 +27,85 @@ pub struct Row {
     pub test: Option<Score>,
     /// Each class's share of that, of a classifier.
     pub test_classes: Vec<ClassScore>,
+    /// Whether a file of it cannot be read: then this is what the others tell.
+    pub is_damaged: bool,
 }
 
 impl Row {
-    /// Reads the run in `folder`. Nothing is written there.
+    /// Reads the run in `folder`, and says what is wrong with its files. Nothing is written there.
     ///
     /// # Errors
-    /// When a file of it is damaged, or it has none.
-    pub fn read(folder: &Path) -> Result<Self> {
-        let config = RunFolder::config_at(folder)?
-            .with_context(|| format!("there is no run in `{}`", folder.display()))?;
-        let status = Status::now(folder)?;
+    /// When it has no configuration, or one that cannot be read and nothing else of a run.
+    pub fn read(folder: &Path) -> Result<(Self, Vec<Error>)> {
+        let mut wrong = Vec::new();
+        let config = match RunFolder::config_at(folder) {
+            Ok(config) => {
+                Some(config.with_context(|| format!("there is no run in `{}`", folder.display()))?)
+            }
+            // The configuration of another program.
+            Err(error) if !partial::is_run(folder) => return Err(error),
+            Err(error) => note(&mut wrong, error),
+        };
+        let status = Status::now(folder).unwrap_or_else(|error| note(&mut wrong, error));
         // Those of a run that goes on with more epochs are not its last.
         let is_over = status.is_none_or(|status| status.state == StatusKind::Finished);
-        let outcome = Outcome::at(folder)?.filter(|_| is_over);
-        let best = match &outcome {
-            Some(outcome) => Some(outcome.best),
-            None => State::latest(folder)?.and_then(|state| state.best),
+        let outcome = Outcome::at(folder).unwrap_or_else(|error| note(&mut wrong, error));
+        let mut row = Self {
+            folder: folder.to_owned(),
+            model: String::new(),
+            config,
+            status,
+            best: None,
+            test: None,
+            test_classes: Vec::new(),
+            is_damaged: false,
         };
-        let (test, test_classes) = outcome
-            .map_or((None, Vec::new()), |outcome| (Some(outcome.test), outcome.test_classes));
-        Ok(Self { folder: folder.to_owned(), config, status, best, test, test_classes })
+        match outcome.filter(|_| is_over) {
+            Some(outcome) => {
+                row.best = Some(outcome.best);
+                row.test = Some(outcome.test);
+                row.test_classes = outcome.test_classes;
+            }
+            None => {
+                let state = State::latest(folder).unwrap_or_else(|error| note(&mut wrong, error));
+                row.best = state.and_then(|state| state.best);
+            }
+        }
+        // A checkpoint has the configuration too.
+        let other = || State::latest(folder).ok().flatten().map(|state| state.config);
+        row.config = row.config.or_else(other);
+        row.is_damaged = !wrong.is_empty();
+        if row.is_damaged && is_over {
+            let (best, test) = partial::scores(folder);
+            (row.best, row.test) = (row.best.or(best), row.test.or(test));
+        }
+        row.model = match &row.config {
+            Some(config) => config.model.clone(),
+            None => partial::model(folder),
+        };
+        Ok((row, wrong))
+    }
+
+    /// Its data set; nothing where that is damaged.
+    pub fn dataset(&self) -> &str {
+        self.config.as_ref().map_or("", |config| &config.dataset)
+    }
+
+    /// All its flags, by name.
+    pub fn flags(&self) -> Map<String, Value> {
+        self.config.as_ref().map(RunConfig::flags).unwrap_or_default()
+    }
+
+    /// Its name, without the model's.
+    pub fn name(&self) -> String {
+        let name = || self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.config.as_ref().map_or_else(name, RunConfig::name)
     }
 
     /// One word for how it stands.
     pub fn state(&self) -> &'static str {
         match self.status.map(|status| status.state) {
+            _ if self.is_damaged => "damaged",
             Some(StatusKind::Running) => "running",
             Some(StatusKind::Finished) => "finished",
             Some(StatusKind::Diverged) => "diverged",
@@ -58,6 +115,16 @@ impl Row {
             None if self.test.is_some() => "finished",
             None => "unknown",
         }
+    }
+
+    /// What it is measured by: `error` or `accuracy`; `None` where nothing tells.
+    pub fn metric(&self) -> Option<&'static str> {
+        let measured = self.best.map(|best| best.score).or(self.test);
+        let kind = || match zoo::kind(&self.model).ok()? {
+            Kind::Autoencoder => Some("error"),
+            Kind::Classifier => Some("accuracy"),
+        };
+        measured.map_or_else(kind, |score| Some(score.headline().0))
     }
 
     /// The better one first; errors before accuracies, both before nothing.
@@ -70,4 +137,10 @@ impl Row {
         let (ours, theirs) = (key(self), key(other));
         ours.0.cmp(&theirs.0).then(ours.1.total_cmp(&theirs.1))
     }
+}
+
+/// Keeps `error`, and has nothing.
+fn note<T>(wrong: &mut Vec<Error>, error: Error) -> Option<T> {
+    wrong.push(error);
+    None
 }

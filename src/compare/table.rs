@@ -4,19 +4,22 @@ use serde_json::{Map, Value};
 
 use super::{Row, unique};
 use crate::Score;
+use crate::score::fixed;
 
 /// A line for each run: model and data set, the flags in which the runs differ, what they reached, how
 /// they stand, and the folder.
-pub fn table(rows: &[Row]) -> String {
-    let flags: Vec<_> = rows.iter().map(|row| row.config.flags()).collect();
-    let arguments = rows.iter().flat_map(|row| row.config.optimizer_args.iter());
+pub fn table(rows: &[&Row]) -> String {
+    let flags: Vec<_> = rows.iter().map(|row| row.flags()).collect();
+    let arguments = rows.iter().filter_map(|row| row.config.as_ref());
+    let arguments = arguments.flat_map(|config| config.optimizer_args.iter());
     let arguments: Vec<_> = arguments.map(|(name, _)| name).collect();
     let differing = differing(&flags, &arguments);
     let mut head = vec!["model", "dataset"];
     head.extend(&differing);
     head.extend(["best validation", "epoch", "test", "time", "status", "run"]);
     let lines = rows.iter().zip(&flags).map(|(row, flags)| {
-        let mut line = vec![row.config.model.clone(), row.config.dataset.clone()];
+        let dataset = if row.config.is_some() { row.dataset() } else { "-" };
+        let mut line = vec![row.model.clone(), dataset.to_owned()];
         line.extend(differing.iter().map(|name| flags.get(*name).map_or("-".into(), plain)));
         let or_dash = |text: Option<String>| text.unwrap_or("-".into());
         line.push(or_dash(row.best.map(|best| score(&best.score))));
@@ -32,7 +35,7 @@ pub fn table(rows: &[Row]) -> String {
 
 /// The test accuracy of each class: a line for each class, a column for each classifier among the runs,
 /// which are listed below by their numbers.
-pub fn classes(rows: &[Row]) -> String {
+pub fn classes(rows: &[&Row]) -> String {
     let rows: Vec<_> = rows.iter().filter(|row| !row.test_classes.is_empty()).collect();
     let scores = rows.iter().flat_map(|row| &row.test_classes);
     let names = unique(scores.map(|score| score.class.as_str()));
@@ -84,30 +87,40 @@ fn plain(value: &Value) -> String {
 
 fn score(score: &Score) -> String {
     match score.headline() {
-        ("error", error) => format!("{error:.6}"),
-        (_, accuracy) => format!("{accuracy:.4}"),
+        ("error", error) => fixed(error, 6),
+        (_, accuracy) => fixed(accuracy, 4),
     }
 }
 
 /// How it stands, and of one that is not finished how far it is.
 fn state(row: &Row) -> String {
-    match row.status {
-        Some(status) if row.state() != "finished" => {
-            format!("{} {}/{}", row.state(), status.epochs, row.config.epochs)
+    match (row.status, &row.config) {
+        (Some(status), Some(config)) if !["finished", "damaged"].contains(&row.state()) => {
+            format!("{} {}/{}", row.state(), status.epochs, config.epochs)
         }
         _ => row.state().to_owned(),
     }
 }
 
-/// Hours, minutes and seconds.
+/// Seconds, minutes, hours and days, two of them at the most. What is rounded up is carried on: 59.96
+/// seconds are a minute.
 fn time(seconds: f64) -> String {
-    match seconds {
-        seconds if seconds < 10.0 => format!("{seconds:.1}s"),
-        seconds if seconds < 60.0 => format!("{seconds:.0}s"),
-        seconds if seconds < 3600.0 => {
-            format!("{:.0}m{:02.0}s", (seconds / 60.0).floor(), seconds % 60.0)
-        }
-        seconds => format!("{:.0}h{:02.0}m", (seconds / 3600.0).floor(), seconds % 3600.0 / 60.0),
+    // In tenths, seconds, minutes or hours; `as` makes 0 of what is no time.
+    let tenths = (seconds * 10.0).round() as u64;
+    let whole = |unit: f64| (seconds / unit).round() as u64;
+    let two = |number: u64, of: u64, [large, small]: [&str; 2]| {
+        format!("{}{large}{:02}{small}", number / of, number % of)
+    };
+    if tenths < 100 {
+        format!("{}.{}s", tenths / 10, tenths % 10)
+    } else if whole(1.0) < 60 {
+        format!("{}s", whole(1.0))
+    } else if whole(1.0) < 3600 {
+        two(whole(1.0), 60, ["m", "s"])
+    } else if whole(60.0) < 24 * 60 {
+        two(whole(60.0), 60, ["h", "m"])
+    } else {
+        two(whole(3600.0), 24, ["d", "h"])
     }
 }
 
@@ -143,10 +156,29 @@ mod tests {
 
     #[test]
     fn times() {
-        assert_eq!(time(3.25), "3.2s");
-        assert_eq!(time(59.0), "59s");
-        assert_eq!(time(125.0), "2m05s");
-        assert_eq!(time(7384.0), "2h03m");
+        for (seconds, text) in [
+            (-1.0, "0.0s"),
+            (f64::NAN, "0.0s"),
+            (0.0, "0.0s"),
+            (3.26, "3.3s"),
+            (9.94, "9.9s"),
+            (9.96, "10s"),
+            (59.0, "59s"),
+            (59.4, "59s"),
+            (59.96, "1m00s"),
+            (119.4, "1m59s"),
+            (119.7, "2m00s"),
+            (125.0, "2m05s"),
+            (3599.4, "59m59s"),
+            (3599.7, "1h00m"),
+            (7199.0, "2h00m"),
+            (7384.0, "2h03m"),
+            (86_340.0, "23h59m"),
+            (86_399.0, "1d00h"),
+            (100.0 * 3600.0, "4d04h"),
+        ] {
+            assert_eq!(time(seconds), text, "{seconds}");
+        }
     }
 
     #[test]

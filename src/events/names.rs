@@ -1,5 +1,8 @@
-//! `events.out.tfevents.<10-digit seconds>.<host>.<pid>.<counter>`: readers go through a folder's
+//! `events.out.tfevents.<10-digit seconds>.<host>.<pid>.<counter>[.cards]`: readers go through a folder's
 //! files in name order, so a new file's seconds are later than those of every file there.
+//!
+//! Files of cards are those of what a run says of itself, beside its curves. They are made anew where
+//! the curves go on, and are event files for TensorBoard, not for [`event_files`].
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Error, ErrorKind};
@@ -9,17 +12,30 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 const PREFIX: &str = "events.out.tfevents.";
 
+/// The end of the name of a file of cards: what a run says of itself at its beginning.
+pub(super) const CARDS: &str = ".cards";
+
 /// The last second that ten digits can say.
 const LAST_SECOND: u64 = 9_999_999_999;
 
 /// Event files that this process made.
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
-/// The event files of `dir` in name order.
+/// The event files of `dir` in name order, but for those of cards.
 ///
 /// # Errors
 /// Those of reading the folder.
 pub fn event_files(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    Ok(all(dir)?.into_iter().filter(|path| !is_cards(path)).collect())
+}
+
+/// The files of cards of `dir` in name order.
+pub(super) fn cards(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    Ok(all(dir)?.into_iter().filter(|path| is_cards(path)).collect())
+}
+
+/// All that TensorBoard reads.
+fn all(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
@@ -32,15 +48,20 @@ pub fn event_files(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Makes a new event file in `dir`, whose name comes after all others there.
-pub(super) fn create_new(dir: &Path) -> io::Result<(File, PathBuf)> {
+/// Whether an event file is one of cards.
+fn is_cards(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with(CARDS))
+}
+
+/// Makes a new event file in `dir`, whose name comes after all others there and ends with `end`.
+pub(super) fn create_new(dir: &Path, end: &str) -> io::Result<(File, PathBuf)> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    let newest = event_files(dir)?.iter().filter_map(|path| seconds(path)).max();
+    let newest = all(dir)?.iter().filter_map(|path| seconds(path)).max();
     let mut seconds = now.max(newest.map_or(0, |newest| newest + 1));
     let (host, pid) = (host(), std::process::id());
     while seconds <= LAST_SECOND {
         let counter = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let path = dir.join(format!("{PREFIX}{seconds:010}.{host}.{pid}.{counter}"));
+        let path = dir.join(format!("{PREFIX}{seconds:010}.{host}.{pid}.{counter}{end}"));
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(file) => return Ok((file, path)),
             // Another one has this name: of a container, say, with the same host and pid.
@@ -75,7 +96,7 @@ mod tests {
     #[test]
     fn every_file_comes_after_the_others() {
         let dir = tempfile::tempdir().unwrap();
-        let made: Vec<_> = (0..12).map(|_| create_new(dir.path()).unwrap().1).collect();
+        let made: Vec<_> = (0..12).map(|_| create_new(dir.path(), "").unwrap().1).collect();
         assert!(made.is_sorted());
         assert_eq!(event_files(dir.path()).unwrap(), made);
     }
@@ -85,7 +106,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let future = dir.path().join("events.out.tfevents.9000000000.zebra.1.0");
         File::create(&future).unwrap();
-        let new = create_new(dir.path()).unwrap().1;
+        let new = create_new(dir.path(), "").unwrap().1;
         assert!(new > future);
         assert!(new.to_string_lossy().contains("tfevents.9000000001."));
     }
@@ -94,7 +115,17 @@ mod tests {
     fn the_last_second_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         File::create(dir.path().join("events.out.tfevents.9999999999.a.1.0")).unwrap();
-        assert_eq!(create_new(dir.path()).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(create_new(dir.path(), "").unwrap_err().kind(), ErrorKind::AlreadyExists);
+    }
+
+    #[test]
+    fn cards_are_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let ends = [CARDS, "", CARDS, ""];
+        let made = ends.map(|end| create_new(dir.path(), end).unwrap().1);
+        assert!(made.is_sorted());
+        assert_eq!(cards(dir.path()).unwrap(), [made[0].clone(), made[2].clone()]);
+        assert_eq!(event_files(dir.path()).unwrap(), [made[1].clone(), made[3].clone()]);
     }
 
     #[test]

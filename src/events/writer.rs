@@ -38,7 +38,11 @@ impl EventWriter {
     /// Those of making and writing it.
     pub fn create(dir: &Path) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
-        let (file, path) = names::create_new(dir)?;
+        Self::begin(names::create_new(dir, "")?)
+    }
+
+    /// Writes the beginning of a new file.
+    fn begin((file, path): (File, PathBuf)) -> io::Result<Self> {
         // A checkpoint that is written later finds its events after a power failure too.
         sync_folder(&path)?;
         let records = RecordWriter::new(BufWriter::new(file.try_clone()?));
@@ -48,17 +52,27 @@ impl EventWriter {
         Ok(writer)
     }
 
-    /// The only event file of `dir` itself: those that are there are deleted first.
+    /// For what a run says of itself: a file apart from those of its curves in `dir`, in the place of
+    /// those that an earlier process has made. It is to be made before the writer of the curves: a
+    /// reader that leaves a file for good when there is a later one goes on to them.
     ///
     /// # Errors
     /// Those of deleting, making and writing it.
-    pub fn anew(dir: &Path) -> io::Result<Self> {
+    pub fn cards(dir: &Path) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
-        let before = names::event_files(dir)?;
+        let before = names::cards(dir)?;
         // Made before the others are gone: so its name comes after theirs.
-        let writer = Self::create(dir)?;
+        let writer = Self::more_cards(dir)?;
         before.iter().try_for_each(fs::remove_file)?;
         Ok(writer)
+    }
+
+    /// One more such file, for what is said at the end, when the curves are written.
+    ///
+    /// # Errors
+    /// Those of making and writing it; the folder has to be there.
+    pub fn more_cards(dir: &Path) -> io::Result<Self> {
+        Self::begin(names::create_new(dir, names::CARDS)?)
     }
 
     /// For a run that goes on at step `next_step`: takes back what the files in `dir` hold from

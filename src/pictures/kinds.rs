@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::bound::{IMAGES, fit, reduce};
 use super::{Grid, Picture, Range, grid::check};
 
 /// Black columns between two grids.
@@ -13,15 +14,41 @@ const CELL: usize = 16;
 /// The greatest square of the first images, one black pixel between them.
 fn square(images: &[f32], shape: [usize; 4], enlarge: usize, range: Range) -> Result<Picture> {
     check(images, shape)?;
-    let [count, channels, height, width] = shape;
-    let columns = count.isqrt();
+    let columns = shape[0].isqrt();
+    draw(images, shape, columns, enlarge, range)
+}
+
+/// A square of `columns`² of the first images.
+fn draw(
+    images: &[f32],
+    [_, channels, height, width]: [usize; 4],
+    columns: usize,
+    enlarge: usize,
+    range: Range,
+) -> Result<Picture> {
     let shown = [columns * columns, channels, height, width];
     let values: usize = shown.iter().product();
     Grid { columns, padding: 1, enlarge }.draw(&images[..values], shown, range)
 }
 
+/// A square of images that has `pixels` or fewer: see [`fit`].
+fn bounded(
+    images: &[f32],
+    shape: [usize; 4],
+    range: Range,
+    pixels: usize,
+    rather_smaller: bool,
+) -> Result<Picture> {
+    check(images, shape)?;
+    let [count, channels, height, width] = shape;
+    let (columns, by) = fit(count, [height, width], pixels, rather_smaller);
+    let shown = [columns * columns, channels, height, width];
+    let (reduced, shape) = reduce(&images[..shown.iter().product()], shown, by);
+    draw(&reduced, shape, columns, 1, range)
+}
+
 /// `inputs` beside their reconstructions `outputs`, both `[batch, channels, height, width]`, ten
-/// black columns between.
+/// black columns between; [`IMAGES`] pixels or fewer.
 ///
 /// -1 is black and 1 white in both: a reconstruction that is too dark looks dark. (Dynamic Training
 /// Bench scaled each grid by its own least and greatest value.)
@@ -29,16 +56,17 @@ fn square(images: &[f32], shape: [usize; 4], enlarge: usize, range: Range) -> Re
 /// # Errors
 /// When one does not have `shape`, or its channels are no colours.
 pub fn input_output(inputs: &[f32], outputs: &[f32], shape: [usize; 4]) -> Result<Picture> {
-    let inputs = square(inputs, shape, 1, Range::SIGNED)?;
-    Ok(inputs.beside(&square(outputs, shape, 1, Range::SIGNED)?, GAP))
+    let draw = |images| bounded(images, shape, Range::SIGNED, IMAGES / 2, false);
+    Ok(draw(inputs)?.beside(&draw(outputs)?, GAP))
 }
 
-/// A square of `images` `[batch, channels, height, width]`; -1 is black and 1 white.
+/// A square of `images` `[batch, channels, height, width]`; -1 is black and 1 white. It has half of
+/// [`IMAGES`] pixels or fewer.
 ///
 /// # Errors
 /// When they do not have `shape`, or their channels are no colours.
 pub fn inputs(images: &[f32], shape: [usize; 4]) -> Result<Picture> {
-    square(images, shape, 1, Range::SIGNED)
+    bounded(images, shape, Range::SIGNED, IMAGES / 2, false)
 }
 
 /// The filters of a convolution's `weights` `[out, in, height, width]`, 25 of 32 in a 5x5 grid: the
@@ -59,13 +87,20 @@ pub fn filters(weights: &[f32], shape: [usize; 4]) -> Result<Option<Picture>> {
 }
 
 /// The maps `[maps, height, width]` of one image before and after the activation, ten black columns
-/// between, each grid scaled by its own least and greatest value.
+/// between, each grid scaled by its own least and greatest value. It has so many `pixels` or fewer,
+/// which are [`MAPS`](super::MAPS) in a run: larger maps are drawn smaller.
 ///
 /// # Errors
 /// When one does not have `shape`.
-pub fn pre_post_activation(pre: &[f32], post: &[f32], shape: [usize; 3]) -> Result<Picture> {
+pub fn pre_post_activation(
+    pre: &[f32],
+    post: &[f32],
+    shape: [usize; 3],
+    pixels: usize,
+) -> Result<Picture> {
     let [maps, height, width] = shape;
-    let draw = |values| square(values, [maps, 1, height, width], 1, Range::of(values));
+    let draw =
+        |values| bounded(values, [maps, 1, height, width], Range::of(values), pixels / 2, true);
     Ok(draw(pre)?.beside(&draw(post)?, GAP))
 }
 
@@ -126,16 +161,31 @@ mod tests {
     #[test]
     fn activations_have_their_own_scales() {
         let (pre, post) = ([-5.0, 5.0, 0.0, 0.0], [0.0, 5.0, 0.0, 2.5]);
-        let picture = pre_post_activation(&pre, &post, [1, 2, 2]).unwrap();
+        let picture = pre_post_activation(&pre, &post, [1, 2, 2], 8).unwrap();
         let gap = [0; 10];
         let rows = [&[0, 255][..], &gap, &[0, 255], &[128, 128], &gap, &[0, 128]].concat();
         assert_eq!(picture.bytes(), rows);
+    }
+
+    /// Of images and maps that are too large fewer or smaller ones.
+    #[test]
+    fn large_ones_are_bounded() {
+        let values = vec![0.5; 9 * 300 * 300];
+        let picture = input_output(&values, &values, [9, 1, 300, 300]).unwrap();
+        assert_eq!(size(&picture), [2 * 601 + 10, 601, 1]);
+        let picture = inputs(&values, [1, 1, 900, 900]).unwrap();
+        assert_eq!(size(&picture), [450, 450, 1]);
+        let picture = pre_post_activation(&values, &values, [9, 300, 300], 1 << 17).unwrap();
+        // Three by three of 75 pixels each.
+        assert_eq!(size(&picture), [2 * (3 * 75 + 2) + 10, 3 * 75 + 2, 1]);
+        let whole = pre_post_activation(&values, &values, [9, 300, 300], usize::MAX).unwrap();
+        assert_eq!(size(&whole), [2 * 902 + 10, 902, 1]);
     }
 
     #[test]
     fn shapes_must_fit() {
         assert!(input_output(&[0.0; 4], &[0.0; 3], [1, 1, 2, 2]).is_err());
         assert!(filters(&[0.0; 4], [1, 1, 3, 3]).is_err());
-        assert!(pre_post_activation(&[], &[], [0, 2, 2]).is_err());
+        assert!(pre_post_activation(&[], &[], [0, 2, 2], 8).is_err());
     }
 }

@@ -13,12 +13,15 @@
 //! The kinds that a run writes: [`input_output`], [`inputs`], [`filters`], [`pre_post_activation`],
 //! [`confusion`].
 
+mod bound;
 mod confusion;
 mod grid;
 mod kinds;
 mod picture;
 mod range;
+pub(crate) mod text;
 
+pub use bound::{IMAGES, MAPS, shown};
 pub use confusion::confusion;
 pub use grid::Grid;
 pub use kinds::{filters, input_output, inputs, pre_post_activation};

@@ -2,7 +2,8 @@
 
 use std::io::{self, Cursor};
 
-use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
 
 /// A grey or coloured picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,22 +13,26 @@ pub struct Picture {
     channels: usize,
     /// `[height, width, channels]`
     data: Vec<u8>,
+    /// Whether it is lines, areas and text.
+    is_drawing: bool,
 }
 
 impl Picture {
     /// All black; `channels` is 3 for red, green and blue, or else 1, grey.
     pub fn black(width: usize, height: usize, coloured: bool) -> Self {
         let channels = if coloured { 3 } else { 1 };
-        Self { width, height, channels, data: vec![0; width * height * channels] }
+        let data = vec![0; width * height * channels];
+        Self { width, height, channels, data, is_drawing: false }
     }
 
-    /// A picture of `bytes` `[height, width, 3]`; `None` if there are not as many.
+    /// A drawing of `bytes` `[height, width, 3]`; `None` if there are not as many.
     pub fn from_rgb(width: usize, height: usize, bytes: Vec<u8>) -> Option<Self> {
         (bytes.len() == width * height * 3).then_some(Self {
             width,
             height,
             channels: 3,
             data: bytes,
+            is_drawing: true,
         })
     }
 
@@ -103,7 +108,10 @@ impl Picture {
         let colours =
             if self.channels == 3 { ExtendedColorType::Rgb8 } else { ExtendedColorType::L8 };
         let mut file = Cursor::new(Vec::new());
-        PngEncoder::new(&mut file)
+        // The fast one leaves drawings several times as large.
+        let compression =
+            if self.is_drawing { CompressionType::Default } else { CompressionType::Fast };
+        PngEncoder::new_with_quality(&mut file, compression, FilterType::Adaptive)
             .write_image(&self.data, width, height, colours)
             .map_err(|error| wrong(&error))?;
         Ok(file.into_inner())

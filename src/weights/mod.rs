@@ -13,6 +13,9 @@
 //! assert_eq!(Weights::from_safetensors(&file).unwrap(), weights);
 //! ```
 
+mod fit;
+mod found;
+pub(crate) mod kind;
 mod names;
 mod pack;
 mod pytorch;
@@ -26,7 +29,10 @@ use burn::tensor::{DType, TensorData};
 use sha2::{Digest, Sha256};
 
 use crate::data::files::hex;
+use found::is_read;
 
+pub(crate) use fit::Fitted;
+pub(crate) use found::Found;
 pub(crate) use set::Set;
 
 /// Tensors by name.
@@ -67,8 +73,7 @@ impl Values {
     /// # Errors
     /// When they are no floating-point numbers, or not as many as `shape` says.
     fn from_bytes(name: &str, dtype: DType, shape: Vec<usize>, bytes: Vec<u8>) -> Result<Self> {
-        let convertible = matches!(dtype, DType::F64 | DType::F32 | DType::F16 | DType::BF16);
-        ensure!(convertible, "`{name}` holds {dtype:?}; what is read is F32, F64, F16 and BF16");
+        ensure!(is_read(dtype), "`{name}` holds {dtype:?}; what is read is F32, F64, F16 and BF16");
         let size = shape.iter().try_fold(dtype.size(), |size, &n| size.checked_mul(n));
         ensure!(size == Some(bytes.len()), "`{name}` has {} bytes for {shape:?}", bytes.len());
         let data = TensorData::from_bytes_vec(bytes, shape.clone(), dtype);

@@ -7,7 +7,8 @@
 //! | batch normalisation | `weight`, `bias`, `running_mean`, `running_var` `[channels]` | `gamma`, `beta`, `moving_mean`, `moving_variance` |
 //!
 //! PyTorch's `num_batches_tracked` has no counterpart and is not read: its momentum is a constant
-//! here. A layer is a batch normalisation if its `weight` has one dimension.
+//! here. A layer is a batch normalisation if its `weight` has one dimension; one without a weight is
+//! known by its statistics (see [`fit`](super::fit)).
 //!
 //! Source: the `state_dict` of `torch.nn.Conv2d`, `Linear` and `BatchNorm2d`.
 
@@ -62,6 +63,13 @@ pub(super) fn to_pytorch(ours: &Weights) -> BTreeMap<String, Values> {
         }
     });
     theirs.collect()
+}
+
+/// Our name of a statistic that PyTorch calls `name`: no other layer has such.
+pub(super) fn statistic(name: &str) -> Option<String> {
+    let (layer, leaf) = split(name);
+    let (_, ours) = NORM[2..].iter().find(|(theirs, _)| *theirs == leaf)?;
+    Some(join(layer, ours))
 }
 
 /// The layer and the last part of a name.

@@ -10,8 +10,9 @@ use anyhow::{Result, anyhow, ensure};
 use burn::tensor::DType;
 use pytorch_reader::PytorchReader;
 
+use super::found::is_read;
 use super::names::{NUM_BATCHES, from_pytorch};
-use super::{Values, Weights};
+use super::{Found, Values, Weights};
 
 /// Where a training script keeps the model among other things.
 const BELOW: [&str; 2] = ["state_dict.", "model_state_dict."];
@@ -24,28 +25,44 @@ impl Weights {
     /// there, else all.
     ///
     /// # Errors
-    /// When it cannot be read, is damaged, or holds other numbers than floating-point ones.
+    /// When it cannot be read, is damaged, or holds nothing but other numbers than floating-point ones.
     pub fn from_pytorch(path: &Path) -> Result<Self> {
+        Ok(Found::in_pytorch(path)?.weights)
+    }
+}
+
+impl Found {
+    /// What is in the file `path`.
+    pub(super) fn in_pytorch(path: &Path) -> Result<Self> {
         let limit = fs::metadata(path)?.len().saturating_mul(EXPANSION);
         // Its messages hold those of their causes, which would be told twice.
         let reader = PytorchReader::new(path).map_err(|error| anyhow!("{error}"))?;
         let tensors = reader.into_tensors();
-        let below =
-            BELOW.into_iter().find(|below| tensors.keys().any(|key| key.starts_with(below)));
-        let mut theirs = BTreeMap::new();
-        let mut size = 0_u64;
+        let below = |below: &&str| tensors.keys().any(|key| key.starts_with(below));
+        let below = BELOW.into_iter().find(below).unwrap_or_default().to_owned();
+        let mut found = Self { below, ..Self::default() };
+        let (mut theirs, mut size) = (BTreeMap::new(), 0_u64);
         for (key, tensor) in tensors {
-            let Some(name) = key.strip_prefix(below.unwrap_or("")) else { continue };
+            let Some(name) = key.strip_prefix(&found.below) else {
+                let group = key.split('.').next().unwrap_or_default();
+                *found.aside.entry(group.to_owned()).or_default() += 1;
+                continue;
+            };
             if name.ends_with(NUM_BATCHES) {
+                continue;
+            }
+            let dtype = dtype(tensor.dtype());
+            if !is_read(dtype) {
+                found.skip(name, format!("{:?}", tensor.dtype()));
                 continue;
             }
             size = size.saturating_add(tensor.byte_len() as u64);
             ensure!(size <= limit, "its tensors are more than {EXPANSION} times its size");
-            let (dtype, shape) = (dtype(tensor.dtype()), tensor.shape().to_vec());
-            let bytes = tensor.read()?;
-            theirs.insert(name.to_owned(), Values::from_bytes(name, dtype, shape, bytes)?);
+            let values = Values::from_bytes(name, dtype, tensor.shape().to_vec(), tensor.read()?)?;
+            theirs.insert(name.to_owned(), values);
         }
-        from_pytorch(theirs)
+        found.weights = from_pytorch(theirs)?;
+        found.not_in_vain()
     }
 }
 

@@ -3,35 +3,20 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use burn::tensor::DType;
 use safetensors::{Dtype, SafeTensors, View};
 
 use super::names::{NUM_BATCHES, from_pytorch, to_pytorch};
-use super::{Values, Weights};
+use super::{Found, Values, Weights};
 
 impl Weights {
     /// The tensors of a file of these `bytes`.
     ///
     /// # Errors
-    /// When it is damaged or holds other numbers than floating-point ones.
+    /// When it is damaged or holds nothing but other numbers than floating-point ones.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self> {
-        let mut theirs = BTreeMap::new();
-        for (name, tensor) in SafeTensors::deserialize(bytes)?.iter() {
-            if name.ends_with(NUM_BATCHES) {
-                continue;
-            }
-            let dtype = match tensor.dtype() {
-                Dtype::F64 => DType::F64,
-                Dtype::F32 => DType::F32,
-                Dtype::F16 => DType::F16,
-                Dtype::BF16 => DType::BF16,
-                other => bail!("`{name}` holds {other}; what is read is F32, F64, F16 and BF16"),
-            };
-            let (shape, bytes) = (tensor.shape().to_vec(), tensor.data().to_vec());
-            theirs.insert(name.to_owned(), Values::from_bytes(name, dtype, shape, bytes)?);
-        }
-        from_pytorch(theirs)
+        Ok(Found::in_safetensors(bytes)?.weights)
     }
 
     /// A file of the tensors, with names and texts of `metadata`.
@@ -44,6 +29,32 @@ impl Weights {
         let metadata: HashMap<_, _> =
             metadata.map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
         Ok(safetensors::serialize(to_pytorch(self), Some(metadata))?)
+    }
+}
+
+impl Found {
+    /// What is in a file of these `bytes`.
+    pub(super) fn in_safetensors(bytes: &[u8]) -> Result<Self> {
+        let (mut found, mut theirs) = (Self::default(), BTreeMap::new());
+        for (name, tensor) in SafeTensors::deserialize(bytes)?.iter() {
+            if name.ends_with(NUM_BATCHES) {
+                continue;
+            }
+            let dtype = match tensor.dtype() {
+                Dtype::F64 => DType::F64,
+                Dtype::F32 => DType::F32,
+                Dtype::F16 => DType::F16,
+                Dtype::BF16 => DType::BF16,
+                other => {
+                    found.skip(name, other);
+                    continue;
+                }
+            };
+            let (shape, bytes) = (tensor.shape().to_vec(), tensor.data().to_vec());
+            theirs.insert(name.to_owned(), Values::from_bytes(name, dtype, shape, bytes)?);
+        }
+        found.weights = from_pytorch(theirs)?;
+        found.not_in_vain()
     }
 }
 

@@ -1,0 +1,76 @@
+//! Runs that can be ranked: those on the same images, measured alike. An error on MNIST is not better
+//! or worse than one on Cifar10, and no error is better than an accuracy.
+
+use super::Row;
+
+/// Runs that are ranked with each other.
+pub struct Section<'a> {
+    /// What they have in common: the data set and the measure.
+    pub title: String,
+    /// The runs, in their order.
+    pub rows: Vec<&'a Row>,
+}
+
+/// `rows`, which are sorted, in sections by data set and measure, each in the order of its rows. Of the
+/// user's own pictures others are another data set; so are some of the classes. Runs of which it is not
+/// known what they are come last.
+pub fn sections(rows: &[Row]) -> Vec<Section<'_>> {
+    let mut sections: Vec<(Vec<String>, Section)> = Vec::new();
+    for row in rows {
+        let key = key(row);
+        match sections.iter_mut().find(|(other, _)| *other == key) {
+            Some((_, section)) => section.rows.push(row),
+            None => sections.push((key, Section { title: title(row), rows: vec![row] })),
+        }
+    }
+    // Errors before accuracies as in `Row::compare`; then by name, not by whose best run is the best of
+    // all.
+    let order = |section: &Section| match section.rows[0].metric() {
+        Some("error") => 0,
+        Some(_) => 1,
+        None => 2,
+    };
+    sections.sort_by(|(one, a), (other, b)| order(a).cmp(&order(b)).then(one.cmp(other)));
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        sections.into_iter().partition(|(_, section)| section.rows[0].config.is_some());
+    known.into_iter().chain(unknown).map(|(_, section)| section).collect()
+}
+
+/// What is the same of runs that can be ranked.
+fn key(row: &Row) -> Vec<String> {
+    let data = row.config.as_ref().and_then(|config| config.data.clone());
+    let data = data.map_or([String::new(), String::new()], |data| [data.name, data.fingerprint]);
+    let [name, fingerprint] = data;
+    [
+        row.dataset().to_owned(),
+        name,
+        classes(row),
+        row.metric().unwrap_or("").to_owned(),
+        fingerprint,
+    ]
+    .into()
+}
+
+fn title(row: &Row) -> String {
+    let [dataset, name, classes, metric, _] =
+        <[String; 5]>::try_from(key(row)).expect("a key has five parts");
+    let mut title = if dataset.is_empty() { "unknown data set".to_owned() } else { dataset };
+    if !name.is_empty() {
+        title += &format!(" {name}");
+    }
+    if !classes.is_empty() {
+        title += &format!(", classes {classes}");
+    }
+    title += match metric.as_str() {
+        "error" => ", error (the least first):",
+        "accuracy" => ", accuracy (the highest first):",
+        _ => ":",
+    };
+    title
+}
+
+/// The classes that it is trained on, if not all are.
+fn classes(row: &Row) -> String {
+    let classes = row.config.as_ref().and_then(|config| config.classes.clone()).unwrap_or_default();
+    classes.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+}
