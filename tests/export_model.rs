@@ -122,7 +122,7 @@ fn bad_input() {
     bench.train(&TRAIN.replace("--epochs 2", "--epochs 1")).ended(0);
     for (line, code, needle) in [
         ("--checkpoint_path nowhere --output a", 1, "no checkpoint in `nowhere`"),
-        ("--checkpoint_path test_results.txt --output a", 1, "is damaged"),
+        ("--checkpoint_path test_results.txt --output a", 1, "is no checkpoint of this program"),
         ("--checkpoint_path nowhere", 2, "--output"),
         ("--checkpoint_path nowhere --output a.onnx", 2, "name it a.safetensors"),
         (&format!("--checkpoint_path '{RUN}' --output nowhere/a"), 1, "cannot write `nowhere/a`"),
