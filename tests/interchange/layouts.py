@@ -1,4 +1,4 @@
-"""Writes layouts.pt and wrapped.pt, which tests/transfer.rs reads, beside itself.
+"""Writes layouts.pt and wrapped.pt, which tests/it/transfer.rs reads, beside itself.
 
 Needs nothing but Python: the pickles are those of torch.save (protocol 2, storages by persistent ids),
 and the expectations are the values of arange in the strides that are written here.

@@ -1,4 +1,4 @@
-"""Writes the files of PyTorch that tests/transfer.rs reads, beside itself.
+"""Writes the files of PyTorch that tests/it/transfer.rs reads, beside itself.
 
 Needs torch; what is committed was written by 2.15.0.
 """

@@ -5,15 +5,7 @@
 //! is reached. A process of its own, with little memory, reads them. What has once failed is kept in
 //! `corpus/<kind>/` and read first.
 //!
-//! `DYTB_FUZZ_SECONDS=600 cargo test --test fuzz` goes on for so long.
-#![cfg(unix)]
-
-#[path = "common/forged.rs"]
-mod forged;
-#[path = "common/kinds.rs"]
-mod kinds;
-#[path = "common/mutation.rs"]
-mod mutation;
+//! `DYTB_FUZZ_SECONDS=600 cargo test --test it fuzz` goes on for so long.
 
 use std::fs;
 use std::io::Write;
@@ -22,8 +14,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use kinds::{KINDS, Kind, Seeds};
-use mutation::mutated;
+use crate::common::kinds::{KINDS, Kind, Seeds};
+use crate::common::mutation::mutated;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 

@@ -1,13 +1,7 @@
 //! Whatever happens to a run, at most the running epoch is lost: the same command ends it as if
 //! nothing had happened, bit for bit.
 //!
-//! `DYTB_KILLS=500 cargo test --test survive killed` kills as many times as it says.
-#![cfg(unix)]
-
-#[path = "common/command.rs"]
-mod command;
-#[path = "common/remains.rs"]
-mod remains;
+//! `DYTB_KILLS=500 cargo test --test it survive::killed` kills as many times as it says.
 
 use std::fs;
 use std::io::Write;
@@ -15,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use command::{Bench, Done, scalars};
+use crate::common::command::{Bench, Done, scalars};
+use crate::common::remains::{assert_same, remains};
 use dytb::run::{State, latest};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use remains::{assert_same, remains};
 
 /// A run of five epochs with all kinds of events, whose best epoch is not always the last.
 const LINE: &str = "--model SingleLayerCAE --dataset Digits --seed 1 --epochs 5 --log_every 3 \

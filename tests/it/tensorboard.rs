@@ -4,22 +4,17 @@
 //! Needs a Python with the package `tensorboard`: the one that the variable `DYTB_PYTHON` names, else
 //! `python3`. Where there is none, the tests are skipped, with a line on stderr.
 
-#[path = "common/command.rs"]
-mod command;
-#[path = "common/skip.rs"]
-mod skip;
-
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use command::Bench;
+use crate::common::command::Bench;
+use crate::common::skip::skipped;
 use dytb::events::EventWriter;
 use dytb::pictures::{Grid, Picture, Range};
 use serde_json::Value;
-use skip::skipped;
 
 /// A Python that has TensorBoard.
 fn python() -> Option<String> {

@@ -1,14 +1,11 @@
 //! SingleLayerCAE against TensorFlow 2.21's TF1 graph mode (`golden/single_layer_cae.json`): output,
 //! loss, gradients, and the parameters after five steps.
 
-#[path = "common/golden.rs"]
-mod common;
-
 use std::collections::HashMap;
 
+use crate::common::golden::{assert_close, dims, flat, golden};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
-use common::{assert_close, dims, flat, golden};
 use dytb::models::SingleLayerCAE;
 use dytb::optimizers::{self, Arguments};
 use dytb::{Autoencoder, Init, Network, Parameter, Pass};

@@ -4,16 +4,12 @@
 //! `DYTB_PYTHON` names, else `python3`. Where there is none, that test is skipped, with a line on
 //! stderr.
 
-#[path = "common/command.rs"]
-mod command;
-#[path = "common/skip.rs"]
-mod skip;
-
 use std::fs;
 use std::process::{Command, Stdio};
 
+use crate::common::command::Bench;
+use crate::common::skip::skipped;
 use burn::tensor::Device;
-use command::Bench;
 use dytb::inputs::INPUTS;
 use dytb::models::MODELS;
 use dytb::run::latest;
@@ -21,7 +17,6 @@ use dytb::weights::{Values, Weights};
 use dytb::{Feed, Init, Learner, Source, Split};
 use safetensors::SafeTensors;
 use serde_json::Value;
-use skip::skipped;
 
 const RUN: &str = "log/SingleLayerCAE/Digits_Momentum_lr=0.01";
 const TRAIN: &str =

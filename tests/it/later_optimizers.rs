@@ -4,17 +4,12 @@
 //! Ten steps for a vector, a matrix and a convolution's kernel; the i-th number begins as
 //! cos(1.3 i), its gradient in step t (0 at first) is sin(1 + 1.7 i + 2.3 t).
 
-#[path = "common/golden.rs"]
-mod common;
-#[path = "common/parameters.rs"]
-mod parameters;
-
+use crate::common::golden::assert_close;
+use crate::common::parameters::{Parameters, SHAPES};
 use burn::module::{Module, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
-use common::assert_close;
 use dytb::optimizers::{self, Arguments, OPTIMIZERS};
-use parameters::{Parameters, SHAPES};
 
 /// The learning rate of all.
 const RATE: f64 = 0.01;

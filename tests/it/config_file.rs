@@ -1,14 +1,9 @@
 //! `--config FILE`: a run once more, from what is kept of it.
 
-#[path = "common/command.rs"]
-mod command;
-#[path = "common/remains.rs"]
-mod remains;
-
 use std::fs;
 
-use command::Bench;
-use remains::assert_same;
+use crate::common::command::Bench;
+use crate::common::remains::assert_same;
 use serde_json::{Value, json};
 
 /// A run with as many flags as there are values in its configuration.

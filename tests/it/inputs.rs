@@ -3,19 +3,16 @@
 //! A data set whose files are neither in the program nor in `../shared/data` is skipped, with a
 //! line on stderr.
 
-#[path = "common/skip.rs"]
-mod skip;
-
 use std::collections::HashSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use crate::common::skip::skipped;
 use anyhow::Result;
 use dytb::inputs::INPUTS;
 use dytb::{Dataset, Examples, Exit, Input, Source, Split};
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
-use skip::skipped;
 use tempfile::TempDir;
 use zip::write::{SimpleFileOptions, ZipWriter};
 

@@ -1,14 +1,11 @@
 //! `--dataset ImageFolder` over pictures that the tests write.
 
-#[path = "common/command.rs"]
-mod command;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use crate::common::command::Bench;
 use anyhow::Result;
-use command::Bench;
 use dytb::data::class_folders::{self, ClassFolders};
 use dytb::data::picture;
 use dytb::inputs::INPUTS;

@@ -23,7 +23,7 @@ fn table() -> Vec<Row> {
         let pairs = digits.as_bytes().chunks(2);
         pairs.map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
     };
-    let text = include_str!("pictures/table.txt");
+    let text = include_str!("../pictures/table.txt");
     let rows = text.lines().filter(|line| !line.starts_with('#')).map(|line| {
         let cells: Vec<_> = line.split('\t').collect();
         let number = |at: usize| cells[at].parse().unwrap();

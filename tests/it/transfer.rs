@@ -4,14 +4,11 @@
 //! The files of PyTorch in `interchange/` and the losses that it had on them are those of
 //! `interchange/write.py`.
 
-#[path = "common/command.rs"]
-mod command;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::common::command::{Bench, Done};
 use burn::tensor::Device;
-use command::{Bench, Done};
 use dytb::models::MODELS;
 use dytb::run::{Checkpoint, latest};
 use dytb::weights::{Values, Weights};

@@ -3,19 +3,14 @@
 //! of the learning rate against its own (`golden/he_initializer.json`,
 //! `golden/exponential_decay.json`).
 
-#[path = "common/golden.rs"]
-mod common;
-#[path = "common/parameters.rs"]
-mod parameters;
-
+use crate::common::golden::{assert_close, flat, golden};
+use crate::common::parameters::Parameters;
 use burn::module::{Module, Param};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
-use common::{assert_close, flat, golden};
 use dytb::optimizers::{self, Arguments, Default as Given, Entry, OPTIMIZERS};
 use dytb::run::{LearningRateDecay, Schedule, Shape};
 use dytb::{Init, Network};
-use parameters::Parameters;
 use serde_json::{Map, Value};
 
 /// A module of one parameter.

@@ -1,10 +1,7 @@
 //! What people type who know other tools, and what they mistype: it is understood, or the error says what
 //! to write.
 
-#[path = "common/command.rs"]
-mod command;
-
-use command::Bench;
+use crate::common::command::{self, Bench};
 use dytb::models::MODELS;
 use dytb::{Kind, optimizers::OPTIMIZERS};
 use serde_json::Value;

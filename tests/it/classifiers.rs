@@ -1,9 +1,6 @@
 //! `train_classifier` and `evaluate_classifier`, as a user runs them.
 
-#[path = "common/command.rs"]
-mod command;
-
-use command::{Bench, scalars};
+use crate::common::command::{Bench, scalars};
 use dytb::run::latest;
 
 /// A short run on the data set that is in the program.

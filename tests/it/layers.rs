@@ -1,11 +1,8 @@
 //! The layers against TensorFlow 2.21's TF1 graph mode (`golden/layers.json`): outputs and gradients.
 
-#[path = "common/golden.rs"]
-mod common;
-
+use crate::common::golden::{assert_close, dims, flat, golden};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use common::{assert_close, dims, flat, golden};
 use dytb::layers::{
     BatchNorm, Conv, ConvConfig, Dropout, Padding, max_pool, softmax_cross_entropy,
 };

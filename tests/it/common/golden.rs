@@ -1,12 +1,10 @@
 //! TensorFlow's numbers, and how near ours have to be.
-#![allow(dead_code)] // not every test needs all of it
-
-#[path = "skip.rs"]
-mod skip;
 
 use std::path::PathBuf;
 
 use serde_json::Value;
+
+use super::skip::skipped;
 
 /// The reference material beside the repository (`../shared`, or the folder in `DYTB_SHARED`), if
 /// it is there. A test without it says so on stderr and checks nothing.
@@ -17,7 +15,7 @@ pub fn shared(what: &str) -> Option<PathBuf> {
     );
     let path = root.join(what);
     if !path.exists() {
-        skip::skipped(&format!("what needs {}, which is not there", path.display()));
+        skipped(&format!("what needs {}, which is not there", path.display()));
         return None;
     }
     Some(path)

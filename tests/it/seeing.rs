@@ -1,12 +1,9 @@
 //! What a user sees of runs: `compare`, `reconstruct`, and the flags that decide what is trained and
 //! shown.
 
-#[path = "common/command.rs"]
-mod command;
-
 use std::fs;
 
-use command::{Bench, scalars};
+use crate::common::command::{Bench, scalars};
 use serde_json::Value;
 
 /// A short run on the data set that is in the program.

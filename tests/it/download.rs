@@ -1,17 +1,14 @@
 //! The downloader against a server on this machine that misbehaves as told.
 
-#[path = "common/server.rs"]
-mod server;
-
 use std::fs;
 use std::io::Read;
 use std::net::TcpListener;
 use std::path::Path;
 
+use crate::common::server::{self, Answer, Server};
 use dytb::data::files::{hex, obtain};
 use dytb::download::{Error, RemoteFile, fetch};
 use dytb::{Exit, Failure};
-use server::{Answer, Server};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 

@@ -1,13 +1,10 @@
 //! `evaluate_autoencoder` and `evaluate_classifier` on what a run's folder says, and on other data: classes
 //! are matched by name.
 
-#[path = "common/command.rs"]
-mod command;
-
 use std::fs;
 use std::path::Path;
 
-use command::Bench;
+use crate::common::command::Bench;
 use dytb::run::{Checkpoint, RunConfig, latest};
 use image::{GrayImage, Luma};
 use serde_json::Value;

@@ -1,14 +1,10 @@
 //! `train_autoencoder` and `evaluate_autoencoder`, as a user runs them.
 
-#[path = "common/command.rs"]
-mod command;
-#[path = "common/skip.rs"]
-mod skip;
-
+use crate::common::skip;
 use std::fs;
 use std::path::Path;
 
-use command::{Bench, Scalar, scalars};
+use crate::common::command::{self, Bench, Scalar, scalars};
 use dytb::inputs::INPUTS;
 use dytb::run::{Checkpoint, RunFolder, Status, StatusKind, latest};
 use dytb::{Source, Split};

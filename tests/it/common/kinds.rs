@@ -13,7 +13,7 @@ use dytb::weights::Weights;
 use dytb::{Evaluation, Interrupt, Settings, Source, Split, TrainAutoencoder, events};
 use image::{DynamicImage, ImageFormat};
 
-use crate::forged::{
+use crate::common::forged::{
     archive_of, gz, safetensors, tar_of, unzip, with_png_checksums, with_tar_checksums, zip_of,
 };
 

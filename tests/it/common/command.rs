@@ -1,5 +1,4 @@
 //! The programs, run in a folder of their own.
-#![allow(dead_code)] // not every test needs all of it
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -1,5 +1,4 @@
 //! Parameters of each rank, stepped by an optimizer down given gradients.
-#![allow(dead_code)] // not every test needs all of it
 
 use burn::module::{Module, Param};
 use burn::optim::{GradientsParams, ModuleOptimizer};

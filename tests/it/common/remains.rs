@@ -1,5 +1,4 @@
 //! What a run leaves in its folder, and whether two runs have left the same.
-#![allow(dead_code)] // not every test needs all of it
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +7,7 @@ use std::path::Path;
 use protobuf::Message;
 use tensorboard_proto::event::Event;
 
-use crate::command::Bench;
+use crate::common::command::Bench;
 
 /// The files of the run in `folder` by their paths in it, the events of each folder as one. What
 /// differs between any two runs is left out: the lock, the times of events, the seconds in

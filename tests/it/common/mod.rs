@@ -1,0 +1,14 @@
+//! What several files of tests need.
+
+pub mod command;
+#[cfg(unix)]
+pub mod forged;
+pub mod golden;
+#[cfg(unix)]
+pub mod kinds;
+#[cfg(unix)]
+pub mod mutation;
+pub mod parameters;
+pub mod remains;
+pub mod server;
+pub mod skip;

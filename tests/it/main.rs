@@ -1,0 +1,30 @@
+//! The integration tests, one binary: each one more would link all of burn once more.
+//!
+//! `cargo test --test it survive` runs those of one file.
+
+mod common;
+
+mod burn_layers;
+mod classifiers;
+mod config_file;
+mod devices;
+mod download;
+mod evaluate;
+mod export_model;
+mod flags;
+#[cfg(unix)]
+mod fuzz;
+mod image_folder;
+mod inputs;
+mod later_optimizers;
+mod layers;
+mod optimizers;
+mod pictures;
+mod seeing;
+mod single_layer_cae;
+#[cfg(unix)]
+mod survive;
+mod tensorboard;
+mod train;
+mod transfer;
+mod zoo;
