@@ -6,7 +6,8 @@
 //!
 //! - each such parameter is drawn now, the n-th of them from (seed, n),
 //! - is brought to the model's device, where it gets gradients if it is trainable,
-//! - and gets the next number as its id; a parameter that two fields share keeps sharing it.
+//! - and gets the next number as its id. (Of a parameter that two fields share both get the same: such a
+//!   model is refused.)
 //!
 //! A running statistic of such a layer is noted for each thread, so batches have to be whole, and a layer
 //! that draws in training (one with burn's flag for it) has its generator seeded for each step.
@@ -47,7 +48,7 @@ impl ModuleMapper for Adopt<'_> {
         let next = self.last_id + self.ids.len() as u64 + 1;
         let id = *self.ids.entry(param.id.val()).or_insert(next);
         if id == next {
-            self.init.seed_device(id);
+            self.init.seed_device(id, &param.lazy_device());
         }
         let device = self.init.device();
         // The first use of a lazy parameter draws it; `valid` keeps whether it is to be trained.

@@ -73,7 +73,8 @@ pub fn evaluate(evaluation: &Evaluation) -> Result<Assessment> {
     let whole_names = dataset.class_names();
     let mut labels = subset::labels_of(evaluation.classes.as_deref(), &*dataset)?;
     let known = known_classes(state, name, &whole_names);
-    if labels.is_none() && state.config.classes.is_some() && *name == state.config.dataset {
+    let has_all = known.iter().all(|known| whole_names.contains(known));
+    if labels.is_none() && state.config.classes.is_some() && has_all {
         // Of the classes of its data set those that it was trained on.
         let is_known = |label: &u32| known.contains(&whole_names[*label as usize]);
         labels = Some((0..whole_names.len() as u32).filter(is_known).collect());
@@ -122,8 +123,8 @@ fn refuse_other_model(evaluation: &Evaluation, state: &State, path: &Path) -> Re
 pub(crate) fn source_of(path: &Path, name: &str, state: &State, source: &Source) -> Source {
     let data_dir = source.data_dir.clone().or_else(|| {
         // A checkpoint is in `best/` or `checkpoints/` of its run.
-        let run = path.ancestors().nth(2).filter(|_| name == state.config.dataset)?;
-        RunFolder::data_dir_of(run)
+        let path = path.canonicalize().ok().filter(|_| name == state.config.dataset)?;
+        RunFolder::data_dir_of(path.ancestors().nth(2)?)
     });
     Source { data_dir, ..source.clone() }
 }

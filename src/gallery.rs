@@ -66,7 +66,6 @@ pub enum Choice {
 }
 
 /// What was shown.
-#[derive(Serialize)]
 pub struct Shown {
     /// The images, in their order.
     pub images: Vec<ShownImage>,

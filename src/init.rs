@@ -108,10 +108,10 @@ impl Init {
         self.parameters
     }
 
-    /// Seeds the device's own generator for the draw `number` of layers that are not drawn from here. It is
+    /// Seeds the own generator of `device` for the draw `number` of layers that are not drawn from here. It is
     /// the process's: who draws from it holds [`DRAWING`](crate::adopt::DRAWING).
-    pub(crate) fn seed_device(&self, number: u64) {
-        self.device.seed(mix(self.seed, !number));
+    pub(crate) fn seed_device(&self, number: u64, device: &Device) {
+        device.seed(mix(self.seed, !number));
     }
 
     /// A standard normal within ±2.

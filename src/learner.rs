@@ -36,7 +36,29 @@ enum Built {
     Classifier(Box<dyn Classifier>),
 }
 
+/// Fails where two fields of a model are one parameter: burn would give it the gradient of one of the two,
+/// and step only one of the two.
+fn refuse_shared(parameters: &[Parameter]) -> Result<()> {
+    for (number, own) in parameters.iter().enumerate() {
+        if let Some(first) = parameters[..number].iter().find(|other| other.id == own.id) {
+            let what = format!("{} and {} are one parameter", first.name, own.name);
+            return Err(Failure::new(Exit::Failed, what)
+                .why("a layer that was cloned into two fields of a model would be trained as two, wrongly")
+                .remedy("keep it in one field, and call its forward pass twice")
+                .into());
+        }
+    }
+    Ok(())
+}
+
 impl Built {
+    fn network(&self) -> &dyn Network {
+        match self {
+            Self::Autoencoder(model) => &**model,
+            Self::Classifier(model) => &**model,
+        }
+    }
+
     fn network_mut(&mut self) -> &mut dyn Network {
         match self {
             Self::Autoencoder(model) => &mut **model,
@@ -75,12 +97,13 @@ impl Learner {
     pub fn new(model: Model, shape: [usize; 3], classes: usize, init: &mut Init) -> Result<Self> {
         let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
         // A layer of burn's own may draw at once.
-        init.seed_device(0);
+        init.seed_device(0, init.device());
         let mut model = match model {
             Model::Autoencoder(build) => Built::Autoencoder(build(shape, init)?),
             Model::Classifier(build) => Built::Classifier(build(shape, classes, init)?),
         };
         model.network_mut().adopt(init);
+        refuse_shared(&model.network().parameters())?;
         Ok(Self {
             model,
             whole_batches: init.wants_whole_batches(),
@@ -177,10 +200,7 @@ impl Learner {
 
     /// Its parameters.
     pub fn network(&self) -> &dyn Network {
-        match &self.model {
-            Built::Autoencoder(model) => &**model,
-            Built::Classifier(model) => &**model,
-        }
+        self.model.network()
     }
 
     /// Its parameters, to be changed.

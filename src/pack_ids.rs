@@ -16,7 +16,8 @@ const RANDOM: u64 = 1 << 32;
 /// # Errors
 /// When `bytes` are damaged.
 pub(crate) fn without_random_ids(bytes: Vec<u8>, parameters: &[Parameter]) -> Result<Vec<u8>> {
-    if parameters.iter().all(|own| own.id.val() < RANDOM) {
+    let is_random = |own: &Parameter| !own.trained && own.id.val() >= RANDOM;
+    if !parameters.iter().any(is_random) {
         return Ok(bytes);
     }
     let reader = Reader::from_bytes(Bytes::from_bytes_vec(bytes))?;
@@ -24,8 +25,8 @@ pub(crate) fn without_random_ids(bytes: Vec<u8>, parameters: &[Parameter]) -> Re
     let mut tensors = Vec::new();
     for tensor in reader.into_tensors()? {
         let (name, dtype, shape, id, bytes) = tensor.into_parts()?;
-        let place = parameters.iter().position(|own| own.name == name).unwrap_or(0) as u64;
-        let id = id.map(|id| if id < RANDOM { id } else { RANDOM - 1 - place });
+        let place = parameters.iter().position(|own| own.name == name && is_random(own));
+        let id = id.map(|id| place.map_or(id, |place| RANDOM - 1 - place as u64));
         tensors.push(Tensor::new(name, dtype, shape, id, bytes));
     }
     let mut writer = Writer::new(tensors);

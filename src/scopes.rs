@@ -14,7 +14,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use burn::module::{ModuleMapper, Param};
+use burn::module::{Flag, ModuleMapper, Param};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -78,22 +78,35 @@ impl fmt::Display for Scopes {
 pub(crate) struct Freeze<'a> {
     trained: &'a Scopes,
     path: Vec<String>,
+    /// The types of the modules on the way.
+    modules: Vec<String>,
 }
 
 impl<'a> Freeze<'a> {
     /// All but the parameters in `trained`.
     pub fn all_but(trained: &'a Scopes) -> Self {
-        Self { trained, path: Vec::new() }
+        Self { trained, path: Vec::new(), modules: Vec::new() }
     }
 }
 
 impl ModuleMapper for Freeze<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
         self.path.push(name.to_owned());
+        self.modules.push(container_type.to_owned());
     }
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {
         self.path.pop();
+        self.modules.pop();
+    }
+
+    /// burn's own batch normalisation outside of the scopes keeps its statistics; a dropout goes on.
+    fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
+        let is_norm = self.modules.last().is_some_and(|module| module.ends_with(":BatchNorm"));
+        match is_norm && !self.trained.contains(&self.path.join(".")) {
+            true => flag.with_value(false),
+            false => flag,
+        }
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {

@@ -6,6 +6,7 @@ use anyhow::Result;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 
+use crate::device::is_cpu;
 use crate::evaluator::{self, Assessment};
 use crate::feed::Feed;
 use crate::interrupt::Interrupt;
@@ -66,7 +67,14 @@ impl Trainee {
         let mut model = zoo::model(name, shape, classes, &mut init)?;
         let mut init = Init::new(seed, eval_device);
         let (evaluated, operations) = zoo::probed_model(name, shape, classes, &mut init)?;
-        refuse_unseeded(name, &model, &evaluated)?;
+        // Devices draw differently: built twice on the same one, the model is the same.
+        match is_cpu(train_device) && is_cpu(eval_device) {
+            true => refuse_unseeded(name, &model, &evaluated)?,
+            false => {
+                let mut init = Init::new(seed, train_device);
+                refuse_unseeded(name, &model, &zoo::model(name, shape, classes, &mut init)?)?;
+            }
+        }
         if let Some(scopes) = &config.trainable_scopes {
             transfer::freeze(model.network_mut(), scopes)?;
         }

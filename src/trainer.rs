@@ -81,6 +81,8 @@ struct Run<'a> {
     folder: &'a RunFolder,
     trainee: Trainee,
     state: State,
+    /// Steps taken at the last checkpoint.
+    saved: u64,
     steps_per_epoch: u64,
     status: StatusFile<'a>,
     report: Report,
@@ -116,11 +118,8 @@ pub fn train(config: &RunConfig, settings: &Settings) -> Result<Finished> {
         // Once more: another process may have begun it meanwhile.
         refuse_another(config, &path)?;
     }
-    let state = match run::recover(&folder, config)? {
-        Some((from, checkpoint)) => {
-            data.refuse_other(&checkpoint.state, &path)?;
-            trainee.resume(checkpoint, &from, config, &data.summary)?
-        }
+    let state = match run::recover(&folder, config, &data.summary)? {
+        Some((from, checkpoint)) => trainee.resume(checkpoint, &from, config, &data.summary)?,
         None => {
             if !may_begin {
                 transfer = trainee.load_pretrained(config)?;
@@ -195,15 +194,6 @@ impl Data {
         let validation = Feed::new(validation, &settings.eval_device);
         Ok(Self { dataset, train, validation, summary })
     }
-
-    /// Fails where the run at `path`, which stood at `state`, was trained on other data. (Checkpoints of
-    /// before this was kept tell nothing of them.)
-    fn refuse_other(&self, state: &State, path: &Path) -> Result<()> {
-        match &state.data {
-            Some(there) => self.summary.refuse_other(there, path),
-            None => Ok(()),
-        }
-    }
 }
 
 /// The run `config` before its first step, and whether its model suits its data.
@@ -245,6 +235,7 @@ impl<'a> Run<'a> {
             data,
             folder,
             trainee,
+            saved: state.step,
             state,
             steps_per_epoch,
             status,
@@ -327,7 +318,7 @@ impl<'a> Run<'a> {
         }
         self.state.validation_is_due = false;
         let checkpoint = self.checkpoint()?;
-        self.folder.keep(&checkpoint, is_best)?;
+        self.keep(&checkpoint, is_best)?;
         self.status.reached(step)?;
         match self.settings.interrupt.signal() {
             Some(signal) => Err(self.end_interrupted(signal)),
@@ -373,13 +364,21 @@ impl<'a> Run<'a> {
         Ok(checkpoint)
     }
 
+    /// Saves `checkpoint`.
+    fn keep(&mut self, checkpoint: &Checkpoint, is_best: bool) -> Result<()> {
+        self.folder.keep(checkpoint, is_best)?;
+        self.saved = checkpoint.state.step;
+        Ok(())
+    }
+
     /// Fails when `value` is not finite.
     fn refuse_divergence(&mut self, what: &str, value: f64) -> Result<()> {
         if value.is_finite() {
             return Ok(());
         }
         let step = self.state.step;
-        self.status.end(StatusKind::Diverged, step);
+        // A status of later steps than the last checkpoint's would say that one is gone.
+        self.status.end(StatusKind::Diverged, self.saved);
         let checkpoints = self.folder.checkpoints();
         let why = match RunFolder::checkpoints_at(self.folder.path())?.is_empty() {
             true => "it has no checkpoint yet".to_owned(),
@@ -398,7 +397,7 @@ impl<'a> Run<'a> {
     fn interrupted(&mut self, signal: i32) -> Result<anyhow::Error> {
         let checkpoint = self.checkpoint()?;
         self.report.sync()?;
-        self.folder.keep(&checkpoint, false)?;
+        self.keep(&checkpoint, false)?;
         Ok(self.end_interrupted(signal))
     }
 

@@ -95,6 +95,18 @@ impl Compare {
         let flags = [flag("model", &self.model), flag("dataset", &self.dataset)];
         let flags: Vec<_> = flags.into_iter().flatten().collect();
         let folders = self.folders.iter().map(|folder| format!("`{}`", folder.display()));
+        if flags.is_empty() || there.is_empty() {
+            let folders = folders.collect::<Vec<_>>().join(", ");
+            return Failure::new(
+                Exit::Failed,
+                format!("there is no run that can be read in {folders}"),
+            )
+            .why("each `config.json` there is another program's, or damaged")
+            .remedy(
+                "name the folder of the runs (train_... --log_dir), a model's in it, or a run's",
+            )
+            .into();
+        }
         let what = format!(
             "there is no run of `{}` in {}",
             flags.join(" "),

@@ -70,9 +70,14 @@ pub(super) fn assessment_as_json(
         object.insert("classes".to_owned(), json!(classes));
     }
     if !files.is_empty() {
-        object.insert("files".to_owned(), json!(files));
+        object.insert("files".to_owned(), json!(texts(files)));
     }
     Value::from(object).to_string()
+}
+
+/// Paths as texts: JSON has no others, and a path may be any bytes.
+fn texts(paths: &[PathBuf]) -> Vec<String> {
+    paths.iter().map(|path| path.display().to_string()).collect()
 }
 
 /// A line for each class: its name, examples and accuracy.
@@ -111,7 +116,7 @@ pub(super) fn shown_as_text(shown: &Shown) -> String {
 }
 
 pub(super) fn shown_as_json(shown: &Shown) -> String {
-    json!(shown).to_string()
+    json!({ "images": shown.images, "files": texts(&shown.files) }).to_string()
 }
 
 /// A command line as a shell takes it; the program by its name.

@@ -1,5 +1,6 @@
 //! The flags that all training programs have.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -176,6 +177,10 @@ impl TrainArgs {
     /// still that run, `base`, and it is not the folder `by_name`: it was renamed or moved.
     fn own_folder(&self, config: &RunConfig, base: &RunConfig, by_name: &Path) -> Option<PathBuf> {
         let file = self.config.as_ref().filter(|_| self.log_dir.is_none())?;
+        // A copy of the file beside other things describes a run, and is none.
+        if file.file_name() != Some(OsStr::new("config.json")) {
+            return None;
+        }
         let folder = match file.parent()? {
             parent if parent.as_os_str().is_empty() => Path::new("."),
             parent => parent,

@@ -41,9 +41,12 @@ fn key(row: &Row) -> Vec<String> {
     let data = row.config.as_ref().and_then(|config| config.data.clone());
     let data = data.map_or([String::new(), String::new()], |data| [data.name, data.fingerprint]);
     let [name, fingerprint] = data;
+    let size = row.config.as_ref().and_then(|config| config.image_size);
+    let size = size.map_or(String::new(), |[height, width]| format!("{height}x{width}"));
     [
         row.dataset().to_owned(),
         name,
+        size,
         classes(row),
         row.metric().unwrap_or("").to_owned(),
         fingerprint,
@@ -52,11 +55,14 @@ fn key(row: &Row) -> Vec<String> {
 }
 
 fn title(row: &Row) -> String {
-    let [dataset, name, classes, metric, _] =
-        <[String; 5]>::try_from(key(row)).expect("a key has five parts");
+    let [dataset, name, size, classes, metric, _] =
+        <[String; 6]>::try_from(key(row)).expect("a key has six parts");
     let mut title = if dataset.is_empty() { "unknown data set".to_owned() } else { dataset };
     if !name.is_empty() {
         title += &format!(" {name}");
+    }
+    if !size.is_empty() {
+        title += &format!(" {size}");
     }
     if !classes.is_empty() {
         title += &format!(", classes {classes}");

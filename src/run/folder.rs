@@ -25,11 +25,19 @@ use serde_json::{Value, json};
 use super::checkpoint::{list, prune};
 use super::status::STATUS;
 use super::{Checkpoint, RunConfig, Status};
+use crate::events::event_files;
 use crate::file_lock::{Lock, try_lock};
 use crate::{Exit, Failure, Source};
 
 /// The folder of the checkpoints that a run goes on from.
 const CHECKPOINTS: &str = "checkpoints";
+/// The folder of the best checkpoint.
+const BEST: &str = "best";
+/// The folders of the event files.
+const TRAIN: &str = "train";
+const VALIDATION: &str = "validation";
+/// Checkpoints of a run that is being deleted.
+const DELETED: &str = "deleted";
 /// Checkpoints that are kept.
 const KEEP: usize = 2;
 /// The run's configuration.
@@ -69,10 +77,11 @@ impl RunFolder {
         read_json(&path.join(CONFIG))
     }
 
-    /// Whether `path` is the folder of a run that has been trained, if only for a step.
+    /// Whether `path` is the folder of a run that has been trained, if only for a step: it has a run's
+    /// configuration and status.
     pub fn is_run(path: &Path) -> bool {
-        path.join(CONFIG).is_file()
-            && [STATUS, CHECKPOINTS].iter().any(|name| path.join(name).exists())
+        let has_status = Status::of(path).is_ok_and(|status| status.is_some());
+        has_status && Self::config_at(path).is_ok_and(|config| config.is_some())
     }
 
     /// The checkpoints that the run at `path` goes on from, the oldest first.
@@ -168,43 +177,52 @@ impl RunFolder {
 
     /// Where the best checkpoint is.
     pub fn best(&self) -> PathBuf {
-        self.path.join("best")
+        self.path.join(BEST)
     }
 
     /// The event files of the training steps.
     pub fn train(&self) -> PathBuf {
-        self.path.join("train")
+        self.path.join(TRAIN)
     }
 
     /// The event files of the epochs' validations.
     pub fn validation(&self) -> PathBuf {
-        self.path.join("validation")
+        self.path.join(VALIDATION)
     }
 
-    /// Deletes all of the run but its lock. One that is killed meanwhile leaves a run that goes on from
-    /// its checkpoints or, without them, one that has not begun: its status says so from the first moment
-    /// to the last.
+    /// Deletes all of the run but its lock, and nothing else that may lie in the folder. One that is killed
+    /// meanwhile leaves a run that goes on from its checkpoints or, without them, one that has not begun: its
+    /// status says so from the first moment to the last.
     ///
     /// # Errors
     /// When something cannot be deleted.
     pub fn clear(&self) -> Result<()> {
-        if self.path.join(STATUS).exists() {
-            self.write_json(STATUS, &Status::NOT_BEGUN)?;
-        }
+        self.write_json(STATUS, &Status::NOT_BEGUN)?;
         self.delete(&self.path.join(RESULTS))?;
-        let doomed = self.path.join("deleted");
-        self.delete(&doomed)?;
+        self.finish_clearing()?;
         if self.checkpoints().exists() {
+            let doomed = self.path.join(DELETED);
             let cannot = |error| cannot_write(&doomed, &error);
             fs::rename(self.checkpoints(), &doomed).map_err(cannot)?;
         }
-        for entry in fs::read_dir(&self.path)? {
-            let path = entry?.path();
-            if path.file_name().is_some_and(|name| name != LOCK && name != STATUS) {
-                self.delete(&path)?;
-            }
+        self.finish_clearing()?;
+        for name in [BEST, TRAIN, VALIDATION, CONFIG, SOURCE] {
+            self.delete(&self.path.join(name))?;
+            self.delete(&partial(&self.path.join(name)))?;
+        }
+        // Earlier versions wrote event files there.
+        for file in event_files(&self.path)? {
+            self.delete(&file)?;
         }
         self.delete(&self.path.join(STATUS))
+    }
+
+    /// Deletes what a process that was killed in [`clear`](Self::clear) was about to delete.
+    ///
+    /// # Errors
+    /// When it cannot be deleted.
+    pub fn finish_clearing(&self) -> Result<()> {
+        self.delete(&self.path.join(DELETED))
     }
 
     /// Deletes a file or folder, if it is there.
@@ -289,7 +307,7 @@ pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
 /// Writes `bytes` to `path` so that a reader, also one after a crash, finds all of them or what was
 /// there before: to a temporary name, to the disk, then renamed.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let partial = path.with_added_extension("partial");
+    let partial = partial(path);
     write_through(&partial, bytes)
         .and_then(|()| fs::rename(&partial, path))
         .and_then(|()| sync_folder(path))
@@ -298,6 +316,11 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
             let _ = fs::remove_file(&partial);
             cannot_write(path, &error)
         })
+}
+
+/// Where a file is until it is whole.
+fn partial(path: &Path) -> PathBuf {
+    path.with_added_extension("partial")
 }
 
 fn write_through(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -363,11 +386,16 @@ mod tests {
         let log = tempfile::tempdir().unwrap();
         let run = RunFolder::open(log.path()).unwrap();
         fs::create_dir_all(run.best()).unwrap();
-        run.write_json("x.json", &1).unwrap();
+        run.write_json(CONFIG, &1).unwrap();
+        run.write_json("notes.json", &1).unwrap();
+        fs::create_dir(log.path().join(".git")).unwrap();
+        fs::write(log.path().join("events.out.tfevents.1000000000.a.1.0"), "").unwrap();
         run.clear().unwrap();
-        let left: Vec<_> =
-            fs::read_dir(log.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
-        assert_eq!(left, [".lock"]);
+        let files = fs::read_dir(log.path()).unwrap().map(|file| file.unwrap().file_name());
+        let mut left: Vec<_> = files.collect();
+        left.sort();
+        // What the run has not written is somebody's.
+        assert_eq!(left, [".git", ".lock", "notes.json"]);
     }
 
     #[test]

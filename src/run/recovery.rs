@@ -10,18 +10,23 @@ use anyhow::{Context, Result};
 
 use super::checkpoint::list;
 use super::folder::RESULTS;
-use super::{Best, Checkpoint, RunConfig, RunFolder, Status, latest};
+use super::{Best, Checkpoint, DataSummary, RunConfig, RunFolder, Status, latest};
 use crate::events::{event_files, parse, read_records};
 use crate::{Exit, Failure};
 
-/// The checkpoint that the run `config` in `folder` goes on from, the newest that is whole; `None` for
-/// a run that begins. Later ones, which are damaged, are deleted, and so is a best model of later.
+/// The checkpoint that the run `config` in `folder`, which is trained on `data`, goes on from: the newest
+/// that is whole; `None` for a run that begins. Later ones, which are damaged, are deleted, and so is a best
+/// model of later.
 ///
 /// # Errors
 /// When the run has begun and its checkpoints are gone, when they are all damaged, cannot be read, or
-/// are those of another configuration, when the best model is gone, or something cannot be deleted.
-/// Nothing was deleted then.
-pub fn recover(folder: &RunFolder, config: &RunConfig) -> Result<Option<(PathBuf, Checkpoint)>> {
+/// are those of another configuration or of other data, when the best model is gone: nothing was deleted
+/// then. When something cannot be deleted.
+pub fn recover(
+    folder: &RunFolder,
+    config: &RunConfig,
+    data: &DataSummary,
+) -> Result<Option<(PathBuf, Checkpoint)>> {
     let (checkpoints, best) = (folder.checkpoints(), folder.best());
     let Some((path, checkpoint)) = latest(&checkpoints)? else {
         if let Some(evidence) = begun(folder)? {
@@ -34,18 +39,27 @@ pub fn recover(folder: &RunFolder, config: &RunConfig) -> Result<Option<(PathBuf
                 )
                 .into());
         }
+        folder.finish_clearing()?;
         take_back(&best, 0)?;
         return Ok(None);
     };
     let state = &checkpoint.state;
     config.refuse_another(&state.config, folder.path())?;
+    // Checkpoints of before this was kept tell nothing of their data.
+    if let Some(there) = &state.data {
+        data.refuse_other(there, folder.path())?;
+    }
+    let known = match state.best {
+        Some(known) => recover_best(&best, &checkpoints, known)?,
+        None => Some(0),
+    };
     take_back(&checkpoints, state.step)?;
-    match state.best {
-        Some(known) => recover_best(&best, &checkpoints, known, state.step)?,
-        None => take_back(&best, state.step)?,
+    if let Some(known) = known {
+        take_back(&best, known)?;
     }
     // One that was killed after its last checkpoint writes no other.
     folder.prune()?;
+    folder.finish_clearing()?;
     Ok(Some((path, checkpoint)))
 }
 
@@ -89,28 +103,31 @@ fn has_steps(events: &Path) -> Result<bool> {
     Ok(false)
 }
 
-/// Leaves in the folder `best` the model of the validation `known`, after which the run went on to
-/// `step`.
-fn recover_best(best: &Path, checkpoints: &Path, known: Best, step: u64) -> Result<()> {
-    if find(best, known.step)?.is_none() {
-        if let Some(copy) = find(checkpoints, known.step)? {
-            // That of its own epoch is the same.
-            Checkpoint::load(&copy)?.save(best)?;
-        } else if list(best)?.is_empty() {
-            return Err(Failure::new(
-                Exit::Failed,
-                format!("the best model is gone from `{}`", best.display()),
-            )
-            .why(format!("it was that of step {}", known.step))
-            .remedy("put it back, or begin the run anew with --restart")
-            .into());
-        } else {
-            // The newest checkpoint is damaged, and its model was the best: the run that goes on comes
-            // by it once more.
-            return Ok(());
-        }
+/// Sees to it that the model of the validation `known` is in the folder `best`, and returns its step; `None`
+/// where only a later one is there, which the run that goes on comes by once more.
+fn recover_best(best: &Path, checkpoints: &Path, known: Best) -> Result<Option<u64>> {
+    if find(best, known.step)?.is_some() {
+        return Ok(Some(known.step));
     }
-    take_back(best, step)
+    if let Some(copy) = find(checkpoints, known.step)? {
+        // That of its own epoch is the same.
+        Checkpoint::load(&copy)?.save(best)?;
+        return Ok(Some(known.step));
+    }
+    if list(best)?.is_empty() {
+        return Err(Failure::new(
+            Exit::Failed,
+            format!("the best model is gone from `{}`", best.display()),
+        )
+        .why(format!("it was that of step {}", known.step))
+        .remedy(
+            "put it back, or train a run of its own with --comment; --restart deletes this one and begins \
+             it anew",
+        )
+        .into());
+    }
+    // The newest checkpoint is damaged, and its model was the best.
+    Ok(None)
 }
 
 /// The checkpoint of `step` in `folder`.
@@ -165,13 +182,18 @@ mod tests {
         (log, folder)
     }
 
+    /// What those runs are trained on.
+    fn data() -> DataSummary {
+        checkpoint(0).state.data.unwrap()
+    }
+
     fn steps(folder: &Path) -> Vec<u64> {
         list(folder).unwrap().iter().filter_map(|path| step_of(path)).collect()
     }
 
     /// The step that a run goes on from, and those that are left in `best/`.
     fn recovered(folder: &RunFolder) -> (Option<u64>, Vec<u64>) {
-        let found = recover(folder, &checkpoint(0).state.config).unwrap();
+        let found = recover(folder, &checkpoint(0).state.config, &data()).unwrap();
         (found.map(|(_, checkpoint)| checkpoint.state.step), steps(&folder.best()))
     }
 
@@ -207,10 +229,40 @@ mod tests {
         assert_eq!(recovered(&folder), (Some(20), vec![30]));
     }
 
+    /// A validation that was done twice: the second time it was the best, and its checkpoint was not written.
+    #[test]
+    fn the_best_model_that_the_checkpoint_knows_is_kept() {
+        let (_log, folder) = run(&[at(20, 10)], &[at(10, 10), at(20, 20)]);
+        assert_eq!(recovered(&folder), (Some(20), vec![10]));
+    }
+
+    /// Refused first, deleted later.
+    #[test]
+    fn what_is_refused_is_left_as_it_is() {
+        let damaged = |folder: &RunFolder| {
+            fs::write(find(&folder.checkpoints(), 30).unwrap().unwrap(), "torn").unwrap();
+        };
+        let (_log, folder) = run(&[at(20, 20), at(30, 30)], &[at(20, 20), at(30, 30)]);
+        damaged(&folder);
+        let other = DataSummary { sha256: "4567".into(), ..data() };
+        let error = recover(&folder, &checkpoint(0).state.config, &other).unwrap_err().to_string();
+        assert!(error.contains("was trained on other data"), "{error}");
+        assert_eq!(
+            (steps(&folder.checkpoints()), steps(&folder.best())),
+            (vec![20, 30], vec![20, 30])
+        );
+
+        let (_log, folder) = run(&[at(20, 10), at(30, 30)], &[]);
+        damaged(&folder);
+        let error = recover(&folder, &checkpoint(0).state.config, &data()).unwrap_err().to_string();
+        assert!(error.contains("the best model is gone"), "{error}");
+        assert_eq!(steps(&folder.checkpoints()), [20, 30]);
+    }
+
     #[test]
     fn a_best_model_that_is_gone_is_missed_at_once() {
         let (_log, folder) = run(&[at(20, 10)], &[]);
-        let error = recover(&folder, &checkpoint(0).state.config).unwrap_err().to_string();
+        let error = recover(&folder, &checkpoint(0).state.config, &data()).unwrap_err().to_string();
         assert!(error.contains("the best model is gone"), "{error}");
     }
 
@@ -242,7 +294,8 @@ mod tests {
             folder.write_json(STATUS, &status(step)).unwrap();
             leave(&folder);
             let before = steps(&folder.best());
-            let error = recover(&folder, &checkpoint(0).state.config).unwrap_err().to_string();
+            let error =
+                recover(&folder, &checkpoint(0).state.config, &data()).unwrap_err().to_string();
             assert!(error.contains("the checkpoints are gone from"), "{error}");
             assert!(error.contains(needle) && error.contains("--restart"), "{needle}: {error}");
             assert_eq!(steps(&folder.best()), before, "{needle}");
@@ -262,7 +315,7 @@ mod tests {
     fn checkpoints_of_another_run_are_refused() {
         let (_log, folder) = run(&[at(20, 20)], &[at(20, 20)]);
         let other = RunConfig { batch_size: 7, ..checkpoint(0).state.config };
-        let error = recover(&folder, &other).unwrap_err().to_string();
+        let error = recover(&folder, &other, &data()).unwrap_err().to_string();
         assert!(error.contains("batch_size: 2 there, 7 now"), "{error}");
     }
 }

@@ -65,7 +65,7 @@ impl Fitted {
     /// `weights` under the names that fit most of `parameters`.
     pub fn new(weights: Weights, parameters: &[Parameter]) -> Self {
         let mut best: Option<([usize; 5], Reading)> = None;
-        for reading in readings(&weights) {
+        for reading in readings(&weights, parameters) {
             let key = reading.key(&weights, parameters);
             if best.as_ref().is_none_or(|(most, _)| key > *most) {
                 best = Some((key, reading));
@@ -103,7 +103,9 @@ impl Reading<'_> {
 }
 
 /// All ways to read the names of `weights`, the plainest first.
-fn readings(weights: &Weights) -> Vec<Reading<'_>> {
+fn readings<'a>(weights: &'a Weights, parameters: &[Parameter]) -> Vec<Reading<'a>> {
+    // burn's own batch normalisation has PyTorch's names.
+    let is_ours = |name: &str| parameters.iter().any(|own| own.name == name);
     let all: Vec<&str> = weights.iter().map(|(name, _)| name).collect();
     let mut level = vec![String::new()];
     let mut readings = Vec::new();
@@ -115,12 +117,12 @@ fn readings(weights: &Weights) -> Vec<Reading<'_>> {
             for part in first_parts(&names) {
                 below.push(format!("{prefix}{part}."));
             }
-            let plain = named(&names, str::to_owned);
+            let plain = named(&names, is_ours, str::to_owned);
             let within = WRAPPERS.into_iter().filter(|wrapper| {
                 names.iter().any(|(name, _)| name.split('.').skip(1).any(|part| part == *wrapper))
             });
             let within: Vec<_> = within.collect();
-            let unwrapped = named(&names, |name| {
+            let unwrapped = named(&names, is_ours, |name| {
                 let mut parts = name.split('.');
                 let first = parts.next().unwrap_or_default().to_owned();
                 let parts = parts.filter(|part| !within.contains(part));
@@ -155,14 +157,17 @@ fn is_average(key: &str) -> bool {
     key.split('_').any(|word| word.eq_ignore_ascii_case(AVERAGE))
 }
 
-/// Our name of each tensor by `rename`; `None` where two would have the same.
+/// Our name of each tensor by `rename`; `None` where two would have the same. A name that `is_ours` is no
+/// name of PyTorch's for a statistic.
 fn named<'a>(
     names: &[(&str, &'a str)],
+    is_ours: impl Fn(&str) -> bool,
     rename: impl Fn(&str) -> String,
 ) -> Option<BTreeMap<String, &'a str>> {
     let all: BTreeSet<_> = names.iter().map(|(name, _)| *name).collect();
     let ours = names.iter().map(|(name, theirs)| {
-        let statistic = statistic(name).filter(|ours| !all.contains(ours.as_str()));
+        let statistic = statistic(name);
+        let statistic = statistic.filter(|ours| !is_ours(name) && !all.contains(ours.as_str()));
         (rename(&statistic.unwrap_or((*name).to_owned())), *theirs)
     });
     let ours: BTreeMap<_, _> = ours.collect();

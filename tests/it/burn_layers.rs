@@ -163,6 +163,39 @@ fn all_chance_comes_from_the_seed() {
     }
 }
 
+/// Frozen, burn's batch normalisation keeps its statistics and normalises by them; its dropout goes on.
+#[test]
+fn what_is_frozen_keeps_its_statistics() {
+    let device = Device::flex().autodiff();
+    let (_, model) = MODELS[1];
+    let mut learner = build(model, 1, &device).unwrap();
+    learner.network_mut().train_only(&"last".parse().unwrap());
+    // A checkpoint does not thaw it.
+    let bytes = learner.network().to_bytes().unwrap();
+    learner.network_mut().load_bytes(bytes).unwrap();
+    let weights =
+        |learner: &Learner| Weights::from_pack(learner.network().to_bytes().unwrap()).unwrap();
+    let before = weights(&learner);
+    let entry = optimizers::find("Adam").unwrap();
+    let arguments = serde_json::from_str(r#"{"learning_rate": 1e-2}"#).unwrap();
+    let mut optimizer = (entry.build)(&Arguments::new(entry, arguments).unwrap());
+    let all: Vec<_> = (0..40).collect();
+    let mut losses = Vec::new();
+    for seed in [1, 1, 2] {
+        let config = StepConfig { l2_penalty: 0.0, seed };
+        let step = take(&learner, &feed(&device), &all, |_| false, config);
+        losses.push(step.measured.loss.into_scalar::<f32>());
+        if seed == 2 {
+            learner.network_mut().update(step.gradients, &mut optimizer, 1e-2);
+        }
+    }
+    assert!(losses[0] == losses[1] && losses[1] != losses[2], "{losses:?}");
+    let after = weights(&learner);
+    for (name, values) in before.iter() {
+        assert_eq!(after.get(name) == Some(values), !name.starts_with("last."), "{name}");
+    }
+}
+
 /// A checkpoint has all of the model, statistics of the last step included, and ids that are the same in
 /// every process.
 #[test]
@@ -304,32 +337,34 @@ fn outputs_of_another_shape() {
     );
 }
 
-/// A layer that two fields share stays one.
+/// A layer that two fields share would be stepped in one of them: it is refused, ours and burn's.
 #[test]
-fn shared_parameters_stay_shared() {
+fn shared_parameters_are_refused() {
     #[derive(Module, Debug)]
-    struct Twice {
-        one: Linear,
-        same: Linear,
-        output: Linear,
+    struct Twice<L: Module> {
+        one: L,
+        same: L,
     }
-    impl Classifier for Twice {
-        fn forward(&self, images: Tensor<4>, _pass: &mut Pass) -> Tensor<2> {
-            let x = images.flatten(1, 3);
-            self.output.forward(self.same.forward(self.one.forward(x)))
+    impl Autoencoder for Twice<Conv> {
+        fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
+            self.same.forward(self.one.forward(images, pass), pass)
         }
     }
-    let model = Model::Classifier(|_, classes, init| {
-        let device = init.device().clone();
-        let one = LinearConfig::new(64, 64).init(&device);
-        let output = LinearConfig::new(64, classes).init(&device);
-        Ok(Box::new(Twice { same: one.clone(), one, output }))
+    impl Autoencoder for Twice<Conv2d> {
+        fn forward(&self, images: Tensor<4>, _pass: &mut Pass) -> Tensor<4> {
+            self.same.forward(self.one.forward(images))
+        }
+    }
+    let ours = Model::Autoencoder(|_, init| {
+        let one = ConvConfig::new([1, 1], [3, 3]).with_zero_padding(1).init(init);
+        Ok(Box::new(Twice { same: one.clone(), one }))
     });
-    let learner = build(model, 1, &Device::flex().autodiff()).unwrap();
-    let parameters = learner.network().parameters();
-    let id = |name: &str| parameters.iter().find(|own| own.name == name).unwrap().id;
-    assert_eq!(id("one.weight"), id("same.weight"));
-    assert_ne!(id("one.weight"), id("output.weight"));
-    let weights = Weights::from_pack(learner.network().to_bytes().unwrap()).unwrap();
-    assert_eq!(weights.get("one.weight"), weights.get("same.weight"));
+    let burns = Model::Autoencoder(|_, init| {
+        let one = Conv2dConfig::new([1, 1], [1, 1]).init(init.device());
+        Ok(Box::new(Twice { same: one.clone(), one }))
+    });
+    for model in [ours, burns] {
+        let error = build(model, 1, &Device::flex().autodiff()).err().unwrap().to_string();
+        assert!(error.contains("one.weight and same.weight are one parameter"), "{error}");
+    }
 }

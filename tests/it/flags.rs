@@ -139,6 +139,23 @@ fn paths_that_are_no_utf8() {
     // A checkpoint's path is kept in the configuration, which is a text.
     let done = run(DIGITS, "--checkpoint_path").ended(2);
     assert!(done.stderr.contains("UTF-8"), "{}", done.stderr);
+    let run = "log/SingleLayerCAE/Digits_Momentum_lr=0.01";
+    bench.train(DIGITS).ended(0);
+    for (program, line) in [
+        (env!("CARGO_BIN_EXE_reconstruct"), format!("--checkpoint_path {run} --output")),
+        (env!("CARGO_BIN_EXE_compare"), "--plot".to_owned()),
+        (env!("CARGO_BIN_EXE_export_model"), format!("--checkpoint_path {run} --output")),
+    ] {
+        let mut command = std::process::Command::new(program);
+        command.current_dir(bench.path("")).args(line.split(' '));
+        let name = [&[0xff, b'a' + line.len() as u8 % 26][..], b".png"].concat();
+        command.arg(OsStr::from_bytes(&name)).arg("--json");
+        let done = command.output().unwrap();
+        // export_model has no --json, and no ending of a picture.
+        let expected = if program.ends_with("export_model") { 2 } else { 0 };
+        assert_eq!(done.status.code(), Some(expected), "{done:?}");
+        assert!(!String::from_utf8_lossy(&done.stderr).contains("panicked"), "{done:?}");
+    }
     for program in [env!("CARGO_BIN_EXE_compare"), env!("CARGO_BIN_EXE_evaluate_autoencoder")] {
         let mut command = std::process::Command::new(program);
         command.current_dir(bench.path("")).arg("--json");
