@@ -216,6 +216,25 @@ mod tests {
         assert_eq!(found.len() + aside, names.len());
     }
 
+    /// burn's own batch normalisation has PyTorch's names for its statistics, ours has others.
+    #[test]
+    fn statistics_by_the_names_that_the_model_has() {
+        for (ours, expected) in
+            [("running_mean", "n.running_mean"), ("moving_mean", "n.moving_mean")]
+        {
+            let parameters = ["n.gamma", &format!("n.{ours}")].map(|name| Parameter {
+                id: ParamId::from(1),
+                name: name.into(),
+                module: "BatchNorm".into(),
+                shape: vec![1],
+                trained: true,
+            });
+            let fitted = Fitted::new(weights(&["n.gamma", "n.running_mean"]), &parameters);
+            let found: Vec<_> = fitted.weights.iter().map(|(name, _)| name).collect();
+            assert_eq!(found, ["n.gamma", expected]);
+        }
+    }
+
     #[test]
     fn prefixes() {
         let both = &["a.bias", "a.weight"][..];

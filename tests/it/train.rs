@@ -202,6 +202,10 @@ fn divergence_ends_with_its_own_code_and_no_result() {
     let run = "log/SingleLayerCAE/Digits_GradientDescent_lr=1e+39";
     assert_eq!(standing(&bench, run).0, StatusKind::Diverged);
     assert!(bench.lines("validation_results.txt").is_empty());
+    assert!(done.stderr.contains("it has no checkpoint yet"), "{}", done.stderr);
+    // It has nothing that could be lost: the same command does the same.
+    let again = bench.train(line).ended(3);
+    assert_eq!(again.stderr.lines().last(), done.stderr.lines().last());
 }
 
 /// In each schedule's events are the rates that were used: of the last of 11 steps an epoch.
