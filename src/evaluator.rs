@@ -68,7 +68,7 @@ pub fn evaluate(evaluation: &Evaluation) -> Result<Assessment> {
     let state = &checkpoint.state;
     refuse_other_model(evaluation, state, &path)?;
     let name = evaluation.dataset.as_ref().unwrap_or(&state.config.dataset);
-    let source = source_of(&path, name, state, &evaluation.source);
+    let source = source_of(&path, name, state, &evaluation.source)?;
     let dataset = dataset_for(&checkpoint, &path, name, &source)?;
     let whole_names = dataset.class_names();
     let mut labels = subset::labels_of(evaluation.classes.as_deref(), &*dataset)?;
@@ -120,13 +120,16 @@ fn refuse_other_model(evaluation: &Evaluation, state: &State, path: &Path) -> Re
 
 /// Where the files of the data set `name` are for the model of the checkpoint at `path`: where `source`
 /// says or, if it says nothing and the model was trained on that data set, where they were then.
-pub(crate) fn source_of(path: &Path, name: &str, state: &State, source: &Source) -> Source {
-    let data_dir = source.data_dir.clone().or_else(|| {
-        // A checkpoint is in `best/` or `checkpoints/` of its run.
-        let path = path.canonicalize().ok().filter(|_| name == state.config.dataset)?;
-        RunFolder::data_dir_of(path.ancestors().nth(2)?)
-    });
-    Source { data_dir, ..source.clone() }
+///
+/// # Errors
+/// When they were in a folder that is gone.
+pub(crate) fn source_of(path: &Path, name: &str, state: &State, source: &Source) -> Result<Source> {
+    // A checkpoint is in `best/` or `checkpoints/` of its run.
+    let path = path.canonicalize().ok().filter(|_| name == state.config.dataset);
+    match path.as_deref().and_then(|path| path.ancestors().nth(2)) {
+        Some(run) => RunFolder::source_of(run, source),
+        None => Ok(source.clone()),
+    }
 }
 
 /// The names of the classes that a model which stands at `state` tells apart, by label. A checkpoint of

@@ -157,7 +157,7 @@ fn album(request: &Request, checkpoint: &Checkpoint, path: &Path) -> Result<Albu
         return Ok(Album { examples, names, classes: None });
     }
     let name = request.dataset.as_ref().unwrap_or(&state.config.dataset);
-    let source = evaluator::source_of(path, name, state, &request.source);
+    let source = evaluator::source_of(path, name, state, &request.source)?;
     let dataset = evaluator::dataset_for(checkpoint, path, name, &source)?;
     let classes = subset::labels_of(request.classes.as_deref(), &*dataset)?;
     let dataset = Subset::of(dataset, classes.as_deref())?;

@@ -34,8 +34,9 @@ use burn::tensor::{Bytes, Int, Tensor};
 
 use crate::adopt::Adopt;
 use crate::ordered_sum::ordered_mean;
-use crate::pack_ids::without_random_ids;
+use crate::repack::without_random_ids;
 use crate::scopes::Freeze;
+use crate::summaries::floats;
 use crate::weights::{Set, Weights};
 use crate::{Init, Pass, Scopes, layers};
 
@@ -126,13 +127,15 @@ pub trait Network: Send + Sync {
     fn parameters(&self) -> Vec<Parameter>;
 
     /// Makes the network's parameters all those of `init`: what a layer of burn's own has drawn is drawn
-    /// from the seed, on the device, with an id that is the same in every process. See
-    /// [`Adopt`](crate::adopt::Adopt).
+    /// from the seed, on the device, with an id that is the same in every process.
     fn adopt(&mut self, init: &mut Init);
 
     /// Brings what layers of burn's own have noted of a step into their statistics, so that a checkpoint
     /// has it.
     fn sync_statistics(&self);
+
+    /// The largest absolute value of all parameters and statistics; NaN if one is NaN.
+    fn largest(&self) -> f32;
 
     /// The names of the trainable parameters that have none of `gradients`.
     fn without_gradient(&self, gradients: &GradientsParams) -> Vec<String>;
@@ -190,6 +193,12 @@ impl<M: Module + Sync + 'static> Network for M {
     fn sync_statistics(&self) {
         // burn's running statistics are brought up to date when a module is made one for validation.
         drop(self.valid());
+    }
+
+    fn largest(&self) -> f32 {
+        let mut largest = Largest(0.0);
+        self.visit(&mut largest);
+        largest.0
     }
 
     fn without_gradient(&self, gradients: &GradientsParams) -> Vec<String> {
@@ -289,6 +298,20 @@ impl ModuleVisitor for Parameters {
             trained: param.is_require_grad(),
         });
     }
+}
+
+/// Looks for the largest value, tensor by tensor: all of them at once may take gigabytes.
+struct Largest(f32);
+
+impl ModuleVisitor for Largest {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0 = floats(param.val()).into_iter().fold(self.0, larger);
+    }
+}
+
+/// The larger of `most` and the absolute `value`; NaN if one is NaN, which f32::max would pass over.
+pub(crate) fn larger(most: f32, value: f32) -> f32 {
+    if most.is_nan() || value.abs() <= most { most } else { value.abs() }
 }
 
 /// Looks for trainable parameters without a gradient.

@@ -10,11 +10,12 @@ use crate::device::is_cpu;
 use crate::evaluator::{self, Assessment};
 use crate::feed::Feed;
 use crate::interrupt::Interrupt;
+use crate::model::larger;
 use crate::report::Report;
 use crate::run::{Checkpoint, DataSummary, RunConfig, State};
 use crate::summaries::floats;
 use crate::transfer::Transfer;
-use crate::weights::{Values, Weights};
+use crate::weights::Weights;
 use crate::{Exit, Failure, Init, Learner, Operation, optimizers, transfer, zoo};
 
 /// What is trained: the model, its optimizer, and a copy of the model for evaluation, which may be
@@ -35,10 +36,14 @@ pub(crate) struct Trainee {
 /// Fails where two models of `name`, built from one seed, have other parameters: a run of it would not
 /// come out again.
 fn refuse_unseeded(name: &str, one: &Learner, other: &Learner) -> Result<()> {
-    let weights = |learner: &Learner| Weights::from_pack(learner.network().to_bytes()?);
-    let (ours, theirs) = (weights(one)?, weights(other)?);
-    let differs = |(name, values): &(&str, &Values)| theirs.get(name) != Some(*values);
-    let names: Vec<_> = ours.iter().filter(differs).map(|(name, _)| name).collect();
+    // Not both at once: of a large model each takes gigabytes.
+    let hashes = |learner: &Learner| -> Result<Vec<(String, String)>> {
+        let weights = Weights::from_pack(learner.network().to_bytes()?)?;
+        Ok(weights.iter().map(|(name, values)| (name.to_owned(), values.sha256())).collect())
+    };
+    let (ours, theirs) = (hashes(one)?, hashes(other)?);
+    let differs = |own: &&(String, String)| !theirs.contains(own);
+    let names: Vec<_> = ours.iter().filter(differs).map(|(name, _)| name.as_str()).collect();
     if names.is_empty() {
         return Ok(());
     }
@@ -140,10 +145,13 @@ impl Trainee {
         Ok(())
     }
 
-    /// The run as it stands at `state`.
-    pub fn checkpoint(&self, state: &State) -> Result<Checkpoint> {
-        let optimizer = optimizers::to_bytes(&self.optimizer)?;
-        Ok(Checkpoint { state: state.clone(), model: self.model.network().to_bytes()?, optimizer })
+    /// The run as it stands at `state`, and the largest absolute value among its parameters, statistics and
+    /// slots; NaN if one is NaN.
+    pub fn checkpoint(&self, state: &State) -> Result<(Checkpoint, f32)> {
+        let (optimizer, in_slots) = optimizers::to_bytes_and_largest(&self.optimizer)?;
+        let model = self.model.network().to_bytes()?;
+        let largest = larger(self.model.network().largest(), in_slots);
+        Ok((Checkpoint { state: state.clone(), model, optimizer }, largest))
     }
 
     /// One step of the optimizer down `gradients`.

@@ -100,7 +100,7 @@ pub fn train(config: &RunConfig, settings: &Settings) -> Result<Finished> {
     let path = settings.folder.clone().unwrap_or_else(in_log);
     if !settings.restart {
         refuse_another(config, &path)?;
-        if let Some(outcome) = finished(config, &path)? {
+        if let Some(outcome) = finished(config, &settings.source, &path)? {
             return Ok(Finished { outcome, folder: path });
         }
     }
@@ -141,7 +141,7 @@ pub fn train(config: &RunConfig, settings: &Settings) -> Result<Finished> {
 }
 
 /// What the run at `path` has reached, if it is finished and has nothing left to do.
-fn finished(config: &RunConfig, path: &Path) -> Result<Option<Outcome>> {
+fn finished(config: &RunConfig, source: &Source, path: &Path) -> Result<Option<Outcome>> {
     let reached = || -> Result<Option<Outcome>> {
         let outcome = Outcome::at(path).unwrap_or_else(|error| {
             tell(&format!("warning: {error}\nnote: the test is done once more"));
@@ -165,7 +165,20 @@ fn finished(config: &RunConfig, path: &Path) -> Result<Option<Outcome>> {
     // Once more: another process may have gone on meanwhile.
     let Some(outcome) = reached()? else { return Ok(None) };
     StatusFile::finished(&folder, &outcome)?;
-    tell("note: this run is finished; --restart trains it anew, more --epochs go on");
+    let more = match outcome.epochs < config.epochs {
+        // Early stopping.
+        true => "more --patience goes on",
+        false => "more --epochs go on",
+    };
+    tell(&format!("note: this run is finished; --restart trains it anew, {more}"));
+    if let (Some(there), Some(now)) = (RunFolder::kept_data_dir(path), &source.data_dir)
+        && now.canonicalize().ok().as_ref() != Some(&there)
+    {
+        let (there, now) = (there.display(), now.display());
+        tell(&format!(
+            "note: it was trained on the data in `{there}`; those in `{now}` were not read"
+        ));
+    }
     Ok(Some(outcome))
 }
 
@@ -333,7 +346,9 @@ impl<'a> Run<'a> {
         self.progress.finish();
         if epochs < self.config.epochs {
             let patience = self.config.patience.unwrap_or(0);
-            tell(&format!("note: {patience} epochs without a better validation"));
+            tell(&format!(
+                "note: early stopping, --patience {patience}: no better validation since"
+            ));
         }
         let best = self.state.best.context("a run of at least one epoch has a best validation")?;
         // All is saved but the results: from here on a signal may end the process at once, and this is
@@ -358,9 +373,8 @@ impl<'a> Run<'a> {
     /// The run as it stands. Fails when something in it is not finite: the loss may be, as tanh(∞) is 1,
     /// and a parameter whose step is only a sign, while the optimizer's slots are lost for ever.
     fn checkpoint(&mut self) -> Result<Checkpoint> {
-        let checkpoint = self.trainee.checkpoint(&self.state)?;
-        let largest = checkpoint.largest_value()?;
-        self.refuse_divergence("largest parameter or slot", largest)?;
+        let (checkpoint, largest) = self.trainee.checkpoint(&self.state)?;
+        self.refuse_divergence("largest parameter or slot", largest.into())?;
         Ok(checkpoint)
     }
 

@@ -27,7 +27,15 @@ pub(super) fn print(text: &str) -> Result<()> {
 }
 
 pub(super) fn finished_as_text(Finished { outcome, folder }: &Finished) -> String {
-    let models = quoted(&folder.parent().unwrap_or(folder).display().to_string());
+    // That of `.` is not in its name.
+    let models = match folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => parent.to_owned(),
+        None => {
+            let whole = folder.canonicalize().unwrap_or_default();
+            whole.parent().unwrap_or(Path::new(".")).to_owned()
+        }
+    };
+    let models = quoted(&models.display().to_string());
     let (name, best) = outcome.best.score.headline();
     let (_, test) = outcome.test.headline();
     [

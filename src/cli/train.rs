@@ -46,7 +46,7 @@ pub struct TrainArgs {
     #[arg(long = "learning_rate", visible_alias = "lr", alias = "learning-rate", value_parser = values::learning_rate, value_name = "X", allow_negative_numbers = true)]
     learning_rate: Option<Value>,
     /// Examples a step [default: 128]
-    #[arg(long = "batch_size", alias = "batch-size", value_parser = values::at_least_one, allow_negative_numbers = true, value_name = "N")]
+    #[arg(long = "batch_size", aliases = ["batch-size", "bs"], value_parser = values::at_least_one, allow_negative_numbers = true, value_name = "N")]
     batch_size: Option<usize>,
     /// Epochs to train [default: 150]
     #[arg(long, aliases = ["num_epochs", "max_epochs", "num-epochs", "max-epochs"], value_parser = values::epochs, allow_negative_numbers = true, value_name = "N")]
@@ -130,6 +130,14 @@ struct OtherTools {
          of another"
     ))]
     resume: Option<String>,
+    #[arg(long = "cpu", num_args = 0..=1, default_missing_value = "", hide = true, value_parser = Instead(
+        "--device cpu"
+    ))]
+    cpu: Option<String>,
+    #[arg(long = "weights", alias = "pretrained", hide = true, value_parser = Instead(
+        "--checkpoint_path begins with the weights of a run or a file"
+    ))]
+    weights: Option<String>,
     #[arg(long = "num_workers", aliases = ["workers", "threads", "num-workers"], hide = true, value_parser = Instead(
         "all processors work; RAYON_NUM_THREADS=N in the environment takes fewer, and changes no result"
     ))]
@@ -190,6 +198,19 @@ impl TrainArgs {
         (RunFolder::is_run(folder) && elsewhere && is_same).then(|| folder.to_owned())
     }
 
+    /// Where the data set's files are: where the flags say or, for the run of `--config`, where they were when
+    /// it was trained.
+    ///
+    /// # Errors
+    /// When they were in a folder that is gone.
+    fn source(&self) -> Result<Source> {
+        let source = self.source.source();
+        match self.config.as_ref().and_then(|file| file.parent()) {
+            Some(run) if self.dataset.is_none() => RunFolder::source_of(run, &source),
+            _ => Ok(source),
+        }
+    }
+
     fn log_dir(&self) -> &Path {
         self.log_dir.as_deref().unwrap_or(Path::new("log"))
     }
@@ -205,7 +226,7 @@ impl TrainArgs {
         let image_size = self.image_size.or(same_dataset.and_then(|base| base.image_size));
         let dataset = self.dataset.as_deref().or(base.map(|base| base.dataset.as_str()));
         let dataset = dataset.expect("the parser wants --dataset or --config");
-        let source = Source { image_size, ..self.source.source() };
+        let source = Source { image_size, ..self.source()? };
         let opened = zoo::dataset(dataset, &source)?;
         let data = opened.identity();
         if let Some(base) = same_dataset.filter(|base| base.data != data) {
@@ -288,7 +309,7 @@ impl TrainArgs {
             restart: self.restart,
             train_device,
             eval_device,
-            source: self.source.source(),
+            source: self.source()?,
             log_every: self.log_every,
             images_every: self.images_every,
             command: output::command(std::env::args_os().map(|word| word.to_string_lossy().into())),

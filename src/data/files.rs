@@ -112,7 +112,9 @@ pub fn not_saved(dataset: &str, why: impl Display) -> Failure {
 pub fn damaged(path: &Path, why: impl Display) -> Failure {
     Failure::new(Exit::Failed, format!("{} is damaged", path.display()))
         .why(instead(path).map_or_else(|| why.to_string(), str::to_owned))
-        .remedy("delete it and run again to download it, or put the original file in its place")
+        .remedy(
+            "put the original file in its place, or move this one elsewhere and run again to download it",
+        )
 }
 
 /// What the file at `path` is instead of data, if it is one of the things that take the place of a

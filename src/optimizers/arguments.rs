@@ -230,6 +230,9 @@ fn unknown_argument<'a>(
     if unknown == "momentum" && entry.short == "GradientDescent" {
         return failure.remedy("MomentumOptimizer has it").into();
     }
+    if unknown == "lr" {
+        return failure.remedy("a similar one: `learning_rate`").into();
+    }
     match nearest {
         Some((_, name)) => failure.remedy(format!("a similar one: `{name}`")).into(),
         None => failure.into(),

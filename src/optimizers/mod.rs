@@ -53,7 +53,7 @@ pub use muon::{LearningRates, Muon};
 pub use proximal::{ProximalAdagrad, ProximalGradientDescent};
 pub use rmsprop::RMSProp;
 pub use rule::{ByRule, Rule, Slots};
-pub(crate) use slots::MOST_STEPS;
+pub(crate) use slots::{MOST_STEPS, to_bytes_and_largest};
 pub use slots::{restore, to_bytes};
 
 /// An optimizer that `--optimizer` knows.

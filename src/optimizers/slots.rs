@@ -6,9 +6,11 @@
 use anyhow::{Context, Result, ensure};
 use burn::optim::{ModuleOptimizer, OptimizerRecord};
 use burn::tensor::{Bytes, DType};
-use burn_pack::{Reader, Tensor, Writer};
+use burn_pack::Reader;
 
 use crate::Parameter;
+use crate::model::larger;
+use crate::repack::repack;
 
 /// The number in which burn keeps how many dimensions a parameter has.
 const RANK: &str = "__rank";
@@ -20,23 +22,25 @@ pub(crate) const MOST_STEPS: u64 = i64::MAX as u64 / 2;
 /// # Errors
 /// When they cannot be read back from the device.
 pub fn to_bytes(optimizer: &ModuleOptimizer) -> Result<Vec<u8>> {
-    let reader = Reader::from_bytes(optimizer.into_bytes()?)?;
-    let (metadata, scalars) = (reader.metadata().clone(), reader.scalars().clone());
-    let mut named: Vec<(String, Tensor)> = Vec::new();
-    for tensor in reader.into_tensors()? {
-        let (name, dtype, shape, parameter, bytes) = tensor.into_parts()?;
-        named.push((name.clone(), Tensor::new(name, dtype, shape, parameter, bytes)));
-    }
-    named.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(to_bytes_and_largest(optimizer)?.0)
+}
 
-    let mut writer = Writer::new(named.into_iter().map(|(_, tensor)| tensor).collect());
-    for (key, value) in &scalars {
-        writer = writer.with_scalar(key, *value);
-    }
-    for (key, value) in &metadata {
-        writer = writer.with_metadata(key, value);
-    }
-    Ok(writer.into_bytes()?.to_vec())
+/// The slots of `optimizer`, and the largest absolute value in them; NaN if one is NaN.
+///
+/// # Errors
+/// When they cannot be read back from the device.
+pub(crate) fn to_bytes_and_largest(optimizer: &ModuleOptimizer) -> Result<(Vec<u8>, f32)> {
+    let mut most = 0.0;
+    let bytes = repack(optimizer.into_bytes()?, |tensors| {
+        for tensor in tensors.iter().filter(|tensor| tensor.dtype == DType::F32) {
+            let values = tensor.bytes.chunks_exact(4);
+            let values =
+                values.map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+            most = values.fold(most, larger);
+        }
+        tensors.sort_by(|one, other| one.name.cmp(&other.name));
+    })?;
+    Ok((bytes, most))
 }
 
 /// `optimizer` with the slots in `bytes`, which are those of these `parameters`.

@@ -10,14 +10,13 @@ use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::folder::{cannot_write, sync_folder, write_atomically};
 use super::{DataSummary, RunConfig};
 use crate::optimizers::MOST_STEPS;
-use crate::weights::Weights;
 use crate::{Exit, Failure, Score, tell};
 
 /// The version of the format below.
@@ -172,24 +171,6 @@ impl Checkpoint {
         }
     }
 
-    /// The largest absolute value among the parameters, the statistics and the optimizer's slots; NaN
-    /// if one is NaN.
-    ///
-    /// # Errors
-    /// When they are damaged.
-    pub fn largest_value(&self) -> Result<f64> {
-        let mut most = 0.0_f32;
-        for bytes in [&self.model, &self.optimizer].into_iter().filter(|bytes| !bytes.is_empty()) {
-            let weights = Weights::from_pack(bytes.clone())?;
-            let values = weights.iter().flat_map(|(_, values)| values.values());
-            // f32::max would pass over NaN.
-            most = values.fold(most, |most, value| {
-                if most.is_nan() || value.abs() <= most { most } else { value.abs() }
-            });
-        }
-        Ok(most.into())
-    }
-
     fn to_bytes(&self) -> Result<Vec<u8>> {
         let state = serde_json::to_vec_pretty(&self.state)?;
         let mut archive = tar::Builder::new(Vec::new());
@@ -205,8 +186,10 @@ impl Checkpoint {
     fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let mut archive = tar::Archive::new(bytes);
         let mut files = Vec::new();
-        for (entry, name) in archive.entries()?.zip(ENTRIES) {
-            let mut entry = entry?;
+        // The reader's own words are of blocks and headers.
+        let broken = |_| anyhow!("it is cut off, or something else was written over it");
+        for (entry, name) in archive.entries().map_err(broken)?.zip(ENTRIES) {
+            let mut entry = entry.map_err(broken)?;
             ensure!(entry.path_bytes() == name.as_bytes(), "`{name}` is not where it should be");
             ensure!(entry.size() <= bytes.len() as u64, "`{name}` is cut off");
             let mut file = Vec::new();
@@ -256,17 +239,37 @@ fn sum_line(name: &str, bytes: &[u8]) -> String {
 /// # Errors
 /// When there are checkpoints and all are damaged, or when the folder or one of them cannot be read.
 pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
-    let mut damaged = None;
+    let mut damaged = Vec::new();
     for path in list(folder)?.into_iter().rev() {
         match Checkpoint::read(&path)? {
-            Contents::Whole(checkpoint) => return Ok(Some((path, *checkpoint))),
-            Contents::Damaged(error) => {
-                tell(&format!("warning: {error}"));
-                damaged = Some(error);
+            Contents::Whole(checkpoint) => {
+                damaged.iter().for_each(|error| tell(&format!("warning: {error}")));
+                return Ok(Some((path, *checkpoint)));
             }
+            Contents::Damaged(error) => damaged.push(error),
         }
     }
-    damaged.map_or(Ok(None), Err)
+    if damaged.is_empty() {
+        return Ok(None);
+    }
+    let lines: Vec<_> = damaged.iter().map(|error| first_lines(&error.to_string())).collect();
+    let what = match &lines[..] {
+        [_] => format!("the checkpoint in `{}` is damaged", folder.display()),
+        _ => format!("all checkpoints in `{}` are damaged", folder.display()),
+    };
+    Err(Failure::new(Exit::Failed, what)
+        .why(lines.join("\n"))
+        .remedy(
+            "put back a copy of one; --comment trains a run of its own, and --restart deletes this one and \
+             begins it anew",
+        )
+        .into())
+}
+
+/// What happened and why, of an error's text.
+fn first_lines(text: &str) -> String {
+    let lines: Vec<_> = text.lines().take(2).map(str::trim).collect();
+    lines.join(": ")
 }
 
 /// Deletes all checkpoints in `folder` but the newest `keep`.
@@ -312,7 +315,7 @@ pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>> {
 fn cannot_read(path: &Path, error: &std::io::Error) -> anyhow::Error {
     Failure::new(Exit::Failed, format!("cannot read `{}`", path.display()))
         .why(error.to_string())
-        .remedy("give access to it, or put it back; nothing was changed")
+        .remedy("give access to it, or put it back")
         .into()
 }
 
@@ -366,7 +369,7 @@ pub(super) mod tests {
         assert_eq!(latest(folder.path()).unwrap().unwrap().1, checkpoint(9));
         prune(folder.path(), 1).unwrap();
         let error = latest(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("damaged") && !error.contains("delete"), "{error}");
+        assert!(error.contains("damaged") && !error.contains("delete it"), "{error}");
     }
 
     /// What cannot be read is not taken for what is not there, nor for what is damaged.

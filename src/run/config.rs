@@ -82,7 +82,7 @@ const LONGEST_NAME: usize = 143;
 const DIGITS: usize = 12;
 
 impl RunConfig {
-    /// The name of the run's folder: [`whole_name`](Self::whole_name) or, where that is longer than 143
+    /// The name of the run's folder: all that it is called or, where that is longer than 143
     /// bytes, its beginning, `...` and the first digits of its SHA-256.
     pub fn name(&self) -> String {
         let whole = self.whole_name();

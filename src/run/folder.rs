@@ -258,11 +258,28 @@ impl RunFolder {
     }
 
     /// The folder in which the data set's files were when the run at `path` was last trained, if they were
-    /// not in the cache and it is still there.
-    pub fn data_dir_of(path: &Path) -> Option<PathBuf> {
+    /// not in the cache.
+    pub fn kept_data_dir(path: &Path) -> Option<PathBuf> {
         let source: Value = read_json(&path.join(SOURCE)).ok()??;
-        let data_dir = PathBuf::from(source["data_dir"].as_str()?);
-        data_dir.is_dir().then_some(data_dir)
+        Some(PathBuf::from(source["data_dir"].as_str()?))
+    }
+
+    /// `source` or, where it names no folder, the folder in which the data set's files were when the run at
+    /// `path` was last trained.
+    ///
+    /// # Errors
+    /// [`Exit::DataUnavailable`] when that one is gone.
+    pub fn source_of(path: &Path, source: &Source) -> Result<Source> {
+        let kept = Self::kept_data_dir(path).filter(|_| source.data_dir.is_none());
+        let Some(data_dir) = kept else { return Ok(source.clone()) };
+        if !data_dir.is_dir() {
+            let what = format!("the folder of the run's data is gone: `{}`", data_dir.display());
+            return Err(Failure::new(Exit::DataUnavailable, what)
+                .why(format!("`{}` was trained on the files in it", path.display()))
+                .remedy("put it back, or name where they are now with --data_dir")
+                .into());
+        }
+        Ok(Source { data_dir: Some(data_dir), ..source.clone() })
     }
 
     /// What [`RunFolder::write_json`] wrote under `name`, if it did.

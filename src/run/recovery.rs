@@ -106,7 +106,14 @@ fn has_steps(events: &Path) -> Result<bool> {
 /// Sees to it that the model of the validation `known` is in the folder `best`, and returns its step; `None`
 /// where only a later one is there, which the run that goes on comes by once more.
 fn recover_best(best: &Path, checkpoints: &Path, known: Best) -> Result<Option<u64>> {
-    if find(best, known.step)?.is_some() {
+    if let Some(path) = find(best, known.step)? {
+        // It is needed at the end: better to know now.
+        if let Err(error) = Checkpoint::load(&path) {
+            match find(checkpoints, known.step)? {
+                Some(copy) => drop(Checkpoint::load(&copy)?.save(best)?),
+                None => return Err(error),
+            }
+        }
         return Ok(Some(known.step));
     }
     if let Some(copy) = find(checkpoints, known.step)? {

@@ -3,8 +3,8 @@
 //!
 //! A finished run that is run again appends nothing: its folder's `results.json` says that it has.
 
-use std::fs::File;
-use std::io::{Read, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use anyhow::Result;
@@ -66,6 +66,10 @@ const FILES: [&str; 2] = ["validation_results.txt", "test_results.txt"];
 /// A [`Failure`](crate::Failure) that names the file.
 pub fn refuse_unwritable(directory: &Path) -> Result<()> {
     for path in FILES.map(|name| directory.join(name)) {
+        if fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
+            let error = io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
+            return Err(cannot_write(&path, &error));
+        }
         let opened = match path.exists() {
             true => File::options().read(true).append(true).open(&path).map(drop),
             // Not that file itself: another run may end now, and an empty file would be left behind.

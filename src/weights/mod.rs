@@ -68,6 +68,13 @@ impl Values {
         &self.values
     }
 
+    /// The SHA-256 of the values, in lower-case hexadecimal digits.
+    pub(crate) fn sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        self.values.iter().for_each(|value| hash.update(value.to_le_bytes()));
+        hex(&hash.finalize())
+    }
+
     /// The tensor `name` of a file: `bytes` of numbers of `dtype`.
     ///
     /// # Errors

@@ -124,9 +124,22 @@ fn the_folder_alone_is_enough() {
     bench.reconstruct(&format!("--checkpoint_path {folder}")).ended(0);
     // Moved, the data have to be named.
     fs::rename(bench.path("pets"), bench.path("animals")).unwrap();
-    let refused = bench.evaluate(folder).ended(2);
+    let refused = bench.evaluate(folder).ended(4);
     assert!(refused.stderr.contains("--data_dir"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("/pets`"), "{}", refused.stderr);
+    let config = format!("--config {folder}/config.json --epochs 2");
+    let refused = bench.train(&config).ended(4);
+    assert!(refused.stderr.contains("/pets`"), "{}", refused.stderr);
     bench.evaluate(&format!("{folder} --data_dir animals")).ended(0);
+    // Back again, the run goes on where its data are.
+    fs::rename(bench.path("animals"), bench.path("pets")).unwrap();
+    bench.train(&config).ended(0);
+    // Finished, it says that it has not looked at other data.
+    fs::create_dir(bench.path("elsewhere")).unwrap();
+    pictures(&bench.path("elsewhere/pets"), &["a", "b"]);
+    let finished =
+        bench.train(&line.replace("pets", "elsewhere/pets").replace("--epochs 1", "--epochs 2"));
+    assert!(finished.ended(0).stderr.contains("elsewhere/pets` were not read"));
 
     let refused = bench.evaluate(&classifier).ended(1);
     assert!(refused.stderr.contains("evaluate_classifier evaluates it"), "{}", refused.stderr);

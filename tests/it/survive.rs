@@ -291,6 +291,19 @@ fn damaged_results_are_made_again() {
     }
 }
 
+/// A results file that is a device or a pipe would never come to an end.
+#[cfg(target_os = "linux")]
+#[test]
+fn results_files_are_regular() {
+    for name in ["validation_results.txt", "test_results.txt"] {
+        let bench = Bench::new();
+        std::os::unix::fs::symlink("/dev/zero", bench.path(name)).unwrap();
+        let done = bench.train(LINE).ended(1);
+        assert!(done.stderr.contains(&format!("cannot write `./{name}`")), "{}", done.stderr);
+        assert!(!bench.path("log").exists());
+    }
+}
+
 /// A limit on the size of files fails as a full disk does: with an error of writing, anywhere.
 #[test]
 fn a_full_disk_is_an_error_and_loses_nothing() {
