@@ -346,9 +346,8 @@ impl<'a> Run<'a> {
         self.progress.finish();
         if epochs < self.config.epochs {
             let patience = self.config.patience.unwrap_or(0);
-            tell(&format!(
-                "note: early stopping, --patience {patience}: no better validation since"
-            ));
+            let epochs = if patience == 1 { "epoch" } else { "epochs" };
+            tell(&format!("note: early stopping: {patience} {epochs} without a better validation"));
         }
         let best = self.state.best.context("a run of at least one epoch has a best validation")?;
         // All is saved but the results: from here on a signal may end the process at once, and this is
