@@ -93,3 +93,59 @@ fn check(bytes: &[u8], parameters: &[Parameter]) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::module::{Module, Param};
+    use burn::optim::GradientsParams;
+    use burn::tensor::{Device, Tensor};
+    use serde_json::Map;
+
+    use super::super::{Arguments, Default as Given, OPTIMIZERS};
+    use super::*;
+    use crate::Network;
+
+    #[derive(Module, Debug)]
+    struct Two {
+        vector: Param<Tensor<1>>,
+        matrix: Param<Tensor<2>>,
+    }
+
+    /// After a gradient that is not finite, of whatever optimizer, something that a checkpoint saves is not
+    /// either, be it the parameters or the slots, and it is seen: also steps later, where the parameters
+    /// of a rule that looks at signs alone go on as if nothing had been.
+    #[test]
+    fn what_is_not_finite_is_seen() {
+        let device = Device::flex();
+        for entry in OPTIMIZERS {
+            for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let own = entry.parameters.iter().filter(|own| own.default == Given::Required);
+                let mut given = Map::from_iter(own.map(|own| (own.name.to_owned(), 0.9.into())));
+                given.insert("learning_rate".into(), 0.01.into());
+                let mut optimizer = (entry.build)(&Arguments::new(entry, given).unwrap());
+                let with_grad = |tensor: Tensor<1>| Tensor::from_inner(tensor).require_grad();
+                let vector = Param::from_tensor(with_grad(Tensor::ones([4], &device)));
+                let ones: Tensor<2> = Tensor::ones([2, 3], &device);
+                let matrix = Param::from_tensor(Tensor::from_inner(ones).require_grad());
+                let mut two = Two { vector, matrix };
+                let mut step = |two: Two, value: f32| {
+                    let mut gradients = GradientsParams::new();
+                    let vector = Tensor::<1>::from_floats([0.5, value, -0.5, 0.1], &device);
+                    let matrix =
+                        Tensor::<2>::from_floats([[0.5, 0.1, value], [1.0, 0.2, 0.3]], &device);
+                    gradients.register(two.vector.id, vector);
+                    gradients.register(two.matrix.id, matrix);
+                    optimizer.step(0.01, two, gradients)
+                };
+                two = step(two, 0.5);
+                let seen = |two: &Two, optimizer: &ModuleOptimizer| {
+                    larger(two.largest(), to_bytes_and_largest(optimizer).unwrap().1)
+                };
+                two = step(two, wrong);
+                two = step(two, 0.5);
+                let largest = seen(&two, &optimizer);
+                assert!(!largest.is_finite(), "{} after {wrong}: {largest}", entry.name);
+            }
+        }
+    }
+}
