@@ -49,6 +49,11 @@ struct Found {
     place: PathBuf,
 }
 
+/// Whether what else a run leaves is in `folder`.
+fn has_lost_its_configuration(folder: &Path) -> bool {
+    folder.join("status.json").is_file() && folder.join("checkpoints").is_dir()
+}
+
 /// The folders that hold a run's configuration; a run's own folders hold no others. No folder is
 /// looked through twice, so links may lead anywhere.
 fn runs_below(folder: &Path) -> Vec<Found> {
@@ -62,7 +67,7 @@ fn runs_below(folder: &Path) -> Vec<Found> {
             continue;
         }
         let Ok(place) = entry.path().canonicalize() else { continue };
-        let is_run = place.join("config.json").is_file();
+        let is_run = place.join("config.json").is_file() || has_lost_its_configuration(&place);
         let is_new = seen.insert(place.clone());
         if is_run || !is_new {
             entries.skip_current_dir();

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Error, Result, anyhow, bail};
 use serde_json::{Map, Value};
 
 use super::partial;
@@ -39,9 +39,11 @@ impl Row {
     pub fn read(folder: &Path) -> Result<(Self, Vec<Error>)> {
         let mut wrong = Vec::new();
         let config = match RunFolder::config_at(folder) {
-            Ok(config) => {
-                Some(config.with_context(|| format!("there is no run in `{}`", folder.display()))?)
+            Ok(Some(config)) => Some(config),
+            Ok(None) if partial::is_run(folder) => {
+                note(&mut wrong, anyhow!("`{}` is gone", folder.join("config.json").display()))
             }
+            Ok(None) => bail!("there is no run in `{}`", folder.display()),
             // The configuration of another program.
             Err(error) if !partial::is_run(folder) => return Err(error),
             Err(error) => note(&mut wrong, error),

@@ -246,9 +246,13 @@ fn damaged_runs_are_shown() {
         (format!("{LOG}/{run}/results.json"), "null and void"),
         (format!("{LOG}/{run}/status.json"), "{\"state\": \"asleep\"}"),
         (format!("{LOG}/{run}/config.json"), "{}"),
+        (format!("{LOG}/{run}/config.json"), "gone"),
     ] {
         let before = fs::read(bench.path(&file)).unwrap();
-        fs::write(bench.path(&file), content).unwrap();
+        match content {
+            "gone" => fs::remove_file(bench.path(&file)).unwrap(),
+            _ => fs::write(bench.path(&file), content).unwrap(),
+        }
         let done = bench.compare("").ended(0);
         let damaged = done.stdout.lines().filter(|line| line.contains(" damaged "));
         assert_eq!(damaged.count(), 1, "{file}: {}", done.stdout);
