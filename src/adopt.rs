@@ -56,7 +56,7 @@ impl ModuleMapper for Adopt<'_> {
         let param = if device.is_autodiff() { param.train() } else { param };
         if device.is_autodiff() && !param.is_require_grad() {
             // A statistic, or a parameter that the layer has frozen.
-            self.init.whole_batches();
+            self.init.keeps_statistics();
         }
         let (_, tensor, mapper) = param.consume();
         Param::from_mapped_value(ParamId::from(id), tensor, mapper)

@@ -29,6 +29,7 @@ pub struct Init {
     parameters: u64,
     whole_batches: bool,
     draws_on_device: bool,
+    keeps_statistics: bool,
 }
 
 impl Init {
@@ -42,6 +43,7 @@ impl Init {
             parameters: 0,
             whole_batches: false,
             draws_on_device: false,
+            keeps_statistics: false,
         }
     }
 
@@ -96,6 +98,18 @@ impl Init {
     pub(crate) fn draws_on_device(&mut self) {
         self.draws_on_device = true;
         self.whole_batches();
+    }
+
+    /// Says that a layer of burn's own keeps statistics, which it notes for each thread: they are brought up
+    /// to date after each step then, and batches are whole.
+    pub(crate) fn keeps_statistics(&mut self) {
+        self.keeps_statistics = true;
+        self.whole_batches();
+    }
+
+    /// Whether a layer of burn's own keeps statistics.
+    pub(crate) fn has_kept_statistics(&self) -> bool {
+        self.keeps_statistics
     }
 
     /// Whether a layer draws from the device's own generator.

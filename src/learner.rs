@@ -20,6 +20,7 @@ pub struct Learner {
     model: Built,
     whole_batches: bool,
     draws_on_device: bool,
+    keeps_statistics: bool,
     batch_size: usize,
 }
 
@@ -108,6 +109,7 @@ impl Learner {
             model,
             whole_batches: init.wants_whole_batches(),
             draws_on_device: init.has_draws_on_device(),
+            keeps_statistics: init.has_kept_statistics(),
             batch_size: MOST_EXAMPLES,
         })
     }
@@ -165,6 +167,11 @@ impl Learner {
     /// output below 256 MB.
     pub fn batch_size(&self) -> usize {
         self.batch_size
+    }
+
+    /// Whether a layer of burn's own keeps statistics: see [`Network::sync_statistics`].
+    pub fn keeps_statistics(&self) -> bool {
+        self.keeps_statistics
     }
 
     /// Whether a layer draws from the device's own generator in training.

@@ -73,7 +73,7 @@ pub fn take(
     let (measured, gradients): (Vec<_>, Vec<_>) = pieces.into_iter().unzip();
     let (losses, predictions): (Vec<_>, Vec<_>) = measured.into_iter().unzip();
     let predictions: Option<Vec<_>> = predictions.into_iter().collect();
-    if learner.wants_whole_batches() {
+    if learner.keeps_statistics() {
         learner.network().sync_statistics();
     }
     let loss = losses.into_iter().reduce(|sum, loss| sum + loss).expect("a batch has examples");

@@ -106,7 +106,9 @@ pub fn train(config: &RunConfig, settings: &Settings) -> Result<Finished> {
     }
     run::refuse_unwritable(&settings.results)?;
     let data = Data::load(config, settings)?;
-    let mut trainee = build(config, settings, &data)?;
+    let (shape, classes) = (data.summary.shape, data.summary.class_names.len());
+    let mut trainee =
+        Trainee::new(config, shape, classes, &settings.train_device, &settings.eval_device)?;
     // Before the folder is made: where the weights cannot be had, nothing is.
     let may_begin = settings.restart || RunFolder::checkpoints_at(&path)?.is_empty();
     let mut transfer = if may_begin { trainee.load_pretrained(config)? } else { None };
@@ -207,12 +209,6 @@ impl Data {
         let validation = Feed::new(validation, &settings.eval_device);
         Ok(Self { dataset, train, validation, summary })
     }
-}
-
-/// The run `config` before its first step, and whether its model suits its data.
-fn build(config: &RunConfig, settings: &Settings, data: &Data) -> Result<Trainee> {
-    let (shape, classes) = (data.summary.shape, data.summary.class_names.len());
-    Trainee::new(config, shape, classes, &settings.train_device, &settings.eval_device)
 }
 
 impl<'a> Run<'a> {

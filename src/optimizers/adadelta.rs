@@ -5,7 +5,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Default, Entry, Limit, Parameter, Rule};
+use super::{ByRule, Entry, Limit, Parameter, Rule};
 
 /// `AdadeltaOptimizer`.
 #[derive(Clone, Debug)]
@@ -41,8 +41,8 @@ pub const ENTRY: Entry = Entry {
     short: "Adadelta",
     tensorflow: true,
     parameters: &[
-        Parameter { name: "rho", default: Default::Number(0.95), limit: Limit::UpToOne },
-        Parameter { name: "epsilon", default: Default::Number(1e-8), limit: Limit::Positive },
+        Parameter::number("rho", 0.95, Limit::UpToOne),
+        Parameter::number("epsilon", 1e-8, Limit::Positive),
     ],
     build: |arguments| {
         ByRule(Adadelta { rho: arguments.number("rho"), epsilon: arguments.number("epsilon") })

@@ -5,7 +5,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Default, Entry, Limit, Parameter, Rule};
+use super::{ByRule, Entry, Limit, Parameter, Rule};
 
 /// `AdagradOptimizer`.
 #[derive(Clone, Debug)]
@@ -38,11 +38,7 @@ pub const ENTRY: Entry = Entry {
     name: "AdagradOptimizer",
     short: "Adagrad",
     tensorflow: true,
-    parameters: &[Parameter {
-        name: "initial_accumulator_value",
-        default: Default::Number(0.1),
-        limit: Limit::Positive,
-    }],
+    parameters: &[Parameter::number("initial_accumulator_value", 0.1, Limit::Positive)],
     build: |arguments| {
         let initial_accumulator_value = arguments.number("initial_accumulator_value");
         ByRule(Adagrad { initial_accumulator_value }).into()

@@ -7,7 +7,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Default, Entry, Limit, Parameter, Rule};
+use super::{ByRule, Entry, Limit, Parameter, Rule};
 
 /// `AdagradDAOptimizer`.
 #[derive(Clone, Debug)]
@@ -49,21 +49,9 @@ pub const ENTRY: Entry = Entry {
     short: "AdagradDA",
     tensorflow: true,
     parameters: &[
-        Parameter {
-            name: "initial_gradient_squared_accumulator_value",
-            default: Default::Number(0.1),
-            limit: Limit::Positive,
-        },
-        Parameter {
-            name: "l1_regularization_strength",
-            default: Default::Number(0.0),
-            limit: Limit::NotNegative,
-        },
-        Parameter {
-            name: "l2_regularization_strength",
-            default: Default::Number(0.0),
-            limit: Limit::NotNegative,
-        },
+        Parameter::number("initial_gradient_squared_accumulator_value", 0.1, Limit::Positive),
+        Parameter::number("l1_regularization_strength", 0.0, Limit::NotNegative),
+        Parameter::number("l2_regularization_strength", 0.0, Limit::NotNegative),
     ],
     build: |arguments| {
         ByRule(AdagradDA {

@@ -8,7 +8,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Default, Entry, Limit, Parameter, Rule};
+use super::{ByRule, Entry, Limit, Parameter, Rule};
 
 /// `AdamOptimizer`.
 #[derive(Clone, Debug)]
@@ -49,9 +49,9 @@ pub const ENTRY: Entry = Entry {
     short: "Adam",
     tensorflow: true,
     parameters: &[
-        Parameter { name: "beta1", default: Default::Number(0.9), limit: Limit::BelowOne },
-        Parameter { name: "beta2", default: Default::Number(0.999), limit: Limit::BelowOne },
-        Parameter { name: "epsilon", default: Default::Number(1e-8), limit: Limit::NotNegative },
+        Parameter::number("beta1", 0.9, Limit::BelowOne),
+        Parameter::number("beta2", 0.999, Limit::BelowOne),
+        Parameter::number("epsilon", 1e-8, Limit::NotNegative),
     ],
     build: |arguments| {
         let [beta1, beta2, epsilon] =

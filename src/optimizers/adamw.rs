@@ -8,7 +8,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Default, Entry, Limit, Parameter, Rule};
+use super::{ByRule, Entry, Limit, Parameter, Rule};
 
 /// `AdamW`.
 #[derive(Clone, Debug)]
@@ -61,14 +61,10 @@ pub const ENTRY: Entry = Entry {
     short: "AdamW",
     tensorflow: false,
     parameters: &[
-        Parameter { name: "beta_1", default: Default::Number(0.9), limit: Limit::BelowOne },
-        Parameter { name: "beta_2", default: Default::Number(0.999), limit: Limit::BelowOne },
-        Parameter { name: "epsilon", default: Default::Number(1e-8), limit: Limit::NotNegative },
-        Parameter {
-            name: "weight_decay",
-            default: Default::Number(0.01),
-            limit: Limit::NotNegative,
-        },
+        Parameter::number("beta_1", 0.9, Limit::BelowOne),
+        Parameter::number("beta_2", 0.999, Limit::BelowOne),
+        Parameter::number("epsilon", 1e-8, Limit::NotNegative),
+        Parameter::number("weight_decay", 0.01, Limit::NotNegative),
     ],
     build: |arguments| {
         ByRule(AdamW {

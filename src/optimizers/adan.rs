@@ -8,7 +8,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Default, Entry, Limit, Parameter, Rule};
+use super::{ByRule, Entry, Limit, Parameter, Rule};
 
 /// `Adan`.
 #[derive(Clone, Debug)]
@@ -61,15 +61,11 @@ pub const ENTRY: Entry = Entry {
     short: "Adan",
     tensorflow: false,
     parameters: &[
-        Parameter { name: "beta_1", default: Default::Number(0.98), limit: Limit::BelowOne },
-        Parameter { name: "beta_2", default: Default::Number(0.92), limit: Limit::BelowOne },
-        Parameter { name: "beta_3", default: Default::Number(0.99), limit: Limit::BelowOne },
-        Parameter { name: "epsilon", default: Default::Number(1e-8), limit: Limit::NotNegative },
-        Parameter {
-            name: "weight_decay",
-            default: Default::Number(0.0),
-            limit: Limit::NotNegative,
-        },
+        Parameter::number("beta_1", 0.98, Limit::BelowOne),
+        Parameter::number("beta_2", 0.92, Limit::BelowOne),
+        Parameter::number("beta_3", 0.99, Limit::BelowOne),
+        Parameter::number("epsilon", 1e-8, Limit::NotNegative),
+        Parameter::number("weight_decay", 0.0, Limit::NotNegative),
     ],
     build: |arguments| {
         ByRule(Adan {

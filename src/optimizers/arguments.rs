@@ -16,8 +16,30 @@ pub struct Parameter {
     pub name: &'static str,
     /// What it is when it is not given.
     pub default: Default,
-    /// What it has to be, if it is a number.
+    /// What it has to be, if it is a number; of others nobody looks at it.
     pub limit: Limit,
+}
+
+impl Parameter {
+    /// A number that is `default` where it is not given, and has to be within `limit`.
+    pub const fn number(name: &'static str, default: f64, limit: Limit) -> Self {
+        Self { name, default: Default::Number(default), limit }
+    }
+
+    /// A number within `limit` that has to be given.
+    pub const fn required(name: &'static str, limit: Limit) -> Self {
+        Self { name, default: Default::Required, limit }
+    }
+
+    /// A truth value that is `default` where it is not given.
+    pub const fn flag(name: &'static str, default: bool) -> Self {
+        Self { name, default: Default::Flag(default), limit: Limit::NotNegative }
+    }
+
+    /// One of these `words`, the first where none is given.
+    pub const fn words(name: &'static str, words: &'static [&'static str]) -> Self {
+        Self { name, default: Default::Words(words), limit: Limit::NotNegative }
+    }
 }
 
 /// What a number has to be. Outside of it an optimizer divides by 0, or moves away from where it should go.
@@ -71,11 +93,9 @@ pub enum Default {
 }
 
 /// The name of the one argument that every optimizer requires.
-const LEARNING_RATE: Parameter =
-    Parameter { name: "learning_rate", default: Default::Required, limit: Limit::NotNegative };
+const LEARNING_RATE: Parameter = Parameter::required("learning_rate", Limit::NotNegative);
 /// TensorFlow's optimizers take it; without parallel writers there is nothing to lock.
-const USE_LOCKING: Parameter =
-    Parameter { name: "use_locking", default: Default::Flag(false), limit: Limit::NotNegative };
+const USE_LOCKING: Parameter = Parameter::flag("use_locking", false);
 
 /// All arguments of an optimizer, the defaults filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Default, Entry, Limit, Parameter, Rule};
+use super::{ByRule, Entry, Limit, Parameter, Rule};
 
 /// `FtrlOptimizer`.
 #[derive(Clone, Debug)]
@@ -58,31 +58,11 @@ pub const ENTRY: Entry = Entry {
     short: "Ftrl",
     tensorflow: true,
     parameters: &[
-        Parameter {
-            name: "learning_rate_power",
-            default: Default::Number(-0.5),
-            limit: Limit::NotPositive,
-        },
-        Parameter {
-            name: "initial_accumulator_value",
-            default: Default::Number(0.1),
-            limit: Limit::NotNegative,
-        },
-        Parameter {
-            name: "l1_regularization_strength",
-            default: Default::Number(0.0),
-            limit: Limit::NotNegative,
-        },
-        Parameter {
-            name: "l2_regularization_strength",
-            default: Default::Number(0.0),
-            limit: Limit::NotNegative,
-        },
-        Parameter {
-            name: "l2_shrinkage_regularization_strength",
-            default: Default::Number(0.0),
-            limit: Limit::NotNegative,
-        },
+        Parameter::number("learning_rate_power", -0.5, Limit::NotPositive),
+        Parameter::number("initial_accumulator_value", 0.1, Limit::NotNegative),
+        Parameter::number("l1_regularization_strength", 0.0, Limit::NotNegative),
+        Parameter::number("l2_regularization_strength", 0.0, Limit::NotNegative),
+        Parameter::number("l2_shrinkage_regularization_strength", 0.0, Limit::NotNegative),
     ],
     build: |arguments| {
         ByRule(Ftrl {

@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 
 use crate::ordered_sum::ordered_sum;
 
-use super::{AdamW, ByRule, Default, Entry, Limit, Parameter, Rule};
+use super::{AdamW, ByRule, Entry, Limit, Parameter, Rule};
 
 /// `Lamb`.
 #[derive(Clone, Debug)]
@@ -50,14 +50,10 @@ pub const ENTRY: Entry = Entry {
     short: "Lamb",
     tensorflow: false,
     parameters: &[
-        Parameter { name: "beta_1", default: Default::Number(0.9), limit: Limit::BelowOne },
-        Parameter { name: "beta_2", default: Default::Number(0.999), limit: Limit::BelowOne },
-        Parameter { name: "epsilon", default: Default::Number(1e-6), limit: Limit::NotNegative },
-        Parameter {
-            name: "weight_decay",
-            default: Default::Number(0.0),
-            limit: Limit::NotNegative,
-        },
+        Parameter::number("beta_1", 0.9, Limit::BelowOne),
+        Parameter::number("beta_2", 0.999, Limit::BelowOne),
+        Parameter::number("epsilon", 1e-6, Limit::NotNegative),
+        Parameter::number("weight_decay", 0.0, Limit::NotNegative),
     ],
     build: |arguments| {
         let adam = AdamW {

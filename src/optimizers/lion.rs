@@ -6,7 +6,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Default, Entry, Limit, Parameter, Rule};
+use super::{ByRule, Entry, Limit, Parameter, Rule};
 
 /// `Lion`.
 #[derive(Clone, Debug)]
@@ -41,13 +41,9 @@ pub const ENTRY: Entry = Entry {
     short: "Lion",
     tensorflow: false,
     parameters: &[
-        Parameter { name: "beta_1", default: Default::Number(0.9), limit: Limit::BelowOne },
-        Parameter { name: "beta_2", default: Default::Number(0.99), limit: Limit::BelowOne },
-        Parameter {
-            name: "weight_decay",
-            default: Default::Number(0.0),
-            limit: Limit::NotNegative,
-        },
+        Parameter::number("beta_1", 0.9, Limit::BelowOne),
+        Parameter::number("beta_2", 0.99, Limit::BelowOne),
+        Parameter::number("weight_decay", 0.0, Limit::NotNegative),
     ],
     build: |arguments| {
         let [beta_1, beta_2, weight_decay] =

@@ -4,7 +4,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Default, Entry, Limit, Parameter, Rule};
+use super::{ByRule, Entry, Limit, Parameter, Rule};
 
 /// `MomentumOptimizer`.
 #[derive(Clone, Debug)]
@@ -39,12 +39,8 @@ pub const ENTRY: Entry = Entry {
     short: "Momentum",
     tensorflow: true,
     parameters: &[
-        Parameter { name: "momentum", default: Default::Required, limit: Limit::NotNegative },
-        Parameter {
-            name: "use_nesterov",
-            default: Default::Flag(false),
-            limit: Limit::NotNegative,
-        },
+        Parameter::required("momentum", Limit::NotNegative),
+        Parameter::flag("use_nesterov", false),
     ],
     build: |arguments| {
         ByRule(Momentum {

@@ -20,7 +20,7 @@ use burn::tensor::Tensor;
 
 use crate::ordered_sum::ordered_sum;
 
-use super::{AdamW, ByRule, Default, Entry, Limit, Parameter, Rule};
+use super::{AdamW, ByRule, Entry, Limit, Parameter, Rule};
 
 /// Steps of Newton and Schulz.
 const STEPS: usize = 5;
@@ -115,18 +115,10 @@ pub const ENTRY: Entry = Entry {
     short: "Muon",
     tensorflow: false,
     parameters: &[
-        Parameter { name: "momentum", default: Default::Number(0.95), limit: Limit::NotNegative },
-        Parameter { name: "nesterov", default: Default::Flag(true), limit: Limit::NotNegative },
-        Parameter {
-            name: "weight_decay",
-            default: Default::Number(0.1),
-            limit: Limit::NotNegative,
-        },
-        Parameter {
-            name: "adjust_lr_fn",
-            default: Default::Words(&["match_rms_adamw", "original"]),
-            limit: Limit::NotNegative,
-        },
+        Parameter::number("momentum", 0.95, Limit::NotNegative),
+        Parameter::flag("nesterov", true),
+        Parameter::number("weight_decay", 0.1, Limit::NotNegative),
+        Parameter::words("adjust_lr_fn", &["match_rms_adamw", "original"]),
     ],
     build: |arguments| {
         ByRule(Muon {

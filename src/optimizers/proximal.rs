@@ -7,7 +7,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Default, Entry, Limit, Parameter, Rule};
+use super::{ByRule, Entry, Limit, Parameter, Rule};
 
 /// `ProximalGradientDescentOptimizer`.
 #[derive(Clone, Debug)]
@@ -77,16 +77,8 @@ impl Rule<1> for ProximalAdagrad {
 
 /// λ₁ and λ₂.
 const STRENGTHS: [Parameter; 2] = [
-    Parameter {
-        name: "l1_regularization_strength",
-        default: Default::Number(0.0),
-        limit: Limit::NotNegative,
-    },
-    Parameter {
-        name: "l2_regularization_strength",
-        default: Default::Number(0.0),
-        limit: Limit::NotNegative,
-    },
+    Parameter::number("l1_regularization_strength", 0.0, Limit::NotNegative),
+    Parameter::number("l2_regularization_strength", 0.0, Limit::NotNegative),
 ];
 
 /// `--optimizer ProximalGradientDescentOptimizer`
@@ -110,11 +102,7 @@ pub const ADAGRAD: Entry = Entry {
     short: "ProximalAdagrad",
     tensorflow: true,
     parameters: &[
-        Parameter {
-            name: "initial_accumulator_value",
-            default: Default::Number(0.1),
-            limit: Limit::Positive,
-        },
+        Parameter::number("initial_accumulator_value", 0.1, Limit::Positive),
         STRENGTHS[0],
         STRENGTHS[1],
     ],

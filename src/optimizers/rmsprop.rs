@@ -7,7 +7,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Default, Entry, Limit, Parameter, Rule};
+use super::{ByRule, Entry, Limit, Parameter, Rule};
 
 /// `RMSPropOptimizer`.
 #[derive(Clone, Debug)]
@@ -52,10 +52,10 @@ pub const ENTRY: Entry = Entry {
     short: "RMSProp",
     tensorflow: true,
     parameters: &[
-        Parameter { name: "decay", default: Default::Number(0.9), limit: Limit::UpToOne },
-        Parameter { name: "momentum", default: Default::Number(0.0), limit: Limit::NotNegative },
-        Parameter { name: "epsilon", default: Default::Number(1e-10), limit: Limit::NotNegative },
-        Parameter { name: "centered", default: Default::Flag(false), limit: Limit::NotNegative },
+        Parameter::number("decay", 0.9, Limit::UpToOne),
+        Parameter::number("momentum", 0.0, Limit::NotNegative),
+        Parameter::number("epsilon", 1e-10, Limit::NotNegative),
+        Parameter::flag("centered", false),
     ],
     build: |arguments| {
         ByRule(RMSProp {

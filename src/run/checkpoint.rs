@@ -139,7 +139,7 @@ impl Checkpoint {
     pub fn load(path: &Path) -> Result<Self> {
         match Self::read(path)? {
             Contents::Whole(checkpoint) => Ok(*checkpoint),
-            Contents::Damaged(error) => Err(error),
+            Contents::Damaged(why) => Err(damaged(path, why).into()),
         }
     }
 
@@ -160,14 +160,7 @@ impl Checkpoint {
                     .remedy("use the version of the program that wrote it")
                     .into())
             }
-            Err(error) => {
-                // No advice to delete it: it may be all that is left of the run.
-                let what = format!("the checkpoint `{}` is damaged", path.display());
-                let damaged = Failure::new(Exit::Failed, what).why(format!("{error:#}"));
-                Ok(Contents::Damaged(
-                    damaged.remedy("put back a copy of it, if there is one").into(),
-                ))
-            }
+            Err(error) => Ok(Contents::Damaged(format!("{error:#}"))),
         }
     }
 
@@ -215,7 +208,7 @@ enum Contents {
     /// A checkpoint.
     Whole(Box<Checkpoint>),
     /// What once was one, and in what it is damaged.
-    Damaged(anyhow::Error),
+    Damaged(String),
 }
 
 /// Adds a file of `bytes`, with nothing in its header that differs between two writings.
@@ -239,26 +232,26 @@ fn sum_line(name: &str, bytes: &[u8]) -> String {
 /// # Errors
 /// When there are checkpoints and all are damaged, or when the folder or one of them cannot be read.
 pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
-    let mut damaged = Vec::new();
+    let mut found: Vec<(PathBuf, String)> = Vec::new();
     for path in list(folder)?.into_iter().rev() {
         match Checkpoint::read(&path)? {
             Contents::Whole(checkpoint) => {
-                damaged.iter().for_each(|error| tell(&format!("warning: {error}")));
+                for (path, why) in found {
+                    tell(&format!("warning: {}", damaged(&path, why)));
+                }
                 return Ok(Some((path, *checkpoint)));
             }
-            Contents::Damaged(error) => damaged.push(error),
+            Contents::Damaged(why) => found.push((path, why)),
         }
     }
-    if damaged.is_empty() {
-        return Ok(None);
-    }
-    let lines: Vec<_> = damaged.iter().map(|error| first_lines(&error.to_string())).collect();
-    let what = match &lines[..] {
-        [_] => format!("the checkpoint in `{}` is damaged", folder.display()),
+    let what = match found.len() {
+        0 => return Ok(None),
+        1 => format!("the checkpoint in `{}` is damaged", folder.display()),
         _ => format!("all checkpoints in `{}` are damaged", folder.display()),
     };
+    let lines = found.iter().map(|(path, why)| format!("`{}`: {why}", path.display()));
     Err(Failure::new(Exit::Failed, what)
-        .why(lines.join("\n"))
+        .why(lines.collect::<Vec<_>>().join("\n"))
         .remedy(
             "put back a copy of one; --comment trains a run of its own, and --restart deletes this one and \
              begins it anew",
@@ -266,10 +259,12 @@ pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
         .into())
 }
 
-/// What happened and why, of an error's text.
-fn first_lines(text: &str) -> String {
-    let lines: Vec<_> = text.lines().take(2).map(str::trim).collect();
-    lines.join(": ")
+/// The checkpoint `path` is damaged; `why` says in what. No advice to delete it: it may be all that is left
+/// of the run.
+fn damaged(path: &Path, why: String) -> Failure {
+    Failure::new(Exit::Failed, format!("the checkpoint `{}` is damaged", path.display()))
+        .why(why)
+        .remedy("put back a copy of it, if there is one")
 }
 
 /// Deletes all checkpoints in `folder` but the newest `keep`.
