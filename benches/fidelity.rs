@@ -17,9 +17,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use dytb::optimizers::{self, Arguments};
+use dytb::Source;
+use dytb::commands::exit;
+use dytb::device::DeviceName;
+use dytb::optim;
+use dytb::optim::Arguments;
 use dytb::run::{Outcome, RunConfig, Schedule};
-use dytb::{DeviceName, Interrupt, Settings, Source, exit, train};
+use dytb::train::Interrupt;
+use dytb::train::{Settings, train};
 
 /// What the article reports of SingleLayerCAE: data set, factor of the L2 penalty, best validation
 /// error, test error.
@@ -68,7 +73,7 @@ struct Args {
 impl Args {
     /// The article's run with `seed`.
     fn config(&self, seed: u64) -> Result<RunConfig> {
-        let adam = optimizers::find("AdamOptimizer").context("there is Adam")?;
+        let adam = optim::find("AdamOptimizer").context("there is Adam")?;
         let arguments = serde_json::from_str(r#"{"learning_rate": 1e-5}"#)?;
         Ok(RunConfig {
             model: self.model.clone(),

@@ -13,9 +13,13 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use clap::Parser;
+use dytb::data::Feed;
 use dytb::models::MODELS;
-use dytb::optimizers::{self, Arguments};
-use dytb::{Examples, Feed, Init, Learner, StepConfig, evaluate_feed, take};
+use dytb::optim;
+use dytb::optim::Arguments;
+use dytb::train::Learner;
+use dytb::train::{StepConfig, evaluate_feed, take};
+use dytb::{Examples, Init};
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -88,7 +92,7 @@ fn feed(shape: [usize; 3], device: &Device, images: usize) -> Feed {
 fn train(args: &Args) -> Vec<f64> {
     let device = Device::flex().autodiff();
     let feed = feed(args.shape(), &device, IMAGES);
-    let adam = optimizers::find("AdamOptimizer").unwrap();
+    let adam = optim::find("AdamOptimizer").unwrap();
     let arguments = serde_json::from_str(r#"{"learning_rate": 1e-5}"#).unwrap();
     let mut optimizer = (adam.build)(&Arguments::new(adam, arguments).unwrap());
     let mut model = args.learner(&device);

@@ -13,12 +13,15 @@ use std::fmt;
 use burn::tensor::{Device, Tensor, TensorData};
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use dytb::layers::{BatchNorm, Conv, ConvConfig};
+use dytb::data::Feed;
 use dytb::models::MODELS;
-use dytb::optimizers::{self, Arguments};
-use dytb::{
-    Activation, Examples, Feed, Init, Learner, Pass, StepConfig, conv2d, evaluate_feed, take,
-};
+use dytb::nn::layers::{BatchNorm, Conv, ConvConfig};
+use dytb::ops::conv::conv2d;
+use dytb::optim;
+use dytb::optim::Arguments;
+use dytb::train::Learner;
+use dytb::train::{StepConfig, evaluate_feed, take};
+use dytb::{Activation, Examples, Init, Pass};
 
 /// MNIST's and CIFAR-10's `[channels, height, width]`.
 const SHAPES: [[usize; 3]; 2] = [[1, 28, 28], [3, 32, 32]];
@@ -165,7 +168,7 @@ fn lenet_backward(bencher: Bencher, after: After) {
 #[divan::bench(args = SHAPES.map(Named), consts = BATCHES, sample_count = 40)]
 fn step<const BATCH: usize>(bencher: Bencher, Named(shape): Named) {
     let device = Device::flex().autodiff();
-    let adam = optimizers::find("AdamOptimizer").unwrap();
+    let adam = optim::find("AdamOptimizer").unwrap();
     let arguments = serde_json::from_str(r#"{"learning_rate": 1e-5}"#).unwrap();
     let arguments = Arguments::new(adam, arguments).unwrap();
     let feed = feed(shape, &device);

@@ -19,8 +19,8 @@ use anyhow::Result;
 
 use dytb::data::cifar::{CIFAR_100, SHAPE};
 use dytb::data::cifar_files::CifarFiles;
+use dytb::data::download::RemoteFile;
 use dytb::data::files::folder;
-use dytb::download::RemoteFile;
 use dytb::{Dataset, Examples, Input, Split};
 
 const FILES: CifarFiles = CifarFiles {

@@ -30,9 +30,11 @@ use std::sync::Once;
 use anyhow::Result;
 use rayon::prelude::*;
 
-use dytb::data::class_folders::{self, ClassFolders, LeftOut, Picture};
-use dytb::data::{left_out, picture};
-use dytb::{Dataset, Examples, Exit, Failure, Identity, Input, Source, Split, tell};
+use dytb::data::class_folders;
+use dytb::data::class_folders::{ClassFolders, LeftOut, Picture};
+use dytb::data::{image_file, left_out};
+use dytb::util::stderr::tell;
+use dytb::{Dataset, Examples, Exit, Failure, Identity, Input, Source, Split};
 
 const NAME: &str = "ImageFolder";
 
@@ -67,11 +69,11 @@ impl Dataset for ImageFolder {
             .collect::<Vec<_>>()
             .into_par_iter()
             .map(|Picture { file, label, header }| {
-                let decoded = picture::open(&file.path)?;
+                let decoded = image_file::open(&file.path)?;
                 if [decoded.height(), decoded.width()].map(|side| side as usize) != header.size {
                     return Err("it is another picture than a moment ago".into());
                 }
-                Ok((picture::bytes(decoded, self.shape), *label))
+                Ok((image_file::bytes(decoded, self.shape), *label))
             })
             .collect();
         let (mut pixels, mut labels, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
@@ -100,7 +102,7 @@ impl Dataset for ImageFolder {
     /// One that can be read is enough: those that cannot are left out.
     fn verify_test(&self) -> Result<()> {
         let test: Vec<_> = self.of(Split::Test).collect();
-        let is_read = |picture: &&Picture| picture::open(&picture.file.path).is_ok();
+        let is_read = |picture: &&Picture| image_file::open(&picture.file.path).is_ok();
         match test.into_par_iter().find_any(is_read) {
             Some(_) => Ok(()),
             None => {

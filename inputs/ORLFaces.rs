@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use dytb::data::files::{folder, instead};
-use dytb::data::picture;
+use dytb::data::image_file;
 use dytb::data::zip::Zip;
 use dytb::{Dataset, Examples, Exit, Failure, Input, Split};
 
@@ -114,18 +114,18 @@ impl Files {
         let (path, decoded) = match self {
             Self::Folder(folder) => {
                 let path = folder.join(name(key));
-                let decoded = picture::open(&path);
+                let decoded = image_file::open(&path);
                 (path, decoded)
             }
             Self::Zip(path, zip) => {
                 let bytes = zip.read(&key, MOST).map_err(|error| error.to_string());
-                (path.join(name(key)), bytes.and_then(|bytes| picture::decode(&bytes)))
+                (path.join(name(key)), bytes.and_then(|bytes| image_file::decode(&bytes)))
             }
         };
         let [_, height, width] = SHAPE;
         match decoded {
             Ok(face) if (face.width() as usize, face.height() as usize) == (width, height) => {
-                Ok(picture::bytes(face, SHAPE))
+                Ok(image_file::bytes(face, SHAPE))
             }
             Ok(face) => {
                 let size = format!("{}x{}", face.width(), face.height());

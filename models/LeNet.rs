@@ -12,7 +12,7 @@ use anyhow::Result;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use dytb::layers::{ConvBlock, Dense, DenseBlock, DenseConfig, Regularizer};
+use dytb::nn::layers::{ConvBlock, Dense, DenseBlock, DenseConfig, Regularizer};
 use dytb::{Classifier, Exit, Failure, Init, Model, Pass};
 
 /// Two convolutions and two fully connected layers.

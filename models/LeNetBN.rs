@@ -3,8 +3,8 @@
 //! Source: Dynamic Training Bench's `models/LeNetBN.py`.
 
 use dytb::Model;
-use dytb::layers::Regularizer;
 use dytb::models::LeNet;
+use dytb::nn::layers::Regularizer;
 
 /// [`LeNet`], normalised.
 pub type LeNetBN = LeNet;

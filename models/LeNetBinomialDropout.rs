@@ -5,8 +5,8 @@
 //! Source: Dynamic Training Bench's `models/LeNetBinomialDropout.py`.
 
 use dytb::Model;
-use dytb::layers::{Dropout, Regularizer};
 use dytb::models::LeNet;
+use dytb::nn::layers::{Dropout, Regularizer};
 
 /// [`LeNet`] that drops neurons.
 pub type LeNetBinomialDropout = LeNet;

@@ -4,8 +4,8 @@
 //! Source: Dynamic Training Bench's `models/LeNetDirectDropout.py`.
 
 use dytb::Model;
-use dytb::layers::{Dropout, Regularizer};
 use dytb::models::LeNet;
+use dytb::nn::layers::{Dropout, Regularizer};
 
 /// [`LeNet`] that drops neurons.
 pub type LeNetDirectDropout = LeNet;

@@ -4,8 +4,8 @@
 //! Source: Dynamic Training Bench's `models/LeNetDropout.py`.
 
 use dytb::Model;
-use dytb::layers::{Dropout, Regularizer};
 use dytb::models::LeNet;
+use dytb::nn::layers::{Dropout, Regularizer};
 
 /// [`LeNet`] that drops neurons.
 pub type LeNetDropout = LeNet;

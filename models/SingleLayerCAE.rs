@@ -10,7 +10,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use dytb::layers::{Conv, ConvConfig};
+use dytb::nn::layers::{Conv, ConvConfig};
 use dytb::{Activation, Autoencoder, Init, Model, Pass};
 
 /// One hidden layer of 32 maps.

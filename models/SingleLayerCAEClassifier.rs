@@ -12,7 +12,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use dytb::layers::{Conv, ConvConfig, Dense, DenseConfig};
+use dytb::nn::layers::{Conv, ConvConfig, Dense, DenseConfig};
 use dytb::{Activation, Classifier, Init, Model, Pass};
 
 /// The encoder and a fully connected layer.

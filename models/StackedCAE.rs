@@ -11,7 +11,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use dytb::layers::{Conv, ConvConfig, Dropout};
+use dytb::nn::layers::{Conv, ConvConfig, Dropout};
 use dytb::{Activation, Autoencoder, Init, Model, Pass};
 
 /// Autoencoders that are stacked.

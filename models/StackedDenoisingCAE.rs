@@ -11,7 +11,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::StackedCAE::{KEEP, Layer, layers};
-use dytb::layers::Dropout;
+use dytb::nn::layers::Dropout;
 use dytb::{Activation, Autoencoder, Model, Pass};
 
 /// The noise is no stronger than this.

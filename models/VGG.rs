@@ -13,7 +13,7 @@ use anyhow::Result;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use dytb::layers::{ConvBlock, Dense, DenseBlock, DenseConfig, Regularizer};
+use dytb::nn::layers::{ConvBlock, Dense, DenseBlock, DenseConfig, Regularizer};
 use dytb::{Classifier, Exit, Failure, Init, Model, Pass};
 
 /// Maps of each convolution, a pooling after each row.

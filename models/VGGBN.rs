@@ -3,8 +3,8 @@
 //! Source: Dynamic Training Bench's `models/VGGBN.py`.
 
 use dytb::Model;
-use dytb::layers::Regularizer;
 use dytb::models::VGG;
+use dytb::nn::layers::Regularizer;
 
 /// [`VGG`], normalised.
 pub type VGGBN = VGG;

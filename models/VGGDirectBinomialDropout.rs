@@ -5,8 +5,8 @@
 //! Source: Dynamic Training Bench's `models/VGGDirectBinomialDropout.py`.
 
 use dytb::Model;
-use dytb::layers::{Dropout, Regularizer};
 use dytb::models::VGG;
+use dytb::nn::layers::{Dropout, Regularizer};
 
 /// [`VGG`] that drops neurons.
 pub type VGGDirectBinomialDropout = VGG;

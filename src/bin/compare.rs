@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use dytb::{Compare, exit};
+use dytb::commands::{Compare, exit};
 
 fn main() -> ExitCode {
     exit(Compare::parse().run())

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use dytb::{EvaluateAutoencoder, exit};
+use dytb::commands::{EvaluateAutoencoder, exit};
 
 fn main() -> ExitCode {
     exit(EvaluateAutoencoder::parse().run())

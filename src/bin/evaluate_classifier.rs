@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use dytb::{EvaluateClassifier, exit};
+use dytb::commands::{EvaluateClassifier, exit};
 
 fn main() -> ExitCode {
     exit(EvaluateClassifier::parse().run())

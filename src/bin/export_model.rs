@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use dytb::{Export, exit};
+use dytb::commands::{Export, exit};
 
 fn main() -> ExitCode {
     exit(Export::parse().run())

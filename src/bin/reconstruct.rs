@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use dytb::{Reconstruct, exit};
+use dytb::commands::{Reconstruct, exit};
 
 fn main() -> ExitCode {
     exit(Reconstruct::parse().run())

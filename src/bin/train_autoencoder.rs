@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use dytb::{TrainAutoencoder, exit};
+use dytb::commands::{TrainAutoencoder, exit};
 
 fn main() -> ExitCode {
     exit(TrainAutoencoder::parse().run())

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use dytb::{TrainClassifier, exit};
+use dytb::commands::{TrainClassifier, exit};
 
 fn main() -> ExitCode {
     exit(TrainClassifier::parse().run())

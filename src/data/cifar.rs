@@ -18,7 +18,7 @@ use std::io::{self, Error, ErrorKind, Read};
 use std::path::Path;
 
 use super::files::unreadable;
-use crate::Failure;
+use crate::error::Failure;
 
 /// `[channels, height, width]` of an image.
 pub const SHAPE: [usize; 3] = [3, 32, 32];

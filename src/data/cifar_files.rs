@@ -14,8 +14,9 @@ use anyhow::Result;
 use super::archive::unpack;
 use super::cifar::{Layout, SHAPE};
 use super::files::{damaged, not_saved, obtain, unreadable};
-use crate::download::{RemoteFile, lock, sha256_of};
-use crate::{Examples, Split, tell};
+use crate::data::download::{RemoteFile, lock, sha256_of};
+use crate::data::{Examples, Split};
+use crate::util::stderr::tell;
 
 /// Images for training and for the test, of either data set.
 const OFFICIAL: [usize; 2] = [50_000, 10_000];

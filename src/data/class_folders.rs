@@ -12,6 +12,7 @@
 //! Hidden files and folders, those of systems and of other programs, and what our own programs wrote
 //! are passed over (`litter.rs`). Links are followed, but not in circles.
 
+use crate::util::hex::hex;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -19,14 +20,14 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::files::hex;
+use super::image_file::{self, Header};
 use super::layout::{Layout, subfolders};
 pub use super::left_out::LeftOut;
 use super::litter;
 use super::names::two_alike;
-use super::picture::{self, Header};
 use super::walk::Walk;
-use crate::{Exit, Failure, Split};
+use crate::data::Split;
+use crate::error::{Exit, Failure};
 
 /// What is below a folder.
 #[derive(Debug)]
@@ -102,7 +103,7 @@ fn with_headers(
     folder: &Path,
     left_out: &mut Vec<LeftOut>,
 ) -> (Vec<Picture>, Vec<OsString>) {
-    let headers: Vec<_> = files.par_iter().map(|file| picture::header(&file.path)).collect();
+    let headers: Vec<_> = files.par_iter().map(|file| image_file::header(&file.path)).collect();
     let is_picture =
         |(file, header): &(&PictureFile, &Result<_, _>)| header.is_ok() && file.class.is_some();
     let only_class = match files.iter().zip(&headers).any(|both| is_picture(&both)) {

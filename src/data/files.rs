@@ -6,8 +6,9 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::download::{Error, RemoteFile, fetch};
-use crate::{Exit, Failure, Source};
+use crate::data::Source;
+use crate::data::download::{Error, RemoteFile, fetch};
+use crate::error::{Exit, Failure};
 
 /// The folder that holds the files of the data set called `name`; the default one need not exist.
 ///
@@ -141,14 +142,6 @@ pub fn instead(path: &Path) -> Option<&'static str> {
 /// A web page is known by its first bytes.
 const HEAD: u64 = 1 << 10;
 
-/// Lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut digits, byte| {
-        let _ = write!(digits, "{byte:02x}");
-        digits
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,10 +211,5 @@ mod tests {
             let text = damaged(&path, "its reason").to_string();
             assert!(text.contains("one.gz is damaged") && text.contains(needle), "{text}");
         }
-    }
-
-    #[test]
-    fn hexadecimal() {
-        assert_eq!(hex(&[0, 10, 255]), "000aff");
     }
 }

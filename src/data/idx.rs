@@ -9,6 +9,7 @@
 //!
 //! Source: the section "FILE FORMATS FOR THE MNIST DATABASE" of MNIST's page.
 
+use crate::util::hex::hex;
 use std::fs::File;
 use std::io::{self, BufRead, Error, ErrorKind, Read};
 use std::path::Path;
@@ -16,8 +17,8 @@ use std::path::Path;
 use flate2::read::{GzDecoder, MultiGzDecoder};
 use sha2::{Digest, Sha256};
 
-use super::files::{hex, unreadable};
-use crate::Failure;
+use super::files::unreadable;
+use crate::error::Failure;
 
 /// The code of "unsigned byte", the only type of element that is read.
 const UNSIGNED_BYTE: u8 = 8;

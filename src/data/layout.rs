@@ -15,7 +15,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::litter::is_service;
-use crate::{Exit, Failure, Split};
+use crate::data::Split;
+use crate::error::{Exit, Failure};
 
 /// What may follow the name of a split.
 const ENDINGS: [&str; 4] = ["dataset", "set", "data", "images"];

@@ -1,14 +1,15 @@
 //! What of a folder of pictures is not used: some of it on stderr, pictures first, and all of it in a
 //! file of the user's cache folder.
 
+use crate::util::hex::hex;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::files::{cache, hex};
-use crate::run::write_atomically;
-use crate::tell;
+use super::files::cache;
+use crate::util::atomic_file::write_atomically;
+use crate::util::stderr::tell;
 
 /// Names in a list of what is left out; the others are counted.
 const SHOWN: usize = 5;

@@ -16,8 +16,9 @@ use anyhow::Result;
 
 use super::files::{obtain, unreadable};
 use super::idx::{Idx, read_file};
-use crate::download::{RemoteFile, sha256_of};
-use crate::{Examples, Exit, Failure, Split};
+use crate::data::download::{RemoteFile, sha256_of};
+use crate::data::{Examples, Split};
+use crate::error::{Exit, Failure};
 
 /// `[channels, height, width]` of an image.
 pub const SHAPE: [usize; 3] = [1, 28, 28];
@@ -197,7 +198,7 @@ impl Files {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::files::hex;
+    use crate::util::hex::hex;
     use flate2::{Compression, write::GzEncoder};
     use sha2::{Digest, Sha256};
     use std::io::Write;

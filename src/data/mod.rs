@@ -1,25 +1,35 @@
 //! From files to bytes `[examples, channels, height, width]`: what the files of `inputs/` share.
 //!
 //! [`files`] finds a data set's files or downloads them; [`idx`] and [`cifar`] read two formats,
-//! [`mnist`] and [`cifar_files`] the files of two families of data sets; [`picture`] reads pictures,
+//! [`mnist`] and [`cifar_files`] the files of two families of data sets; [`image_file`] reads pictures,
 //! [`jpeg`] finds the end of one, [`zip`] opens archives of them, and [`class_folders`] finds them in
 //! folders ([`layout`] says what the folders are, [`names`] which names are one, [`left_out`] tells of
 //! what is not used). Nothing here trusts a file: a size that a header promises is checked before
 //! memory is taken, and what is read never exceeds it.
 
 pub mod archive;
+pub(crate) mod checked;
 pub mod cifar;
 pub mod cifar_files;
 pub mod class_folders;
+mod dataset;
+pub mod download;
 pub mod files;
 mod format;
 pub mod idx;
+pub mod image_file;
 pub mod jpeg;
 pub mod layout;
 pub mod left_out;
 mod litter;
+mod loader;
 pub mod mnist;
 pub mod names;
-pub mod picture;
+mod on_device;
+pub(crate) mod subset;
 mod walk;
 pub mod zip;
+
+pub use dataset::{Dataset, Examples, Identity, Input, Source, Split};
+pub use loader::Feed;
+pub use subset::Subset;

@@ -12,7 +12,7 @@ use super::format::io_reason;
 use super::layout::Layout;
 use super::left_out::LeftOut;
 use super::litter;
-use crate::Split;
+use crate::data::Split;
 
 /// What a walk through a folder comes by.
 #[derive(Default)]

@@ -45,7 +45,7 @@ pub fn wgpu_card(number: usize) -> Result<Device, String> {
 mod probe {
     use burn::tensor::{Device, DeviceType, Tensor};
 
-    use crate::quiet::quietly;
+    use crate::util::panics::quietly;
 
     /// The device `number` among those of a `kind`, called `what`, that are `wanted`.
     pub fn nth(

@@ -6,6 +6,7 @@
 //! written to a temporary name, brought to the disk and renamed, and an older one is deleted only
 //! after that.
 
+use crate::util::atomic_file::{cannot_write, sync_folder, write_atomically};
 use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -14,10 +15,11 @@ use anyhow::{Context, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::folder::{cannot_write, sync_folder, write_atomically};
 use super::{DataSummary, RunConfig};
-use crate::optimizers::MOST_STEPS;
-use crate::{Exit, Failure, Score, tell};
+use crate::error::{Exit, Failure};
+use crate::metrics::Score;
+use crate::optim::MOST_STEPS;
+use crate::util::stderr::tell;
 
 /// The version of the format below.
 const FORMAT: u32 = 1;
@@ -71,7 +73,7 @@ pub struct Best {
 pub struct Checkpoint {
     /// Where the run stands.
     pub state: State,
-    /// The parameters, as [`Network::to_bytes`](crate::Network::to_bytes) gives them.
+    /// The parameters, as [`Network::to_bytes`](crate::nn::Network::to_bytes) gives them.
     pub model: Vec<u8>,
     /// The optimizer's slots, in burn's pack format.
     pub optimizer: Vec<u8>,
@@ -317,11 +319,12 @@ fn cannot_read(path: &Path, error: &std::io::Error) -> anyhow::Error {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::optimizers::{self, Arguments};
+    use crate::optim;
+    use crate::optim::Arguments;
 
     /// A checkpoint of a made-up run.
     pub fn checkpoint(step: u64) -> Checkpoint {
-        let entry = optimizers::find("Adam").unwrap();
+        let entry = optim::find("Adam").unwrap();
         let arguments = serde_json::from_str(r#"{"learning_rate": 1e-5}"#).unwrap();
         let config = RunConfig {
             model: "M".into(),

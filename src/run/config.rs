@@ -15,10 +15,13 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{Best, Schedule};
-use crate::data::files::hex;
-use crate::optimizers::{self, Arguments, Entry};
-use crate::python_number::python_repr;
-use crate::{Exit, Failure, Identity, Scopes};
+use crate::data::Identity;
+use crate::error::{Exit, Failure};
+use crate::nn::Scopes;
+use crate::optim;
+use crate::optim::{Arguments, Entry};
+use crate::util::hex::hex;
+use crate::util::python_number::python_repr;
 
 /// The configuration of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -136,7 +139,7 @@ impl RunConfig {
     /// # Errors
     /// When there is none of that name: the configuration was written by a later version.
     pub fn optimizer_entry(&self) -> Result<&'static Entry> {
-        optimizers::find(&self.optimizer).ok_or_else(|| {
+        optim::find(&self.optimizer).ok_or_else(|| {
             Failure::new(Exit::Failed, format!("there is no optimizer `{}`", self.optimizer)).into()
         })
     }
@@ -203,7 +206,7 @@ mod tests {
 
     /// The article's run with `optimizer` and `arguments`.
     fn config(optimizer: &str, arguments: &str) -> RunConfig {
-        let entry = optimizers::find(optimizer).unwrap();
+        let entry = optim::find(optimizer).unwrap();
         RunConfig {
             model: "SingleLayerCAE".into(),
             dataset: "MNIST".into(),
@@ -261,7 +264,7 @@ mod tests {
 
     #[test]
     fn patience() {
-        use crate::Score;
+        use crate::metrics::Score;
         let mut run = config("Adam", r#"{"learning_rate": 1e-5}"#);
         let best = |epoch| Some(Best { score: Score::Error { error: 0.1 }, step: epoch, epoch });
         assert!(run.is_over(150, best(1)) && !run.is_over(149, best(1)));

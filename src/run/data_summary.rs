@@ -10,8 +10,9 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::data::files::hex;
-use crate::{Examples, Exit, Failure};
+use crate::data::Examples;
+use crate::error::{Exit, Failure};
+use crate::util::hex::hex;
 
 /// Class names in a message, at the most.
 const SHOWN: usize = 20;

@@ -57,6 +57,6 @@ impl RunConfig {
 }
 
 /// As they are given on the command line.
-fn scopes(scopes: Option<&crate::Scopes>) -> Value {
+fn scopes(scopes: Option<&crate::nn::Scopes>) -> Value {
     json!(scopes.map(ToString::to_string))
 }

@@ -11,8 +11,9 @@
 //! | `source.json` | the folder of `--data_dir`, if one was given |
 //! | `.lock` | held by the process that trains it |
 
+use crate::util::atomic_file::{cannot_write, partial, write_atomically};
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -25,9 +26,10 @@ use serde_json::{Value, json};
 use super::checkpoint::{list, prune};
 use super::status::STATUS;
 use super::{Checkpoint, RunConfig, Status};
-use crate::events::event_files;
-use crate::file_lock::{Lock, try_lock};
-use crate::{Exit, Failure, Source};
+use crate::data::Source;
+use crate::error::{Exit, Failure};
+use crate::tensorboard::event_files;
+use crate::util::file_lock::{Lock, try_lock};
 
 /// The folder of the checkpoints that a run goes on from.
 const CHECKPOINTS: &str = "checkpoints";
@@ -321,31 +323,6 @@ pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     Ok(Some(value))
 }
 
-/// Writes `bytes` to `path` so that a reader, also one after a crash, finds all of them or what was
-/// there before: to a temporary name, to the disk, then renamed.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let partial = partial(path);
-    write_through(&partial, bytes)
-        .and_then(|()| fs::rename(&partial, path))
-        .and_then(|()| sync_folder(path))
-        .map_err(|error| {
-            // It is not there if it could not be made.
-            let _ = fs::remove_file(&partial);
-            cannot_write(path, &error)
-        })
-}
-
-/// Where a file is until it is whole.
-fn partial(path: &Path) -> PathBuf {
-    path.with_added_extension("partial")
-}
-
-fn write_through(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
 /// Whether two descriptions are those of one file.
 #[cfg(unix)]
 fn same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
@@ -357,31 +334,6 @@ fn same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn same_file(_one: &fs::Metadata, _other: &fs::Metadata) -> bool {
     true
-}
-
-/// Brings a rename in the folder of `path` to the disk. Only Unix opens folders.
-pub(crate) fn sync_folder(path: &Path) -> std::io::Result<()> {
-    if cfg!(unix) {
-        // That of a plain name is empty.
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
-    }
-    Ok(())
-}
-
-pub(super) fn cannot_write(path: &Path, error: &std::io::Error) -> anyhow::Error {
-    use ErrorKind::{
-        FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
-    };
-    let remedy = match error.kind() {
-        StorageFull | QuotaExceeded | FileTooLarge => "free some space, or choose another place",
-        PermissionDenied | ReadOnlyFilesystem => "make it writable, or choose another place",
-        _ => "choose another place, or see what is wrong with this one",
-    };
-    Failure::new(Exit::Failed, format!("cannot write `{}`", path.display()))
-        .why(error.to_string())
-        .remedy(remedy)
-        .into()
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use anyhow::{Context, Result};
 use super::checkpoint::list;
 use super::folder::RESULTS;
 use super::{Best, Checkpoint, DataSummary, RunConfig, RunFolder, Status, latest};
-use crate::events::{event_files, parse, read_records};
-use crate::{Exit, Failure};
+use crate::error::{Exit, Failure};
+use crate::tensorboard::{event_files, parse, read_records};
 
 /// The checkpoint that the run `config` in `folder`, which is trained on `data`, goes on from: the newest
 /// that is whole; `None` for a run that begins. Later ones, which are damaged, are deleted, and so is a best
@@ -162,11 +162,11 @@ fn step_of(path: &Path) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Score;
-    use crate::events::EventWriter;
+    use crate::metrics::Score;
     use crate::run::StatusKind;
     use crate::run::checkpoint::tests::checkpoint;
     use crate::run::status::STATUS;
+    use crate::tensorboard::EventWriter;
 
     /// A checkpoint of `step` whose best validation was that of step `best`.
     fn at(step: u64, best: u64) -> Checkpoint {

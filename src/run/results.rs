@@ -3,6 +3,7 @@
 //!
 //! A finished run that is run again appends nothing: its folder's `results.json` says that it has.
 
+use crate::util::atomic_file::cannot_write;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -10,10 +11,12 @@ use std::path::Path;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::folder::{RESULTS, cannot_write, read_json};
+use super::folder::{RESULTS, read_json};
 use super::{Best, RunConfig, RunFolder};
-use crate::python_number::python_repr;
-use crate::{Assessment, ClassScore, Score};
+use crate::metrics::Assessment;
+use crate::metrics::ClassScore;
+use crate::metrics::Score;
+use crate::util::python_number::python_repr;
 
 /// What a finished run reached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,7 +66,7 @@ const FILES: [&str; 2] = ["validation_results.txt", "test_results.txt"];
 /// than after its last.
 ///
 /// # Errors
-/// A [`Failure`](crate::Failure) that names the file.
+/// A [`Failure`](crate::error::Failure) that names the file.
 pub fn refuse_unwritable(directory: &Path) -> Result<()> {
     for path in FILES.map(|name| directory.join(name)) {
         if fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
@@ -112,7 +115,7 @@ pub fn record(
 fn append(path: &Path, line: &str, once: bool) -> Result<()> {
     let write = || -> std::io::Result<()> {
         let mut file = File::options().read(true).append(true).create(true).open(path)?;
-        crate::file_lock::lock(&file, path)?;
+        crate::util::file_lock::lock(&file, path)?;
         let mut there = Vec::new();
         file.read_to_end(&mut there)?;
         if once && there.split_inclusive(|&byte| byte == b'\n').any(|old| old == line.as_bytes()) {

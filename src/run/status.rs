@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::read_json;
 use super::{Outcome, RunFolder};
-use crate::tell;
+use crate::util::stderr::tell;
 
 /// The file's name.
 pub(super) const STATUS: &str = "status.json";
@@ -179,8 +179,9 @@ impl Drop for StatusFile<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Assessment;
+    use crate::metrics::Score;
     use crate::run::Best;
-    use crate::{Assessment, Score};
     use std::fs;
 
     #[test]

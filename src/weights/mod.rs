@@ -1,6 +1,6 @@
 //! Weights apart from any model: a name, a shape and f32 values for each tensor.
 //!
-//! Names and layout are those of [`Network::parameters`](crate::Network::parameters), whatever file
+//! Names and layout are those of [`Network::parameters`](crate::nn::Network::parameters), whatever file
 //! they come from: `encode.weight` `[out, in, height, width]` of a convolution, `fc1.dense.weight`
 //! `[in, out]` of a fully connected layer. PyTorch's are translated on the way in and out.
 //!
@@ -13,10 +13,9 @@
 //! assert_eq!(Weights::from_safetensors(&file).unwrap(), weights);
 //! ```
 
-mod fit;
 mod found;
 pub(crate) mod kind;
-mod names;
+pub(crate) mod names;
 mod pack;
 mod pytorch;
 mod safetensors;
@@ -28,17 +27,16 @@ use anyhow::{Result, ensure};
 use burn::tensor::{DType, TensorData};
 use sha2::{Digest, Sha256};
 
-use crate::data::files::hex;
+use crate::util::hex::hex;
 use found::is_read;
 
-pub(crate) use fit::Fitted;
 pub(crate) use found::Found;
 pub(crate) use set::Set;
 
 /// Tensors by name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Weights {
-    tensors: BTreeMap<String, Values>,
+    pub(crate) tensors: BTreeMap<String, Values>,
 }
 
 /// A tensor.

@@ -66,7 +66,7 @@ pub(super) fn to_pytorch(ours: &Weights) -> BTreeMap<String, Values> {
 }
 
 /// Our name of a statistic that PyTorch calls `name`: no other layer has such.
-pub(super) fn statistic(name: &str) -> Option<String> {
+pub(crate) fn statistic(name: &str) -> Option<String> {
     let (layer, leaf) = split(name);
     let (_, ours) = NORM[2..].iter().find(|(theirs, _)| *theirs == leaf)?;
     Some(join(layer, ours))

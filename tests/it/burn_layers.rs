@@ -9,13 +9,14 @@ use burn::nn::{
     LinearConfig, PRelu, PReluConfig, PaddingConfig2d,
 };
 use burn::tensor::{Device, Tensor};
-use dytb::layers::{Conv, ConvConfig};
-use dytb::optimizers::{self, Arguments};
+use dytb::data::Feed;
+use dytb::nn::layers::{Conv, ConvConfig};
+use dytb::optim;
+use dytb::optim::Arguments;
+use dytb::train::Learner;
+use dytb::train::{StepConfig, evaluate_feed, take};
 use dytb::weights::Weights;
-use dytb::{
-    Autoencoder, Classifier, Examples, Feed, Init, Learner, Model, Pass, StepConfig, evaluate_feed,
-    take,
-};
+use dytb::{Autoencoder, Classifier, Examples, Init, Model, Pass};
 
 /// Ours and burn's in turn, those of burn with and without what trains, with statistics and with chance.
 #[derive(Module, Debug)]
@@ -110,7 +111,7 @@ fn feed(device: &Device) -> Feed {
 fn trained(model: Model, seed: u64) -> (Vec<f32>, Vec<u8>) {
     let device = Device::flex().autodiff();
     let (mut learner, feed) = (build(model, seed, &device).unwrap(), feed(&device));
-    let entry = optimizers::find("Adam").unwrap();
+    let entry = optim::find("Adam").unwrap();
     let arguments = serde_json::from_str(r#"{"learning_rate": 1e-2}"#).unwrap();
     let mut optimizer = (entry.build)(&Arguments::new(entry, arguments).unwrap());
     let all: Vec<_> = (0..feed.len()).collect();
@@ -176,7 +177,7 @@ fn what_is_frozen_keeps_its_statistics() {
     let weights =
         |learner: &Learner| Weights::from_pack(learner.network().to_bytes().unwrap()).unwrap();
     let before = weights(&learner);
-    let entry = optimizers::find("Adam").unwrap();
+    let entry = optim::find("Adam").unwrap();
     let arguments = serde_json::from_str(r#"{"learning_rate": 1e-2}"#).unwrap();
     let mut optimizer = (entry.build)(&Arguments::new(entry, arguments).unwrap());
     let all: Vec<_> = (0..40).collect();
@@ -236,7 +237,7 @@ fn they_show_themselves() {
         let operations = learner.probe(name, SHAPE, CLASSES, &device).unwrap();
         let graph: Vec<_> = operations.iter().map(|o| format!("{}:{}", o.layer, o.kind)).collect();
         let expected: &[&str] = match model.kind() {
-            dytb::Kind::Autoencoder => &[
+            dytb::nn::Kind::Autoencoder => &[
                 "first:Conv2D",
                 "down:Conv2d",
                 "norm:BatchNorm",
@@ -245,7 +246,7 @@ fn they_show_themselves() {
                 "up:ConvTranspose2d",
                 "last:Conv2D",
             ],
-            dytb::Kind::Classifier => &["hidden:Linear", "output:Linear"],
+            dytb::nn::Kind::Classifier => &["hidden:Linear", "output:Linear"],
         };
         assert_eq!(graph, expected, "{name}");
     }

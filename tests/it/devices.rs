@@ -6,12 +6,15 @@
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
+use dytb::data::Feed;
+use dytb::device::DeviceName;
 use dytb::models::MODELS;
-use dytb::optimizers::{self, Arguments};
-use dytb::{
-    DeviceName, Evaluated, Examples, Feed, Init, Learner, Measured, Model, Pass, StepConfig,
-    Summary, evaluate_feed, take,
-};
+use dytb::nn::Summary;
+use dytb::optim;
+use dytb::optim::Arguments;
+use dytb::train::{Evaluated, StepConfig, evaluate_feed, take};
+use dytb::train::{Learner, Measured};
+use dytb::{Examples, Init, Model, Pass};
 
 /// MNIST's and Cifar10's `[channels, height, width]`.
 const SHAPES: [[usize; 3]; 2] = [[1, 28, 28], [3, 32, 32]];
@@ -126,7 +129,7 @@ fn descended(
     mut learner: Learner,
     gradients: GradientsParams,
 ) -> Computed {
-    let descent = optimizers::find("GradientDescentOptimizer").unwrap();
+    let descent = optim::find("GradientDescentOptimizer").unwrap();
     let arguments = serde_json::json!({ "learning_rate": 1e6 }).as_object().unwrap().clone();
     let mut optimizer = (descent.build)(&Arguments::new(descent, arguments).unwrap());
     learner.network_mut().update(gradients, &mut optimizer, 1e6);

@@ -5,9 +5,11 @@ use std::io::Read;
 use std::net::TcpListener;
 use std::path::Path;
 
-use crate::common::server::{self, Answer, Server};
-use dytb::data::files::{hex, obtain};
-use dytb::download::{Error, RemoteFile, fetch};
+use crate::common::server;
+use crate::common::server::{Answer, Server};
+use dytb::data::download::{Error, RemoteFile, fetch};
+use dytb::data::files::obtain;
+use dytb::util::hex::hex;
 use dytb::{Exit, Failure};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;

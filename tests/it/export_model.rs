@@ -10,11 +10,13 @@ use std::process::{Command, Stdio};
 use crate::common::command::Bench;
 use crate::common::skip::skipped;
 use burn::tensor::Device;
+use dytb::data::Feed;
 use dytb::inputs::INPUTS;
 use dytb::models::MODELS;
 use dytb::run::latest;
+use dytb::train::Learner;
 use dytb::weights::{Values, Weights};
-use dytb::{Feed, Init, Learner, Source, Split};
+use dytb::{Init, Source, Split};
 use safetensors::SafeTensors;
 use serde_json::Value;
 

@@ -1,9 +1,11 @@
 //! What people type who know other tools, and what they mistype: it is understood, or the error says what
 //! to write.
 
-use crate::common::command::{self, Bench};
+use crate::common::command;
+use crate::common::command::Bench;
 use dytb::models::MODELS;
-use dytb::{Kind, optimizers::OPTIMIZERS};
+use dytb::nn::Kind;
+use dytb::optim::OPTIMIZERS;
 use serde_json::Value;
 
 const DIGITS: &str =

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use crate::common::command::Bench;
 use anyhow::Result;
-use dytb::data::class_folders::{self, ClassFolders};
-use dytb::data::picture;
+use dytb::data::class_folders;
+use dytb::data::class_folders::ClassFolders;
+use dytb::data::image_file;
 use dytb::inputs::INPUTS;
 use dytb::{Dataset, Examples, Exit, Source, Split};
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
@@ -520,9 +521,9 @@ fn no_byte_makes_it_panic() {
                 bytes[random.random_range(0..most)] = random.random();
             }
             bytes.truncate(random.random_range(bytes.len() / 2..=bytes.len() * 2));
-            if let Ok(picture) = picture::decode(&bytes) {
+            if let Ok(picture) = image_file::decode(&bytes) {
                 decoded += 1;
-                assert_eq!(picture::bytes(picture, [3, 5, 7]).len(), 3 * 5 * 7);
+                assert_eq!(image_file::bytes(picture, [3, 5, 7]).len(), 3 * 5 * 7);
             }
         }
     }

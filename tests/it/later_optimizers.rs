@@ -9,7 +9,8 @@ use crate::common::parameters::{Parameters, SHAPES};
 use burn::module::{Module, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
-use dytb::optimizers::{self, Arguments, OPTIMIZERS};
+use dytb::optim;
+use dytb::optim::{Arguments, OPTIMIZERS};
 
 /// The learning rate of all.
 const RATE: f64 = 0.01;
@@ -25,12 +26,12 @@ fn gradient(step: usize, i: usize) -> f64 {
 fn arguments(optimizer: &str, given: &str) -> Arguments {
     let mut given: serde_json::Map<_, _> = serde_json::from_str(given).unwrap();
     given.insert("learning_rate".into(), RATE.into());
-    Arguments::new(optimizers::find(optimizer).unwrap(), given).unwrap()
+    Arguments::new(optim::find(optimizer).unwrap(), given).unwrap()
 }
 
 /// The parameters after each of ten steps.
 fn train(optimizer: &str, arguments: &Arguments) -> Vec<[Vec<f32>; 3]> {
-    let mut optimizer = (optimizers::find(optimizer).unwrap().build)(arguments);
+    let mut optimizer = (optim::find(optimizer).unwrap().build)(arguments);
     let mut parameters = Parameters::new(|i| initial(i) as f32);
     let steps = (0..10).map(|step| {
         parameters = parameters.clone().step(&mut optimizer, RATE, |i| gradient(step, i) as f32);
@@ -359,7 +360,7 @@ fn muons_original_ratio_by_layer() {
             let layer = Fully { weight: Param::from_tensor(Tensor::zeros(shape, &device)) };
             let mut gradients = GradientsParams::new();
             gradients.register(layer.weight.id, tensor.inner());
-            let mut optimizer = (optimizers::find("Muon").unwrap().build)(&arguments);
+            let mut optimizer = (optim::find("Muon").unwrap().build)(&arguments);
             let stepped = optimizer.step(1.0, layer, gradients).weight.val();
             stepped.square().sum().sqrt().into_scalar::<f32>()
         };

@@ -3,7 +3,7 @@
 use crate::common::golden::{assert_close, dims, flat, golden};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use dytb::layers::{
+use dytb::nn::layers::{
     BatchNorm, Conv, ConvConfig, Dropout, Padding, max_pool, softmax_cross_entropy,
 };
 use dytb::{Activation, Init, Network, Pass};

@@ -8,7 +8,8 @@ use crate::common::parameters::Parameters;
 use burn::module::{Module, Param};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
-use dytb::optimizers::{self, Arguments, Default as Given, Entry, OPTIMIZERS};
+use dytb::optim;
+use dytb::optim::{Arguments, Default as Given, Entry, OPTIMIZERS};
 use dytb::run::{LearningRateDecay, Schedule, Shape};
 use dytb::{Init, Network};
 use serde_json::{Map, Value};
@@ -48,7 +49,7 @@ fn as_tensorflow() {
     let gradients: Vec<_> = golden["gradients"].as_array().unwrap().iter().map(flat).collect();
     let mut tested = Vec::new();
     for (case, expected) in golden["optimizers"].as_object().unwrap() {
-        let entry = optimizers::find(expected["class"].as_str().unwrap()).unwrap();
+        let entry = optim::find(expected["class"].as_str().unwrap()).unwrap();
         let given = expected["args"].as_object().unwrap().clone();
         let arguments = Arguments::new(entry, given).unwrap();
         let mut optimizer = (entry.build)(&arguments);
@@ -89,9 +90,9 @@ fn every_optimizer_resumes_exactly() {
         for step in 0..3 {
             module = module.step(&mut through, 0.01, gradient(step));
         }
-        let bytes = optimizers::to_bytes(&through).unwrap();
+        let bytes = optim::to_bytes(&through).unwrap();
         let fresh = (entry.build)(&arguments);
-        let mut restored = optimizers::restore(&fresh, bytes, &module.parameters()).unwrap();
+        let mut restored = optim::restore(&fresh, bytes, &module.parameters()).unwrap();
         let mut resumed = module.clone();
         for step in 3..6 {
             module = module.step(&mut through, 0.01, gradient(step));

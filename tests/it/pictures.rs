@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use dytb::data::picture::{bytes, decode, header, open};
+use dytb::data::image_file::{bytes, decode, header, open};
 
 /// A file of the table.
 struct Row {

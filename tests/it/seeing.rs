@@ -351,7 +351,7 @@ fn epochs_on_the_axis() {
     let run = bench.path(&format!("{LOG}/Digits_Momentum_lr=0.01_e14"));
     let steps: Vec<i64> = scalars(&run.join("validation")).iter().map(|(step, ..)| *step).collect();
     fs::remove_dir_all(run.join("validation")).unwrap();
-    let mut writer = dytb::events::EventWriter::create(&run.join("validation")).unwrap();
+    let mut writer = dytb::tensorboard::EventWriter::create(&run.join("validation")).unwrap();
     steps[9..].iter().for_each(|step| writer.scalar(*step, "error", 0.04).unwrap());
     writer.flush().unwrap();
     fs::remove_dir_all(bench.path(&format!("{LOG}/Digits_Momentum_lr=0.01_e6"))).unwrap();
@@ -366,7 +366,7 @@ fn cards_of_a_run() {
     let bench = Bench::new();
     let line = AUTOENCODER.replace("--images_every 0", "--images_every 1");
     let run = bench.path(&format!("{LOG}/Digits_Momentum_lr=0.01"));
-    let files = |folder: &str| dytb::events::event_files(&run.join(folder)).unwrap();
+    let files = |folder: &str| dytb::tensorboard::event_files(&run.join(folder)).unwrap();
     for epochs in 1..=3 {
         let results = bench.train(&format!("{line} --epochs {epochs}")).ended(0).json();
         // The files of cards are event files for TensorBoard alone: read by another name.
@@ -422,15 +422,15 @@ fn pictures_of_large_images() {
     .ended(0);
     let run = bench.path(&format!("{LOG}/ImageFolder_pictures_Momentum_lr=0.01_large/train"));
     let mut pictures = 0;
-    for file in dytb::events::event_files(&run).unwrap() {
-        for record in dytb::events::read_records(&file).unwrap() {
-            let event = dytb::events::parse(&record.unwrap().data).unwrap();
+    for file in dytb::tensorboard::event_files(&run).unwrap() {
+        for record in dytb::tensorboard::read_records(&file).unwrap() {
+            let event = dytb::tensorboard::parse(&record.unwrap().data).unwrap();
             for value in event.get_summary().get_value().iter().filter(|value| value.has_image()) {
                 let (image, tag) = (value.get_image(), value.get_tag());
                 let pixels = (image.get_width() * image.get_height()) as usize;
                 let most = match tag.ends_with("pre_post_activation") {
-                    true => dytb::pictures::MAPS,
-                    false => dytb::pictures::IMAGES,
+                    true => dytb::viz::MAPS,
+                    false => dytb::viz::IMAGES,
                 };
                 // Gaps are added.
                 assert!(pixels < most + most / 20, "{tag}: {pixels}");

@@ -7,8 +7,10 @@ use crate::common::golden::{assert_close, dims, flat, golden};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use dytb::models::SingleLayerCAE;
-use dytb::optimizers::{self, Arguments};
-use dytb::{Autoencoder, Init, Network, Parameter, Pass};
+use dytb::nn::Parameter;
+use dytb::optim;
+use dytb::optim::Arguments;
+use dytb::{Autoencoder, Init, Network, Pass};
 use serde_json::Value;
 
 /// TensorFlow's names of the parameters, and ours.
@@ -158,7 +160,7 @@ fn five_steps() {
     ];
     for_each_case(|name, case, expected, l2_penalty| {
         for (key, optimizer, arguments, absolute) in optimizers {
-            let entry = optimizers::find(optimizer).unwrap();
+            let entry = optim::find(optimizer).unwrap();
             let arguments =
                 Arguments::new(entry, serde_json::from_str(arguments).unwrap()).unwrap();
             let mut optimizer = (entry.build)(&arguments);

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use crate::common::command::Bench;
 use crate::common::skip::skipped;
-use dytb::events::EventWriter;
-use dytb::pictures::{Grid, Picture, Range};
+use dytb::tensorboard::EventWriter;
+use dytb::viz::{Grid, Picture, Range};
 use serde_json::Value;
 
 /// A Python that has TensorBoard.
@@ -105,7 +105,7 @@ fn python_reader() {
     let steps = |rows: &Value| points(rows, 0, 0).iter().map(|(step, _)| *step).collect::<Vec<_>>();
     let images = &found["images"]["input_output"];
     assert_eq!(steps(images), [10, 20, 30, 40, 50]);
-    let png = dytb::data::files::hex(&picture().png().unwrap());
+    let png = dytb::util::hex::hex(&picture().png().unwrap());
     assert_eq!(images[4], serde_json::json!([50, 5, 5, png]));
 
     let histograms = &found["histograms"]["conv1/weights"];

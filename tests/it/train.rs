@@ -4,7 +4,8 @@ use crate::common::skip;
 use std::fs;
 use std::path::Path;
 
-use crate::common::command::{self, Bench, Scalar, scalars};
+use crate::common::command;
+use crate::common::command::{Bench, Scalar, scalars};
 use dytb::inputs::INPUTS;
 use dytb::run::{Checkpoint, RunFolder, Status, StatusKind, latest};
 use dytb::{Source, Split};

@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 
 use crate::common::command::{Bench, Done};
 use burn::tensor::Device;
+use dytb::data::Feed;
 use dytb::models::MODELS;
 use dytb::run::{Checkpoint, latest};
+use dytb::train::Learner;
 use dytb::weights::{Values, Weights};
-use dytb::{Examples, Feed, Init, Learner, Pass};
+use dytb::{Examples, Init, Pass};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 

@@ -4,14 +4,18 @@ use std::fs;
 
 use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Tensor};
+use dytb::data::Feed;
 use dytb::inputs::INPUTS;
 use dytb::models::MODELS;
-use dytb::optimizers::{self, Arguments};
+use dytb::nn::Scopes;
+use dytb::nn::Summary;
+use dytb::nn::{Kind, Parameter};
+use dytb::optim;
+use dytb::optim::Arguments;
+use dytb::train::{Evaluated, StepConfig, evaluate_feed, take};
+use dytb::train::{Learner, Measured};
 use dytb::weights::Weights;
-use dytb::{
-    Evaluated, Examples, Exit, Feed, Init, Kind, Learner, Measured, Parameter, Pass, Scopes,
-    StepConfig, Summary, evaluate_feed, take,
-};
+use dytb::{Examples, Exit, Init, Pass};
 
 /// Shapes of images, `[channels, height, width]`, the smallest first.
 const SHAPES: [[usize; 3]; 4] = [[1, 8, 8], [1, 28, 28], [3, 32, 32], [1, 40, 33]];
@@ -62,7 +66,7 @@ fn feed(shape: [usize; 3], examples: usize, device: &Device) -> Feed {
 }
 
 fn adam() -> ModuleOptimizer {
-    let entry = optimizers::find("Adam").unwrap();
+    let entry = optim::find("Adam").unwrap();
     let arguments = serde_json::from_str(r#"{"learning_rate": 1e-3}"#).unwrap();
     (entry.build)(&Arguments::new(entry, arguments).unwrap())
 }
@@ -182,7 +186,7 @@ fn threads_do_not_change_a_bit() {
 fn threads_do_not_change_a_bit_of_many_numbers() {
     const MANY: usize = 4 << 20;
     let (device, plain) = (Device::flex().autodiff(), Device::flex());
-    let lamb = optimizers::find("Lamb").unwrap();
+    let lamb = optim::find("Lamb").unwrap();
     for (row, (name, model)) in MODELS.iter().enumerate() {
         let largest = |learner: &Learner| {
             let parameters = learner.network().parameters().into_iter();

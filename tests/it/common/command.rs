@@ -139,8 +139,8 @@ pub type Scalar = (i64, String, f32);
 pub fn scalars(folder: &Path) -> Vec<Scalar> {
     use protobuf::Message;
     let mut found = Vec::new();
-    for file in dytb::events::event_files(folder).unwrap() {
-        for record in dytb::events::read_records(&file).unwrap() {
+    for file in dytb::tensorboard::event_files(folder).unwrap() {
+        for record in dytb::tensorboard::read_records(&file).unwrap() {
             let record = record.unwrap();
             let mut event = tensorboard_proto::event::Event::new();
             event.merge_from_bytes(&record.data).unwrap();

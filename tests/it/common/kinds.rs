@@ -5,12 +5,18 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use dytb::data::{archive, cifar, class_folders, idx, picture, zip::Zip};
+use dytb::commands::TrainAutoencoder;
+use dytb::data::zip::Zip;
+use dytb::data::{archive, cifar, class_folders, idx, image_file};
 use dytb::models::MODELS;
-use dytb::optimizers::{self, Arguments};
+use dytb::optim;
+use dytb::optim::Arguments;
 use dytb::run::{Checkpoint, Outcome, RunConfig, RunFolder, Status, latest};
+use dytb::train::Evaluation;
+use dytb::train::Interrupt;
+use dytb::train::Settings;
 use dytb::weights::Weights;
-use dytb::{Evaluation, Interrupt, Settings, Source, Split, TrainAutoencoder, events};
+use dytb::{Source, Split, tensorboard};
 use image::{DynamicImage, ImageFormat};
 
 use crate::common::forged::{
@@ -143,7 +149,7 @@ pub const KINDS: &[Kind] = &[
             let Ok(given) = serde_json::from_str::<serde_json::Map<_, _>>(&text) else {
                 return false;
             };
-            let entries = ["Momentum", "Muon"].map(|name| optimizers::find(name).unwrap());
+            let entries = ["Momentum", "Muon"].map(|name| optim::find(name).unwrap());
             entries.into_iter().any(|entry| {
                 let arguments = Arguments::new(entry, given.clone());
                 arguments.is_ok_and(|arguments| {
@@ -159,7 +165,7 @@ pub const KINDS: &[Kind] = &[
         seeds: |seeds| {
             ["train", "validation"]
                 .map(|folder| {
-                    let files = events::event_files(&seeds.run.join(folder)).unwrap();
+                    let files = tensorboard::event_files(&seeds.run.join(folder)).unwrap();
                     fs::read(&files[0]).unwrap()
                 })
                 .to_vec()
@@ -171,8 +177,8 @@ pub const KINDS: &[Kind] = &[
         name: "event",
         times: 3000,
         seeds: |seeds| {
-            let files = events::event_files(&seeds.run.join("train")).unwrap();
-            let records = events::read_records(&files[0]).unwrap();
+            let files = tensorboard::event_files(&seeds.run.join("train")).unwrap();
+            let records = tensorboard::read_records(&files[0]).unwrap();
             records.map(|record| record.unwrap().data).collect()
         },
         file: |_, event| {
@@ -299,8 +305,8 @@ pub const KINDS: &[Kind] = &[
             fs::create_dir_all(&class).unwrap();
             fs::copy(path, class.join("picture")).unwrap();
             let found = class_folders::find(&seeds.folder.join("pictures")).unwrap();
-            picture::open(path).is_ok_and(|picture| {
-                let _ = picture::bytes(picture, [3, 8, 8]);
+            image_file::open(path).is_ok_and(|picture| {
+                let _ = image_file::bytes(picture, [3, 8, 8]);
                 !found.pictures.is_empty()
             })
         },
@@ -316,7 +322,7 @@ impl Seeds {
         fs::create_dir(this.join("run")).unwrap();
         let settings = settings(&this);
         let trained = |config| {
-            dytb::train(&config, &settings).unwrap();
+            dytb::train::train(&config, &settings).unwrap();
             let run = RunFolder::path_of(&log, &config);
             let (_, checkpoint) = latest(&run.join("checkpoints")).unwrap().unwrap();
             (run, checkpoint)
@@ -330,7 +336,7 @@ impl Seeds {
 
 /// A run of `epochs` epochs.
 fn config(epochs: u64) -> RunConfig {
-    let entry = optimizers::find("Adam").unwrap();
+    let entry = optim::find("Adam").unwrap();
     let given = serde_json::from_str(r#"{"learning_rate": 1e-3}"#).unwrap();
     let json = serde_json::json!({
         "model": "SingleLayerCAE", "dataset": "Digits", "optimizer": entry.name,
@@ -381,7 +387,7 @@ fn evaluate(model: &str, path: &Path) -> bool {
         source: Source::default(),
         device: Device::flex(),
     };
-    dytb::evaluate(&evaluation).is_ok()
+    dytb::train::evaluate(&evaluation).is_ok()
 }
 
 /// Whether the run goes on from the checkpoint `path` for an epoch.
@@ -395,7 +401,7 @@ fn go_on(seeds: &Seeds, path: &Path) -> bool {
     fs::create_dir(run.join("best")).unwrap();
     let best = latest(&seeds.run.join("best")).unwrap().unwrap().0;
     fs::copy(&best, run.join("best").join(best.file_name().unwrap())).unwrap();
-    dytb::train(&config(3), &settings(&folder)).is_ok()
+    dytb::train::train(&config(3), &settings(&folder)).is_ok()
 }
 
 /// Reads the event file at `path`, and cuts it as a run that goes on does.
@@ -404,11 +410,11 @@ fn read_events(seeds: &Seeds, path: &Path) -> bool {
     fs::create_dir_all(&folder).unwrap();
     let file = folder.join("events.out.tfevents.1000000000.a.1.0");
     fs::copy(path, &file).unwrap();
-    let whole = events::read_records(&file).unwrap().all(|record| {
+    let whole = tensorboard::read_records(&file).unwrap().all(|record| {
         let record = record.unwrap();
-        events::parse(&record.data).is_some()
+        tensorboard::parse(&record.data).is_some()
     });
-    events::truncate_after(&folder, 1).unwrap();
+    tensorboard::truncate_after(&folder, 1).unwrap();
     whole && file.metadata().unwrap().len() > 0
 }
 

@@ -39,8 +39,8 @@ fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
 /// The summaries of all event files of `folder`, in their order.
 fn summaries(folder: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for file in dytb::events::event_files(folder).unwrap() {
-        for record in dytb::events::read_records(&file).unwrap() {
+    for file in dytb::tensorboard::event_files(folder).unwrap() {
+        for record in dytb::tensorboard::read_records(&file).unwrap() {
             let mut event = Event::new();
             event.merge_from_bytes(&record.unwrap().data).unwrap();
             event.clear_wall_time();

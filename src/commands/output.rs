@@ -1,0 +1,179 @@
+//! What the programs print on stdout, for a person or, with `--json`, for a program.
+
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::{Map, Value, json};
+
+use crate::commands::reconstruct::gallery::{Shown, ShownImage};
+use crate::data::Split;
+use crate::metrics::Assessment;
+use crate::metrics::ClassScore;
+use crate::metrics::Score;
+use crate::metrics::fixed;
+use crate::train::Finished;
+
+/// Prints `text` and a line's end. That nobody reads it to its end, as in `compare | head -1`, is no
+/// error: who closed the pipe has what was wanted.
+///
+/// # Errors
+/// When it cannot be written: the disk of the file that it goes to is full, say.
+pub(super) fn print(text: &str) -> Result<()> {
+    let mut stdout = io::stdout();
+    // Flushed here: at the program's end an error would go unnoticed.
+    let printed = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+    match printed {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.context("cannot print the results"),
+    }
+}
+
+pub(super) fn finished_as_text(Finished { outcome, folder }: &Finished) -> String {
+    // That of `.` is not in its name.
+    let models = match folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => parent.to_owned(),
+        None => {
+            let whole = folder.canonicalize().unwrap_or_default();
+            whole.parent().unwrap_or(Path::new(".")).to_owned()
+        }
+    };
+    let models = quoted(&models.display().to_string());
+    let (name, best) = outcome.best.score.headline();
+    let (_, test) = outcome.test.headline();
+    [
+        format!("best validation {name} = {} (epoch {})", fixed(best, 6), outcome.best.epoch),
+        format!("test {name} = {}", fixed(test, 6)),
+        format!("run: {}", folder.display()),
+        format!("see it: tensorboard --logdir {models} --samples_per_plugin images=200"),
+    ]
+    .join("\n")
+}
+
+pub(super) fn finished_as_json(model: &str, Finished { outcome, folder }: &Finished) -> String {
+    let mut object = json!({
+        "model": model,
+        "folder": folder.display().to_string(),
+        "epochs": outcome.epochs,
+        "best_epoch": outcome.best.epoch,
+        "best_step": outcome.best.step,
+    });
+    let object = object.as_object_mut().expect("an object");
+    insert(object, "validation_", &outcome.best.score);
+    insert(object, "test_", &outcome.test);
+    Value::from(object.clone()).to_string()
+}
+
+pub(super) fn score_as_text(split: Split, score: &Score) -> String {
+    let (name, value) = score.headline();
+    format!("{} {name} = {}", split.name(), fixed(value, 6))
+}
+
+pub(super) fn assessment_as_json(
+    split: Split,
+    assessment: &Assessment,
+    files: &[PathBuf],
+) -> String {
+    let mut object = Map::from_iter([("split".to_owned(), split.name().into())]);
+    insert(&mut object, "", &assessment.score);
+    let classes = assessment.class_scores();
+    if !classes.is_empty() {
+        object.insert("classes".to_owned(), json!(classes));
+    }
+    if !files.is_empty() {
+        object.insert("files".to_owned(), json!(texts(files)));
+    }
+    Value::from(object).to_string()
+}
+
+/// Paths as texts: JSON has no others, and a path may be any bytes.
+fn texts(paths: &[PathBuf]) -> Vec<String> {
+    paths.iter().map(|path| path.display().to_string()).collect()
+}
+
+/// A line for each class: its name, examples and accuracy.
+pub(super) fn classes_as_text(classes: &[ClassScore]) -> String {
+    let width = classes.iter().map(|class| class.class.chars().count()).max().unwrap_or(0).max(5);
+    let mut text = format!("{:width$}  examples  accuracy", "class");
+    for ClassScore { class, examples, accuracy } in classes {
+        let accuracy = accuracy.map_or("-".to_owned(), |accuracy| format!("{accuracy:.4}"));
+        text += &format!("\n{class:width$}  {examples:>8}  {accuracy:>8}");
+    }
+    text
+}
+
+/// A line for each image, and the files.
+pub(super) fn shown_as_text(shown: &Shown) -> String {
+    let width = |head: &str, of: &dyn Fn(&ShownImage) -> Option<&str>| {
+        let texts = shown.images.iter().filter_map(of);
+        texts.chain([head]).map(|text| text.chars().count()).max().unwrap_or(0)
+    };
+    let number = width("image", &|image| Some(&image.image));
+    let class_width = width("class", &|image| image.class.as_deref());
+    // Only pictures in folders have names.
+    let named = shown.images.iter().any(|image| image.name.is_some());
+    let name_width = width("name", &|image| image.name.as_deref());
+    let line = |image: &str, name: &str, class: &str, error: &str| {
+        let name = if named { format!("  {name:name_width$}") } else { String::new() };
+        format!("{image:>number$}{name}  {class:class_width$}  {error}")
+    };
+    let mut lines = vec![line("image", "name", "class", "error")];
+    for ShownImage { image, name, class, error } in &shown.images {
+        let or_dash = |text: &Option<String>| text.clone().unwrap_or("-".to_owned());
+        lines.push(line(image, &or_dash(name), &or_dash(class), &fixed(*error, 6)));
+    }
+    lines.extend(shown.files.iter().map(|file| format!("written: {}", file.display())));
+    lines.join("\n")
+}
+
+pub(super) fn shown_as_json(shown: &Shown) -> String {
+    json!({ "images": shown.images, "files": texts(&shown.files) }).to_string()
+}
+
+/// A command line as a shell takes it; the program by its name.
+pub(super) fn command(words: impl Iterator<Item = String>) -> String {
+    let quote = |(number, word): (usize, String)| match number {
+        0 => {
+            let name = Path::new(&word).file_name().and_then(|name| name.to_str());
+            quoted(name.unwrap_or(&word))
+        }
+        _ => quoted(&word),
+    };
+    words.enumerate().map(quote).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell takes it: in quotes where it has more than plain characters.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+/// Adds all of `score`, its names after `prefix`.
+fn insert(object: &mut Map<String, Value>, prefix: &str, score: &Score) {
+    object.extend(
+        score.scalars().into_iter().map(|(name, value)| (format!("{prefix}{name}"), value.into())),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_shell() {
+        for (word, expected) in [
+            ("log/SingleLayerCAE", "log/SingleLayerCAE"),
+            ("my runs/CAE", "'my runs/CAE'"),
+            ("it's", "'it'\\''s'"),
+            ("a;b$c", "'a;b$c'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(word), expected);
+        }
+        let words = ["/a b/train_autoencoder", "--comment", "two words"].map(str::to_owned);
+        assert_eq!(command(words.into_iter()), "train_autoencoder --comment 'two words'");
+    }
+}

@@ -1,0 +1,100 @@
+//! What a trained autoencoder makes of images, and how far that is from them.
+//!
+//! The error of an image x `[channels, height, width]` and its reconstruction y is that of a batch of
+//! one, Σ (y - x)² / (2 n) over its n values; its error map `[height, width]` is |y - x|, the mean
+//! over the channels.
+
+use crate::data::Feed;
+use crate::train::Learner;
+use crate::util::tensor::floats;
+
+/// Images beside their reconstructions, all `[images, channels, height, width]`.
+pub struct Reconstructions {
+    /// Of the images.
+    pub shape: [usize; 4],
+    /// The images, -1 to 1.
+    pub images: Vec<f32>,
+    /// What became of them.
+    pub reconstructions: Vec<f32>,
+}
+
+impl Reconstructions {
+    /// What `model` makes of the examples of `feed` at `indices`, both on a device without autodiff;
+    /// `None` if it makes no reconstructions.
+    pub fn of(model: &Learner, feed: &Feed, indices: &[usize]) -> Option<Self> {
+        let [channels, height, width] = feed.examples().shape();
+        let shape = [indices.len(), channels, height, width];
+        let (mut images, mut reconstructions) = (Vec::new(), Vec::new());
+        for batch in indices.chunks(model.batch_size()) {
+            let batch = feed.images(batch, |_| false);
+            reconstructions.extend(floats(model.reconstruct(batch.clone())?));
+            images.extend(floats(batch));
+        }
+        Some(Self { shape, images, reconstructions })
+    }
+
+    /// The error of each image.
+    pub fn errors(&self) -> Vec<f64> {
+        let n = self.size();
+        let pairs = self.images.chunks_exact(n).zip(self.reconstructions.chunks_exact(n));
+        pairs.map(|(image, reconstruction)| error(image, reconstruction)).collect()
+    }
+
+    /// The error map of each image, repeated for each channel: in the shape of the images.
+    pub fn error_maps(&self) -> Vec<f32> {
+        let [_, channels, height, width] = self.shape;
+        let (n, plane) = (self.size(), height * width);
+        let pairs = self.images.chunks_exact(n).zip(self.reconstructions.chunks_exact(n));
+        let maps = pairs.flat_map(|(image, reconstruction)| {
+            let distance = |at: usize| (reconstruction[at] - image[at]).abs();
+            let mean = move |pixel| {
+                (0..channels).map(|c| distance(c * plane + pixel)).sum::<f32>() / channels as f32
+            };
+            let map: Vec<f32> = (0..plane).map(mean).collect();
+            map.repeat(channels)
+        });
+        maps.collect()
+    }
+
+    /// Values in an image.
+    fn size(&self) -> usize {
+        self.shape[1..].iter().product()
+    }
+}
+
+/// Half the mean squared difference.
+fn error(image: &[f32], reconstruction: &[f32]) -> f64 {
+    let squares = image.iter().zip(reconstruction).map(|(x, y)| f64::from(y - x).powi(2));
+    squares.sum::<f64>() / (2.0 * image.len() as f64)
+}
+
+/// The `count` examples of `feed` with the largest errors, the largest first: index and error. `None`
+/// if `model` makes no reconstructions.
+pub fn worst(model: &Learner, feed: &Feed, count: usize) -> Option<Vec<(usize, f64)>> {
+    let all: Vec<_> = (0..feed.len()).collect();
+    let mut errors = Vec::new();
+    for batch in all.chunks(model.batch_size()) {
+        errors.extend(Reconstructions::of(model, feed, batch)?.errors());
+    }
+    let mut ranking: Vec<_> = errors.into_iter().enumerate().collect();
+    ranking.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    ranking.truncate(count);
+    Some(ranking)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_and_their_maps() {
+        let pair = Reconstructions {
+            shape: [2, 3, 1, 2],
+            images: [[0.0; 6], [1.0; 6]].concat(),
+            reconstructions: [[0.0; 6], [1.0, 0.0, 0.5, 1.0, 1.0, 1.0]].concat(),
+        };
+        assert_eq!(pair.errors(), [0.0, (1.0 + 0.25) / 12.0]);
+        let map = [0.5 / 3.0, 1.0 / 3.0];
+        assert_eq!(pair.error_maps(), [&[0.0; 6][..], &map, &map, &map].concat());
+    }
+}

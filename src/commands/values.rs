@@ -1,0 +1,275 @@
+//! How the values of flags are read.
+
+use std::ffi::OsStr;
+use std::fmt;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Arg, Command, Error};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::{Map, Value};
+
+use crate::data::image_file::LONGEST;
+use crate::device::DeviceName;
+use crate::models::MODELS;
+use crate::nn::Kind;
+use crate::optim::OPTIMIZERS;
+
+/// A name of a table, in upper or lower case: `mnist` is `MNIST`, where no other name is written so.
+#[derive(Clone)]
+pub(super) struct Names {
+    listed: PossibleValuesParser,
+    /// What else is understood, in lower case, and the name that is meant.
+    understood: Vec<(String, &'static str)>,
+    /// Names that are another program's, and what to do about it.
+    elsewhere: Vec<(&'static str, &'static str)>,
+}
+
+impl Names {
+    fn new(names: impl Iterator<Item = &'static str> + Clone) -> Self {
+        Self {
+            listed: PossibleValuesParser::new(names.clone()),
+            understood: names.map(|name| (name.to_lowercase(), name)).collect(),
+            elsewhere: Vec::new(),
+        }
+    }
+
+    /// The only name that `text` can mean, if there is one.
+    fn meant(&self, text: &str) -> Option<&'static str> {
+        let lower = text.to_lowercase();
+        let mut meant = self.understood.iter().filter(|(other, _)| *other == lower);
+        let (_, name) = meant.next()?;
+        meant.all(|(_, other)| other == name).then_some(*name)
+    }
+}
+
+impl TypedValueParser for Names {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<String, Error> {
+        let text = value.to_str().unwrap_or_default();
+        let lower = text.to_lowercase();
+        if let Some((name, why)) =
+            self.elsewhere.iter().find(|(name, _)| name.to_lowercase() == lower)
+        {
+            let flag = arg.map_or(String::new(), |arg| format!("--{} {name}: ", arg.get_id()));
+            let listed = self.listed.possible_values().into_iter().flatten();
+            let listed: Vec<_> = listed.map(|value| value.get_name().to_owned()).collect();
+            let listed = format!("  [possible values: {}]", listed.join(", "));
+            let error = Error::raw(ErrorKind::InvalidValue, format!("{flag}{why}\n{listed}\n"));
+            return Err(error.with_cmd(command));
+        }
+        self.listed.parse_ref(command, arg, self.meant(text).map_or(value, OsStr::new))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        self.listed.possible_values()
+    }
+}
+
+/// Accepts the names of `table` and lists them in `--help`.
+pub(super) fn names<T>(table: &'static [(&'static str, T)]) -> Names {
+    Names::new(table.iter().map(|(name, _)| *name))
+}
+
+/// Accepts the names of the models of this kind; of the others it says which program takes them.
+pub(super) fn models(kind: Kind) -> Names {
+    let of = |wanted: bool| {
+        MODELS
+            .iter()
+            .filter(move |(_, model)| (model.kind() == kind) == wanted)
+            .map(|(name, _)| *name)
+    };
+    let other = match kind {
+        Kind::Autoencoder => "it is a classifier: train_classifier and evaluate_classifier take it",
+        Kind::Classifier => {
+            "it is an autoencoder: train_autoencoder and evaluate_autoencoder take it"
+        }
+    };
+    let mut names = Names::new(of(true));
+    names.elsewhere = of(false).map(|name| (name, other)).collect();
+    names
+}
+
+/// Accepts the names of the optimizers, and PyTorch's name of gradient descent.
+pub(super) fn optimizers() -> Names {
+    let mut names = Names::new(OPTIMIZERS.iter().map(|entry| entry.name));
+    let listed = OPTIMIZERS.iter().map(|entry| PossibleValue::new(entry.name).alias(entry.short));
+    names.listed = PossibleValuesParser::new(listed);
+    let short = OPTIMIZERS.iter().map(|entry| (entry.short.to_lowercase(), entry.name));
+    names.understood.extend(short);
+    names.understood.push(("sgd".into(), "GradientDescentOptimizer"));
+    names
+}
+
+/// Accepts nothing: a flag of other tools, and what to use for it here.
+#[derive(Clone)]
+pub(super) struct Instead(pub &'static str);
+
+impl TypedValueParser for Instead {
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, _: &OsStr) -> Result<String, Error> {
+        let flag = arg.and_then(Arg::get_long).unwrap_or_default();
+        let error =
+            Error::raw(ErrorKind::UnknownArgument, format!("there is no --{flag}: {}\n", self.0));
+        Err(error.with_cmd(command))
+    }
+}
+
+/// A JSON object, no name in it twice.
+pub(super) fn json_object(text: &str) -> Result<Map<String, Value>, String> {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(_)) => {}
+        Ok(_) => return Err(format!("this is no JSON object; for instance: {EXAMPLE}")),
+        Err(error) => return Err(format!("this is no JSON: {error}; for instance: {EXAMPLE}")),
+    }
+    let Unique(object) = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    Ok(object)
+}
+
+/// A JSON object; serde_json's own takes the last of two values of one name.
+struct Unique(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+        impl<'de> Visitor<'de> for Names {
+            type Value = Unique;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Unique, A::Error> {
+                let mut object = Map::new();
+                while let Some((name, value)) = access.next_entry::<String, Value>()? {
+                    if object.contains_key(&name) {
+                        return Err(serde::de::Error::custom(format!("`{name}` is there twice")));
+                    }
+                    object.insert(name, value);
+                }
+                Ok(Unique(object))
+            }
+        }
+        deserializer.deserialize_map(Names)
+    }
+}
+
+const EXAMPLE: &str = r#"'{"learning_rate": 1e-2, "momentum": 0.9}'"#;
+
+/// A whole number from 1.
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+    whole(text, 1, usize::MAX as u64).map(|number| number as usize)
+}
+
+/// A whole number from 1 of 64 bits.
+pub(super) fn steps(text: &str) -> Result<u64, String> {
+    whole(text, 1, u64::MAX)
+}
+
+/// A whole number from 0.
+pub(super) fn whole_number(text: &str) -> Result<u64, String> {
+    whole(text, 0, u64::MAX)
+}
+
+/// A number of an image, from 0.
+pub(super) fn index(text: &str) -> Result<usize, String> {
+    whole(text.trim(), 0, usize::MAX as u64).map(|number| number as usize)
+}
+
+fn whole(text: &str, least: u64, most: u64) -> Result<u64, String> {
+    let range = match most {
+        u64::MAX => format!("{least} or more"),
+        most => format!("{least} to {most}"),
+    };
+    let number = text.parse::<u64>().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| format!("it has to be a whole number, {range}"))
+}
+
+/// A learning rate.
+pub(super) fn learning_rate(text: &str) -> Result<Value, String> {
+    let number = not_negative(text)?;
+    // As it was written: a run's name tells 1 from 1.0.
+    Ok(serde_json::from_str(text).unwrap_or_else(|_| Value::from(number)))
+}
+
+/// A number of a GPU.
+pub(super) fn gpu(text: &str) -> Result<DeviceName, String> {
+    whole(text, 0, 1 << 16).map(|number| DeviceName::Gpu(number as usize))
+}
+
+/// `N` or `HxW`: height and width.
+pub(super) fn image_size(text: &str) -> Result<[usize; 2], String> {
+    let (height, width) = text.split_once('x').unwrap_or((text, text));
+    match [height, width].map(str::parse) {
+        [Ok(height @ 1..=LONGEST), Ok(width @ 1..=LONGEST)] => Ok([height, width]),
+        _ => Err(format!("it has to be N or HxW, each 1 to {LONGEST}, as 64 or 48x64")),
+    }
+}
+
+/// The most epochs: so many, of any number of steps, can be counted.
+pub(super) const MOST_EPOCHS: u64 = u32::MAX as u64;
+
+/// A number of epochs from 1.
+pub(super) fn epochs(text: &str) -> Result<u64, String> {
+    whole(text, 1, MOST_EPOCHS)
+}
+
+/// A number from 0.
+pub(super) fn not_negative(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number >= 0.0 => Ok(number),
+        _ => Err("it has to be a number, 0 or more".into()),
+    }
+}
+
+/// What may stand in the name of a folder.
+pub(super) fn comment(text: &str) -> Result<String, String> {
+    let forbidden = |c: char| c.is_control() || "/\\:*?\"<>|".contains(c);
+    if text.is_empty() || text.chars().count() > 100 || text.contains(forbidden) {
+        return Err(
+            "it becomes part of a folder's name: 1 to 100 characters, none of / \\ : * ? \" < > |"
+                .into(),
+        );
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_values_say_what_is_wanted() {
+        assert!(json_object("{learning_rate: 1}").unwrap_err().contains("no JSON"));
+        assert!(json_object("[1]").unwrap_err().contains("no JSON object"));
+        assert!(at_least_one("0").unwrap_err().contains("1 or more"));
+        for wrong in ["-3", "x", "1.5", "", "99999999999999999999"] {
+            assert!(
+                at_least_one(wrong).unwrap_err().contains("whole number, 1 or more"),
+                "{wrong}"
+            );
+            assert!(epochs(wrong).unwrap_err().contains("1 to 4294967295"), "{wrong}");
+        }
+        let twice = json_object(r#"{"learning_rate": 1, "momentum": 0, "learning_rate": 2}"#);
+        assert!(twice.unwrap_err().contains("`learning_rate` is there twice"));
+        assert_eq!((learning_rate("1"), learning_rate("1e-3")), (Ok(1.into()), Ok(1e-3.into())));
+        assert_eq!((image_size("64"), image_size("48x64")), (Ok([64, 64]), Ok([48, 64])));
+        for wrong in ["", "x", "64x", "-1", "0", "1x0", "4097", "1x2x3", "1X2"] {
+            assert!(image_size(wrong).unwrap_err().contains("HxW"), "{wrong}");
+        }
+        assert!(not_negative("nan").is_err());
+        assert!(not_negative("-1e-9").is_err());
+        assert_eq!(not_negative("1e-9"), Ok(1e-9));
+        assert!(comment("../../etc").is_err());
+        assert_eq!(comment("second try").as_deref(), Ok("second try"));
+        // Characters, not bytes.
+        assert!(comment(&"ä".repeat(100)).is_ok() && comment(&"a".repeat(101)).is_err());
+    }
+}

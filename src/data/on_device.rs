@@ -1,0 +1,87 @@
+//! The examples of a split on a GPU.
+//!
+//! Not every GPU's language has bytes (WGSL has none), so four lie in a 32-bit word, the first in
+//! its lowest bits, and are taken apart where they are used. What pixel a byte becomes is looked
+//! up: GPUs may round a division each in its own way, but what a table holds is the same to the
+//! last bit everywhere.
+
+use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData};
+
+use crate::data::Examples;
+
+/// Bytes in a word.
+const BYTES: usize = 4;
+
+/// The bytes of all examples, on a device.
+pub(crate) struct Resident {
+    /// `[examples, words]`, the last word of an example filled with zeros.
+    words: Tensor<2, Int>,
+    /// `[1, 1, BYTES]`: by how much to shift a word for each of its bytes.
+    shifts: Tensor<3, Int>,
+    /// `[256]`: byte to pixel.
+    scale: Tensor<1>,
+    /// `[channels, height, width]`.
+    shape: [usize; 3],
+    device: Device,
+}
+
+impl Resident {
+    /// Uploads the bytes of `examples`, and what pixel each byte becomes.
+    pub fn new(examples: &Examples, scale: &[f32; 256], device: &Device) -> Self {
+        let shape = examples.shape();
+        let words = shape.iter().product::<usize>().div_ceil(BYTES);
+        let packed = (0..examples.len()).flat_map(|index| pack(examples.image(index))).collect();
+        Self {
+            words: integers(packed, [examples.len(), words], device),
+            shifts: integers(vec![0, 8, 16, 24], [1, 1, BYTES], device),
+            scale: Tensor::from_data(TensorData::new(scale.to_vec(), [256]), device),
+            shape,
+            device: device.clone(),
+        }
+    }
+
+    /// The images `[indices, channels, height, width]` at `indices`, those mirrored left to right
+    /// for which `mirrored` says so. Only the indices and who is mirrored are uploaded.
+    pub fn images(&self, indices: &[usize], mirrored: impl Fn(usize) -> bool) -> Tensor<4> {
+        let [channels, height, width] = self.shape;
+        let images = self.pixels(indices).reshape([indices.len(), channels, height, width]);
+        let flips: Vec<bool> = indices.iter().map(|&index| mirrored(index)).collect();
+        if !flips.contains(&true) {
+            return images;
+        }
+        let flips = TensorData::new(flips, [indices.len(), 1, 1, 1]);
+        let flips = Tensor::<4, Bool>::from_data(flips, &self.device).expand(images.dims());
+        images.clone().mask_where(flips, images.flip([3]))
+    }
+
+    /// `[indices, channels * height * width]`.
+    fn pixels(&self, indices: &[usize]) -> Tensor<2> {
+        let (batch, words) = (indices.len(), self.words.dims()[1]);
+        let wanted = indices.iter().map(|&index| index as i32).collect();
+        let wanted = integers(wanted, [batch], &self.device);
+        let chosen = self.words.clone().select(0, wanted).reshape([batch, words, 1]);
+        // The shift fills a negative word with ones above the byte; the mask takes them off.
+        let bytes = chosen.bitwise_right_shift(self.shifts.clone()).bitwise_and_scalar(0xff);
+        let pixels = self.scale.clone().select(0, bytes.flatten::<1>(0, 2));
+        let size = self.shape.iter().product::<usize>();
+        pixels.reshape([batch, words * BYTES]).narrow(1, 0, size)
+    }
+}
+
+/// The words of an example's bytes.
+fn pack(image: &[u8]) -> impl Iterator<Item = i32> {
+    image.chunks(BYTES).map(|bytes| {
+        let mut word = [0; BYTES];
+        word[..bytes.len()].copy_from_slice(bytes);
+        i32::from_le_bytes(word)
+    })
+}
+
+/// Integers of 32 bits, which every device has.
+fn integers<const D: usize>(
+    values: Vec<i32>,
+    shape: [usize; D],
+    device: &Device,
+) -> Tensor<D, Int> {
+    Tensor::from_data(TensorData::new(values, shape), (device, DType::I32))
+}

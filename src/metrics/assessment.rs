@@ -1,0 +1,22 @@
+//! How a model does on a part of a data set.
+
+use super::{ClassScore, Confusion, Score};
+
+/// How a model does on some examples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assessment {
+    /// In all.
+    pub score: Score,
+    /// Which classes it takes for which, if classes are what it tells.
+    pub confusion: Option<Confusion>,
+    /// The names of the classes, by label.
+    pub class_names: Vec<String>,
+}
+
+impl Assessment {
+    /// The score of each class; none of an autoencoder's.
+    pub fn class_scores(&self) -> Vec<ClassScore> {
+        let confusion = self.confusion.as_ref();
+        confusion.map_or(Vec::new(), |confusion| confusion.class_scores(&self.class_names))
+    }
+}

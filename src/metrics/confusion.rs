@@ -1,0 +1,103 @@
+//! Which classes a classifier takes for which: of c[t][p] examples of the true class t the predicted
+//! class is p. The accuracy of class t is c[t][t] / Σ_p c[t][p].
+
+use crate::util::csv::quoted;
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+
+/// Counts of examples, `[true class, predicted class]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confusion {
+    classes: usize,
+    counts: Vec<u64>,
+}
+
+/// How well one class is predicted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassScore {
+    /// The class's name.
+    pub class: String,
+    /// Its examples.
+    pub examples: u64,
+    /// The share of them whose predicted class is this one; `None` where there are none.
+    pub accuracy: Option<f64>,
+}
+
+impl Confusion {
+    /// Of examples with these true `labels` and the `predictions` for them, both below `classes`.
+    ///
+    /// # Panics
+    /// Where one is not.
+    pub fn new(classes: usize, labels: &[u32], predictions: &[u32]) -> Self {
+        let mut counts = vec![0; classes * classes];
+        for (&label, &prediction) in labels.iter().zip(predictions) {
+            assert!((label as usize) < classes && (prediction as usize) < classes);
+            counts[label as usize * classes + prediction as usize] += 1;
+        }
+        Self { classes, counts }
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// `[true class, predicted class]`.
+    pub fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
+    /// The score of each class, by `names`.
+    pub fn class_scores(&self, names: &[String]) -> Vec<ClassScore> {
+        let rows = self.counts.chunks_exact(self.classes).enumerate();
+        rows.map(|(class, row)| {
+            let examples = row.iter().sum();
+            let accuracy = (examples > 0).then(|| row[class] as f64 / examples as f64);
+            ClassScore { class: names[class].clone(), examples, accuracy }
+        })
+        .collect()
+    }
+
+    /// A table with a line for each true class and a column for each predicted class, then the class's
+    /// examples and accuracy.
+    pub fn to_csv(&self, names: &[String]) -> String {
+        let mut csv = String::from("true class \\ predicted class");
+        for name in names {
+            write!(csv, ",{}", quoted(name)).expect("a string takes all");
+        }
+        csv += ",examples,accuracy\n";
+        let rows = self.counts.chunks_exact(self.classes);
+        for (score, row) in self.class_scores(names).into_iter().zip(rows) {
+            csv += &quoted(&score.class);
+            for count in row {
+                write!(csv, ",{count}").expect("a string takes all");
+            }
+            let accuracy = score.accuracy.map_or(String::new(), |accuracy| accuracy.to_string());
+            writeln!(csv, ",{},{accuracy}", score.examples).expect("a string takes all");
+        }
+        csv
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_by_true_class() {
+        let confusion = Confusion::new(3, &[0, 0, 0, 1], &[0, 0, 2, 0]);
+        assert_eq!(confusion.counts(), [2, 0, 1, 1, 0, 0, 0, 0, 0]);
+        let names = ["cat", "a \"dog\", or so", "2"].map(str::to_owned);
+        let scores = confusion.class_scores(&names);
+        assert_eq!(scores[0].accuracy, Some(2.0 / 3.0));
+        assert_eq!((scores[1].examples, scores[1].accuracy), (1, Some(0.0)));
+        assert_eq!(scores[2].accuracy, None);
+        assert_eq!(
+            confusion.to_csv(&names),
+            "true class \\ predicted class,cat,\"a \"\"dog\"\", or so\",2,examples,accuracy\n\
+             cat,2,0,1,3,0.6666666666666666\n\
+             \"a \"\"dog\"\", or so\",1,0,0,1,0\n2,0,0,0,0,\n"
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! One forward pass through a network: what layers must know of it, and what they hand back.
+//!
+//! A model takes the pass as an argument and gives it on to its layers; it does not look into it.
+//! Through it a layer knows whether this is training, draws its random numbers, hands its weights
+//! to the L2 penalty λ Σ_w ‖w‖² / 2, and, when somebody looks, shows its weights and activations.
+
+use burn::tensor::{Device, Distribution, Tensor, TensorData};
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+
+use crate::device::is_cpu;
+use crate::nn::Recorder;
+use crate::nn::is_frozen;
+use crate::ops::ordered_sum::ordered_sum;
+use crate::ops::parallel::for_groups;
+use crate::util::random::mix;
+
+/// So many numbers come from one stream of the generator: threads draw from different ones.
+const STREAM: usize = 1 << 16;
+
+/// One forward pass.
+#[derive(Default)]
+pub struct Pass<'a> {
+    /// Where a pass of training has its random numbers from.
+    chance: Option<Chance>,
+    penalties: Option<Vec<Tensor<1>>>,
+    recorder: Option<&'a mut Recorder>,
+}
+
+/// A seed, and how often it was drawn from.
+struct Chance {
+    seed: u64,
+    draws: u64,
+}
+
+impl<'a> Pass<'a> {
+    /// A pass of training, whose random numbers are a function of `seed` alone.
+    pub fn training(seed: u64) -> Self {
+        Self { chance: Some(Chance { seed, draws: 0 }), ..Self::default() }
+    }
+
+    /// A pass of evaluation.
+    pub fn evaluation() -> Self {
+        Self::default()
+    }
+
+    /// A pass of evaluation in which the layers show what is in them.
+    pub fn recording(recorder: &'a mut Recorder) -> Self {
+        Self { recorder: Some(recorder), ..Self::default() }
+    }
+
+    /// The same pass, collecting the weights that the L2 penalty is taken from.
+    pub fn with_penalties(self) -> Self {
+        Self { penalties: Some(Vec::new()), ..self }
+    }
+
+    /// Whether layers that differ between the two train now.
+    pub fn is_training(&self) -> bool {
+        self.chance.is_some()
+    }
+
+    /// Ones with probability `p`, else zeros: `shape` on `device`.
+    ///
+    /// # Panics
+    /// In a pass of evaluation, which has no chance.
+    pub fn bernoulli<const D: usize>(
+        &mut self,
+        p: f64,
+        shape: [usize; D],
+        device: &Device,
+    ) -> Tensor<D> {
+        self.draw(Distribution::Bernoulli(p), shape, device, |rng| {
+            f32::from(u8::from(rng.random::<f32>() < p as f32))
+        })
+    }
+
+    /// Numbers from `low` to `high`, all equally likely: `shape` on `device`.
+    ///
+    /// # Panics
+    /// In a pass of evaluation, which has no chance.
+    pub fn uniform<const D: usize>(
+        &mut self,
+        [low, high]: [f32; 2],
+        shape: [usize; D],
+        device: &Device,
+    ) -> Tensor<D> {
+        let distribution = Distribution::Uniform(low.into(), high.into());
+        self.draw(distribution, shape, device, |rng| low + (high - low) * rng.random::<f32>())
+    }
+
+    /// Draws on the CPU with `value`, [`STREAM`] numbers from each stream, so that threads do not change
+    /// them; on a GPU with its own generator.
+    fn draw<const D: usize>(
+        &mut self,
+        distribution: Distribution,
+        shape: [usize; D],
+        device: &Device,
+        value: impl Fn(&mut ChaCha8Rng) -> f32 + Sync,
+    ) -> Tensor<D> {
+        let chance = self.chance.as_mut().expect("only a pass of training draws");
+        let seed = mix(chance.seed, chance.draws);
+        chance.draws += 1;
+        if !is_cpu(device) {
+            device.seed(seed);
+            return Tensor::random(shape, distribution, device);
+        }
+        let mut values = vec![0.0; shape.iter().product()];
+        for_groups(&mut values, STREAM, |number, values| {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            rng.set_stream(number as u64);
+            values.iter_mut().for_each(|place| *place = value(&mut rng));
+        });
+        Tensor::from_data(TensorData::new(values, shape), device)
+    }
+
+    /// Adds `weight` to the weights that the L2 penalty is taken from, unless it is frozen: its
+    /// penalty would be a constant.
+    pub fn penalise<const D: usize>(&mut self, weight: impl FnOnce() -> Tensor<D>) {
+        let Some(penalties) = &mut self.penalties else { return };
+        let weight = weight();
+        if !is_frozen(&weight) {
+            // tf.nn.l2_loss(w) = Σ w² / 2
+            penalties.push(ordered_sum(weight.square()) / 2.0);
+        }
+    }
+
+    /// Σ_w ‖w‖² / 2 of the penalised weights `[1]`; `None` where there are none.
+    pub fn penalty(self) -> Option<Tensor<1>> {
+        self.penalties?.into_iter().reduce(|sum, penalty| sum + penalty)
+    }
+
+    /// Where to show what is in a layer, if anybody looks.
+    pub fn recorder(&mut self) -> Option<&mut Recorder> {
+        self.recorder.as_deref_mut()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Means of a million draws, three deviations of the mean around what they should be.
+    #[test]
+    fn draws_are_as_they_say() {
+        let device = Device::flex();
+        let mean = |tensor: Tensor<1>| tensor.mean().into_scalar::<f32>();
+        let mut pass = Pass::training(1);
+        let n = 1_000_000;
+        let ones = pass.bernoulli(0.7, [n], &device);
+        assert!(
+            ones.clone()
+                .equal_elem(0.0)
+                .bool_or(ones.clone().equal_elem(1.0))
+                .all()
+                .into_scalar::<bool>()
+        );
+        assert!((mean(ones) - 0.7).abs() < 3.0 * (0.21f32 / n as f32).sqrt());
+        let numbers = pass.uniform([-0.5, 0.5], [n], &device);
+        assert!(numbers.clone().abs().max().into_scalar::<f32>() <= 0.5);
+        assert!(mean(numbers).abs() < 3.0 * (1.0 / 12.0 / n as f32).sqrt());
+    }
+
+    #[test]
+    fn a_seed_draws_the_same_again_but_not_twice() {
+        let device = Device::flex();
+        let draw = |pass: &mut Pass| {
+            pass.uniform([0.0, 1.0], [9], &device).into_data().try_to_vec::<f32>().unwrap()
+        };
+        let (mut one, mut other) = (Pass::training(5), Pass::training(5));
+        let first = draw(&mut one);
+        assert_eq!(first, draw(&mut other));
+        assert_ne!(first, draw(&mut one));
+        assert_ne!(first, draw(&mut Pass::training(6)));
+    }
+
+    #[test]
+    fn streams_differ_and_threads_do_not_matter() {
+        let device = Device::flex();
+        let draw = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let numbers = Pass::training(5).uniform([0.0, 1.0], [3 * STREAM + 5], &device);
+                numbers.into_data().try_to_vec::<f32>().unwrap()
+            })
+        };
+        let numbers = draw(1);
+        let streams: Vec<_> = numbers.chunks(STREAM).map(|stream| stream[..5].to_vec()).collect();
+        for (i, stream) in streams.iter().enumerate() {
+            assert!(!streams[..i].contains(stream), "stream {i}");
+        }
+        assert!([2, 3].into_iter().all(|threads| draw(threads) == numbers));
+    }
+}

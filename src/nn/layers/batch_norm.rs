@@ -1,0 +1,87 @@
+//! Batch normalisation and activation: y = f(γ (x - μ) / √(σ² + ε) + β), for each channel by itself.
+//!
+//! x and y `[batch, channels, ...]`, γ and β `[channels]`. In training μ and σ² are the mean and the
+//! (biased) variance of the batch over all but the channels, and moving averages follow them,
+//! m ← 0.9 m + 0.1 μ, from 0, and v ← 0.9 v + 0.1 σ², from 1; in evaluation μ and σ² are these.
+//!
+//! A frozen one (neither γ nor β is trained) normalises with its moving averages in training too, and
+//! they stay as they are: what was learnt on other examples is the whole function that is kept.
+//!
+//! Ioffe and Szegedy 2015. Decay 0.9 and ε 1e-3 are Dynamic Training Bench's. Its
+//! `tf.contrib.layers.batch_norm(fused=True)` fed its moving variance n / (n - 1) σ², of n values a
+//! channel, as only the fused kernel does; here it is σ² itself, as in `tf.nn.moments`.
+
+use burn::module::{Module, Param, RunningState};
+use burn::tensor::Tensor;
+
+use crate::nn::Init;
+use crate::nn::Pass;
+use crate::nn::is_frozen;
+use crate::ops::Activation;
+use crate::ops::norm::{Normalised, normalise, normalise_batch};
+
+/// What is left of a moving average after a step.
+const DECAY: f64 = 0.9;
+const EPSILON: f64 = 1e-3;
+
+/// Batch normalisation.
+#[derive(Module, Debug)]
+pub struct BatchNorm {
+    gamma: Param<Tensor<1>>,
+    beta: Param<Tensor<1>>,
+    moving_mean: RunningState<Tensor<1>>,
+    moving_variance: RunningState<Tensor<1>>,
+}
+
+impl BatchNorm {
+    /// For `channels` channels: γ 1, β 0.
+    pub fn new(channels: usize, init: &mut Init) -> Self {
+        init.whole_batches();
+        Self {
+            gamma: init.constant(1.0, [channels]),
+            beta: init.zeros([channels]),
+            moving_mean: init.statistic(0.0, channels),
+            moving_variance: init.statistic(1.0, channels),
+        }
+    }
+
+    /// `[batch, channels, ...]` to the same, activated.
+    pub fn forward<const D: usize>(
+        &self,
+        x: Tensor<D>,
+        activation: Activation,
+        pass: &mut Pass,
+    ) -> Tensor<D> {
+        let (gamma, beta) = (self.gamma.val(), self.beta.val());
+        if !pass.is_training() || (is_frozen(&gamma) && is_frozen(&beta)) {
+            self.record(&x, activation, pass);
+            let by = [self.moving_mean.value(), self.moving_variance.value()];
+            return normalise(x, by, [gamma, beta], EPSILON, activation);
+        }
+        let Normalised { output, mean, variance } =
+            normalise_batch(x, [gamma, beta], EPSILON, activation);
+        follow(&self.moving_mean, mean);
+        follow(&self.moving_variance, variance);
+        output
+    }
+
+    /// Shows the layer, whose output has the shape of `x`.
+    fn record<const D: usize>(&self, x: &Tensor<D>, activation: Activation, pass: &mut Pass) {
+        let Some(recorder) = pass.recorder() else { return };
+        recorder.operation("FusedBatchNorm", Some(self.gamma.id), activation, x);
+        let (mean, variance) = (self.moving_mean.value(), self.moving_variance.value());
+        let values = [self.gamma.val(), self.beta.val(), mean, variance];
+        for (name, values) in ["gamma", "beta", "moving_mean", "moving_variance"].iter().zip(values)
+        {
+            recorder.histogram(self.gamma.id, name, values);
+        }
+    }
+}
+
+/// Brings a moving average nearer to the batch's value.
+fn follow(average: &RunningState<Tensor<1>>, batch: Tensor<1>) {
+    let followed = average.value() * DECAY + batch * (1.0 - DECAY);
+    average.update(followed.detach());
+    // What was given for an update counts from here on, also for a checkpoint.
+    average.value_sync();
+}

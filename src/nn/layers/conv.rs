@@ -1,0 +1,174 @@
+//! Convolution, bias and activation: y = f(x ∗ W + b).
+//!
+//! x `[batch, in, height, width]`, W `[out, in, kernel height, kernel width]`, b `[out]`,
+//! y `[batch, out, ⌊(height + top + bottom - kernel height) / stride⌋ + 1, ...]`.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use dytb::nn::layers::ConvConfig;
+//! use dytb::{Activation, Init, Pass};
+//!
+//! let device = Device::flex();
+//! let layer = ConvConfig::new([1, 32], [3, 3])
+//!     .with_zero_padding(2)
+//!     .with_activation(Activation::Tanh)
+//!     .init(&mut Init::new(1, &device));
+//! let maps = layer.forward(Tensor::zeros([5, 1, 28, 28], &device), &mut Pass::evaluation());
+//! assert_eq!(maps.dims(), [5, 32, 30, 30]);
+//! ```
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+
+use super::{Padding, max_pool};
+use crate::nn::Init;
+use crate::nn::Pass;
+use crate::ops::Activation;
+use crate::ops::conv::{conv2d, strided_conv2d};
+use crate::ops::pool::conv2d_max_pool2d;
+
+/// How to make a [`Conv`].
+#[derive(Clone, Copy, Debug)]
+pub struct ConvConfig {
+    channels: [usize; 2],
+    kernel: [usize; 2],
+    padding: Padding,
+    stride: usize,
+    activation: Activation,
+    penalised: bool,
+}
+
+impl ConvConfig {
+    /// From `channels[0]` to `channels[1]` maps with a `kernel` of `[height, width]`: no padding
+    /// (TensorFlow's VALID), stride 1, no activation, weights in the L2 penalty.
+    pub fn new(channels: [usize; 2], kernel: [usize; 2]) -> Self {
+        Self {
+            channels,
+            kernel,
+            padding: Padding::Valid,
+            stride: 1,
+            activation: Activation::Identity,
+            penalised: true,
+        }
+    }
+
+    /// `zeros` zeros on every side before the convolution.
+    pub fn with_zero_padding(self, zeros: usize) -> Self {
+        Self { padding: Padding::Zeros(zeros), ..self }
+    }
+
+    /// Zeros as TensorFlow's SAME places them: ⌈size / stride⌉ outputs.
+    pub fn with_same_padding(self) -> Self {
+        Self { padding: Padding::Same, ..self }
+    }
+
+    /// Rows and columns from one output to the next.
+    pub fn with_stride(self, stride: usize) -> Self {
+        Self { stride, ..self }
+    }
+
+    /// What is applied to the sums.
+    pub fn with_activation(self, activation: Activation) -> Self {
+        Self { activation, ..self }
+    }
+
+    /// Leaves the weights out of the L2 penalty.
+    pub fn without_penalty(self) -> Self {
+        Self { penalised: false, ..self }
+    }
+
+    /// The layer: weights after He, biases 0.
+    pub fn init(self, init: &mut Init) -> Conv {
+        let [channels_in, channels_out] = self.channels;
+        let [height, width] = self.kernel;
+        Conv {
+            weight: init.he_normal(
+                [channels_out, channels_in, height, width],
+                height * width * channels_in,
+            ),
+            bias: init.zeros([channels_out]),
+            padding: self.padding,
+            stride: self.stride,
+            activation: self.activation,
+            penalised: self.penalised,
+        }
+    }
+}
+
+/// A convolution with bias and activation.
+#[derive(Module, Debug)]
+pub struct Conv {
+    weight: Param<Tensor<4>>,
+    bias: Param<Tensor<1>>,
+    #[module(skip)]
+    padding: Padding,
+    #[module(skip)]
+    stride: usize,
+    #[module(skip)]
+    activation: Activation,
+    #[module(skip)]
+    penalised: bool,
+}
+
+impl Conv {
+    /// `[batch, in, height, width]` to `[batch, out, height', width']`.
+    pub fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
+        if self.penalised {
+            pass.penalise(|| self.weight.val());
+        }
+        if pass.recorder().is_some() {
+            self.record(images.clone().narrow(0, 0, 1), pass);
+        }
+        let maps = self.convolve(images, self.activation);
+        if let Some(recorder) = pass.recorder() {
+            recorder.operation("Conv2D", Some(self.weight.id), self.activation, &maps);
+        }
+        maps
+    }
+
+    /// [`Conv::forward`], then [`max_pool`] without padding: `[batch, in, height, width]` to
+    /// `[batch, out, ⌊(height' - window) / stride⌋ + 1, ...]`. On the CPU it is one operation for all
+    /// but the largest layers: it never writes the maps to memory, and its way back takes a fraction
+    /// of the time.
+    pub fn forward_max_pool(
+        &self,
+        images: Tensor<4>,
+        window: usize,
+        stride: usize,
+        pass: &mut Pass,
+    ) -> Tensor<4> {
+        if self.stride != 1 || pass.recorder().is_some() {
+            return max_pool(self.forward(images, pass), window, stride, Padding::Valid, pass);
+        }
+        if self.penalised {
+            pass.penalise(|| self.weight.val());
+        }
+        let padding = self.padding(&images);
+        let (weight, bias) = (self.weight.val(), Some(self.bias.val()));
+        conv2d_max_pool2d(images, weight, bias, padding, self.activation, [window, stride])
+    }
+
+    /// Zeros on the top, bottom, left and right of `images`.
+    fn padding(&self, images: &Tensor<4>) -> [usize; 4] {
+        let ([.., height, width], [.., rows, columns]) = (images.dims(), self.weight.dims());
+        self.padding.amounts([height, width], [rows, columns], self.stride)
+    }
+
+    fn convolve(&self, images: Tensor<4>, activation: Activation) -> Tensor<4> {
+        let padding = self.padding(&images);
+        let (weight, bias) = (self.weight.val(), Some(self.bias.val()));
+        if self.stride == 1 {
+            return conv2d(images, weight, bias, padding, activation);
+        }
+        strided_conv2d(images, weight, bias, [self.stride; 2], padding, activation)
+    }
+
+    /// Shows the layer; `image` is `[1, in, height, width]`.
+    fn record(&self, image: Tensor<4>, pass: &mut Pass) {
+        let Some(recorder) = pass.recorder() else { return };
+        recorder.parameters(self.weight.id, self.weight.val(), Some(self.bias.val()));
+        recorder.filters(self.weight.id, self.weight.val());
+        let before = self.convolve(image.clone(), Activation::Identity);
+        recorder.activations(self.weight.id, before, self.convolve(image, self.activation));
+    }
+}

@@ -1,0 +1,94 @@
+//! A fully connected layer: y = f(x W + b).
+//!
+//! x `[batch, in]`, W `[in, out]`, b `[out]`, y `[batch, out]`.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use dytb::nn::layers::DenseConfig;
+//! use dytb::{Activation, Init, Pass};
+//!
+//! let device = Device::flex();
+//! let layer = DenseConfig::new([784, 10])
+//!     .with_activation(Activation::Relu)
+//!     .init(&mut Init::new(1, &device));
+//! let y = layer.forward(Tensor::zeros([5, 784], &device), &mut Pass::evaluation());
+//! assert_eq!(y.dims(), [5, 10]);
+//! ```
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+
+use crate::nn::Init;
+use crate::nn::Pass;
+use crate::ops::Activation;
+
+/// A layer of at least so many weights wants its batches whole: see [`Init::whole_batches`].
+const MANY_WEIGHTS: usize = 1 << 16;
+
+/// How to make a [`Dense`].
+#[derive(Clone, Copy, Debug)]
+pub struct DenseConfig {
+    neurons: [usize; 2],
+    activation: Activation,
+    penalised: bool,
+}
+
+impl DenseConfig {
+    /// From `neurons[0]` to `neurons[1]`: no activation, weights in the L2 penalty.
+    pub fn new(neurons: [usize; 2]) -> Self {
+        Self { neurons, activation: Activation::Identity, penalised: true }
+    }
+
+    /// What is applied to the sums.
+    pub fn with_activation(self, activation: Activation) -> Self {
+        Self { activation, ..self }
+    }
+
+    /// Leaves the weights out of the L2 penalty.
+    pub fn without_penalty(self) -> Self {
+        Self { penalised: false, ..self }
+    }
+
+    /// The layer: weights after He, biases 0.
+    pub fn init(self, init: &mut Init) -> Dense {
+        let [from, to] = self.neurons;
+        if from * to >= MANY_WEIGHTS {
+            init.whole_batches();
+        }
+        Dense {
+            weight: init.he_normal([from, to], from),
+            bias: init.zeros([to]),
+            activation: self.activation,
+            penalised: self.penalised,
+        }
+    }
+}
+
+/// A fully connected layer with bias and activation.
+#[derive(Module, Debug)]
+pub struct Dense {
+    weight: Param<Tensor<2>>,
+    bias: Param<Tensor<1>>,
+    #[module(skip)]
+    activation: Activation,
+    #[module(skip)]
+    penalised: bool,
+}
+
+impl Dense {
+    /// `[batch, in]` to `[batch, out]`.
+    pub fn forward(&self, x: Tensor<2>, pass: &mut Pass) -> Tensor<2> {
+        if self.penalised {
+            pass.penalise(|| self.weight.val());
+        }
+        if let Some(recorder) = pass.recorder() {
+            recorder.parameters(self.weight.id, self.weight.val(), Some(self.bias.val()));
+        }
+        let sums = x.matmul(self.weight.val()) + self.bias.val().unsqueeze();
+        let y = self.activation.apply(sums);
+        if let Some(recorder) = pass.recorder() {
+            recorder.operation("MatMul", Some(self.weight.id), self.activation, &y);
+        }
+        y
+    }
+}

@@ -1,0 +1,362 @@
+//! What a model is, and what the bench asks of any network.
+//!
+//! A file of `models/` holds a burn module, its forward pass, and the constant `MODEL`:
+//!
+//! ```
+//! use burn::module::Module;
+//! use burn::tensor::Tensor;
+//! use dytb::nn::layers::{Conv, ConvConfig};
+//! use dytb::{Autoencoder, Init, Model, Pass};
+//!
+//! #[derive(Module, Debug)]
+//! pub struct OneConvolution {
+//!     layer: Conv,
+//! }
+//!
+//! impl Autoencoder for OneConvolution {
+//!     fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
+//!         self.layer.forward(images, pass)
+//!     }
+//! }
+//!
+//! pub const MODEL: Model = Model::Autoencoder(|[channels, _, _], init| {
+//!     Ok(Box::new(OneConvolution {
+//!         layer: ConvConfig::new([channels, channels], [3, 3]).with_zero_padding(1).init(init),
+//!     }))
+//! });
+//! ```
+
+use super::Parameter;
+use anyhow::{Context, Result};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
+use burn::store::ModuleRecord;
+use burn::tensor::{Bytes, Int, Tensor};
+
+use crate::nn::Freeze;
+use crate::nn::Init;
+use crate::nn::Pass;
+use crate::nn::Scopes;
+use crate::nn::adopt::Adopt;
+use crate::nn::layers;
+use crate::nn::record::without_random_ids;
+use crate::ops::ordered_sum::ordered_mean;
+use crate::util::tensor::floats;
+use crate::weights::{Set, Weights};
+
+/// A network that reconstructs its input. Images are `[batch, channels, height, width]` in -1..=1.
+pub trait Autoencoder: Network + CopyAutoencoder {
+    /// The reconstructions of `images`, of the same shape.
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4>;
+
+    /// Half the mean squared error, Σ (x' - x)² / 2n over all n pixels: `[1]`.
+    fn error(&self, reconstructions: Tensor<4>, images: Tensor<4>) -> Tensor<1> {
+        ordered_mean((reconstructions - images).square()) / 2.0
+    }
+
+    /// What training brings down, `[1]`: the error of the reconstructions, unless the model is
+    /// trained on more than its output. The L2 penalty is added elsewhere.
+    fn loss(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<1> {
+        let reconstructions = self.forward(images.clone(), pass);
+        self.error(reconstructions, images)
+    }
+}
+
+/// A network that tells classes apart. Images are `[batch, channels, height, width]` in -1..=1.
+pub trait Classifier: Network + CopyClassifier {
+    /// The logits `[batch, classes]` of `images`.
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<2>;
+
+    /// The mean cross-entropy of `logits` `[batch, classes]` and `labels` `[batch]`: `[1]`.
+    fn loss(&self, logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
+        layers::softmax_cross_entropy(logits, labels).mean()
+    }
+}
+
+/// A copy of an autoencoder. Every autoencoder has it; nobody implements it by hand.
+pub trait CopyAutoencoder {
+    /// The same parameters, in a graph of their own: see [`Learner::apart`](crate::train::Learner::apart).
+    fn apart(&self) -> Box<dyn Autoencoder>;
+}
+
+/// A copy of a classifier. Every classifier has it; nobody implements it by hand.
+pub trait CopyClassifier {
+    /// The same parameters, in a graph of their own: see [`Learner::apart`](crate::train::Learner::apart).
+    fn apart(&self) -> Box<dyn Classifier>;
+}
+
+impl<M: Module + Autoencoder + 'static> CopyAutoencoder for M {
+    fn apart(&self) -> Box<dyn Autoencoder> {
+        Box::new(self.clone().map(&mut Apart))
+    }
+}
+
+impl<M: Module + Classifier + 'static> CopyClassifier for M {
+    fn apart(&self) -> Box<dyn Classifier> {
+        Box::new(self.clone().map(&mut Apart))
+    }
+}
+
+/// Makes each trained parameter a leaf of a new graph, with the same values and the same id.
+struct Apart;
+
+impl ModuleMapper for Apart {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        match param.is_require_grad() {
+            true => param.map(|tensor| tensor.detach().require_grad()),
+            false => param,
+        }
+    }
+}
+
+/// Takes the numbers that are trained out of a network, so that it holds the place of another one.
+struct Hollow;
+
+impl ModuleMapper for Hollow {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        // A statistic is shared by all copies of its network, and would be taken from the other one.
+        match param.is_require_grad() {
+            true => param.map(|tensor| Tensor::empty([0; D], &tensor.device())),
+            false => param,
+        }
+    }
+}
+
+/// What a trainer asks of any network. Every burn [`Module`] has it; nobody implements it by hand.
+pub trait Network: Send + Sync {
+    /// How many numbers it consists of, statistics that are not trained included.
+    fn num_parameters(&self) -> usize;
+
+    /// Every parameter and every statistic.
+    fn parameters(&self) -> Vec<Parameter>;
+
+    /// Makes the network's parameters all those of `init`: what a layer of burn's own has drawn is drawn
+    /// from the seed, on the device, with an id that is the same in every process.
+    fn adopt(&mut self, init: &mut Init);
+
+    /// Brings what layers of burn's own have noted of a step into their statistics, so that a checkpoint
+    /// has it.
+    fn sync_statistics(&self);
+
+    /// The largest absolute value of all parameters and statistics; NaN if one is NaN.
+    fn largest(&self) -> f32;
+
+    /// The names of the trainable parameters that have none of `gradients`.
+    fn without_gradient(&self, gradients: &GradientsParams) -> Vec<String>;
+
+    /// The gradients of `loss` `[1]`.
+    fn gradients(&self, loss: Tensor<1>) -> GradientsParams;
+
+    /// The sum of `pieces`, added in their order.
+    fn sum(&self, pieces: Vec<GradientsParams>) -> GradientsParams;
+
+    /// One step of `optimizer` down `gradients`.
+    fn update(
+        &mut self,
+        gradients: GradientsParams,
+        optimizer: &mut ModuleOptimizer,
+        learning_rate: f64,
+    );
+
+    /// The parameters, in burn's pack format.
+    ///
+    /// # Errors
+    /// When they cannot be read back from the device.
+    fn to_bytes(&self) -> Result<Vec<u8>>;
+
+    /// Takes the parameters from `bytes`, which [`Network::to_bytes`] made.
+    ///
+    /// # Errors
+    /// When `bytes` are damaged or are another model's.
+    fn load_bytes(&mut self, bytes: Vec<u8>) -> Result<()>;
+
+    /// Gives each parameter and each statistic the values of its name in `weights`, if they have its
+    /// shape; the others stay.
+    fn set(&mut self, weights: &Weights);
+
+    /// Freezes each parameter outside of `scopes`: it gets no gradient from here on, and a batch
+    /// normalisation keeps its statistics. A dropout goes on.
+    fn train_only(&mut self, scopes: &Scopes);
+}
+
+impl<M: Module + Sync + 'static> Network for M {
+    fn num_parameters(&self) -> usize {
+        self.num_params()
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        let mut parameters = Parameters::default();
+        self.visit(&mut parameters);
+        parameters.found
+    }
+
+    fn adopt(&mut self, init: &mut Init) {
+        *self = self.clone().map(&mut Adopt::new(init));
+    }
+
+    fn sync_statistics(&self) {
+        // burn's running statistics are brought up to date when a module is made one for validation.
+        drop(self.valid());
+    }
+
+    fn largest(&self) -> f32 {
+        let mut largest = Largest(0.0);
+        self.visit(&mut largest);
+        largest.0
+    }
+
+    fn without_gradient(&self, gradients: &GradientsParams) -> Vec<String> {
+        let mut search = Search { gradients, path: Vec::new(), found: Vec::new() };
+        self.visit(&mut search);
+        search.found
+    }
+
+    fn gradients(&self, loss: Tensor<1>) -> GradientsParams {
+        GradientsParams::from_grads(loss.backward(), self)
+    }
+
+    fn sum(&self, pieces: Vec<GradientsParams>) -> GradientsParams {
+        let mut sum = GradientsAccumulator::<M>::new();
+        for piece in pieces {
+            sum.accumulate(self, piece);
+        }
+        sum.grads()
+    }
+
+    fn update(
+        &mut self,
+        gradients: GradientsParams,
+        optimizer: &mut ModuleOptimizer,
+        learning_rate: f64,
+    ) {
+        // The parameters must have one owner: a step that shares them has to copy them first.
+        let hollow = self.clone().map(&mut Hollow);
+        let model = std::mem::replace(self, hollow);
+        *self = optimizer.step(learning_rate, model, gradients);
+    }
+
+    fn to_bytes(&self) -> Result<Vec<u8>> {
+        let bytes = self.clone().into_record().into_bytes()?;
+        without_random_ids(bytes.to_vec(), &self.parameters())
+    }
+
+    fn load_bytes(&mut self, bytes: Vec<u8>) -> Result<()> {
+        let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes))
+            .context("the parameters are damaged")?;
+        *self = self.clone().try_load_record(record).context("these are not its parameters")?;
+        Ok(())
+    }
+
+    fn set(&mut self, weights: &Weights) {
+        *self = self.clone().map(&mut Set::new(weights));
+    }
+
+    fn train_only(&mut self, scopes: &Scopes) {
+        *self = self.clone().map(&mut Freeze::all_but(scopes));
+    }
+}
+
+/// Collects the parameters.
+#[derive(Default)]
+struct Parameters {
+    path: Vec<String>,
+    modules: Vec<String>,
+    found: Vec<Parameter>,
+}
+
+impl ModuleVisitor for Parameters {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.push(name.to_owned());
+        // burn says `Struct:Conv`.
+        let module = container_type.rsplit(':').next().unwrap_or(container_type);
+        self.modules.push(module.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+        self.modules.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.found.push(Parameter {
+            id: param.id,
+            name: self.path.join("."),
+            module: self.modules.last().cloned().unwrap_or_default(),
+            shape: param.val().dims().to_vec(),
+            trained: param.is_require_grad(),
+        });
+    }
+}
+
+/// Looks for the largest value, tensor by tensor: all of them at once may take gigabytes.
+struct Largest(f32);
+
+impl ModuleVisitor for Largest {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0 = floats(param.val()).into_iter().fold(self.0, larger);
+    }
+}
+
+/// The larger of `most` and the absolute `value`; NaN if one is NaN, which f32::max would pass over.
+pub(crate) fn larger(most: f32, value: f32) -> f32 {
+    if most.is_nan() || value.abs() <= most { most } else { value.abs() }
+}
+
+/// Looks for trainable parameters without a gradient.
+struct Search<'a> {
+    gradients: &'a GradientsParams,
+    path: Vec<String>,
+    found: Vec<String>,
+}
+
+impl ModuleVisitor for Search<'_> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if param.is_require_grad() && self.gradients.get::<D>(param.id).is_none() {
+            self.found.push(self.path.join("."));
+        }
+    }
+}
+
+/// Builds an autoencoder for images of `[channels, height, width]`.
+pub type BuildAutoencoder = fn([usize; 3], &mut Init) -> Result<Box<dyn Autoencoder>>;
+
+/// Builds a classifier of images of `[channels, height, width]` in so many classes.
+pub type BuildClassifier = fn([usize; 3], usize, &mut Init) -> Result<Box<dyn Classifier>>;
+
+/// How to build a model: the constant `MODEL` that every file of `models/` ends with.
+#[derive(Clone, Copy)]
+pub enum Model {
+    /// Trained by `train_autoencoder`; built for images of `[channels, height, width]`. It fails
+    /// where they are too small for it.
+    Autoencoder(BuildAutoencoder),
+    /// Trained by `train_classifier`; built for images of `[channels, height, width]` in so many
+    /// classes. It fails where they are too small for it.
+    Classifier(BuildClassifier),
+}
+
+/// What a model is trained for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// To reconstruct its input.
+    Autoencoder,
+    /// To tell classes apart.
+    Classifier,
+}
+
+impl Model {
+    /// What it is trained for.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Autoencoder(_) => Kind::Autoencoder,
+            Self::Classifier(_) => Kind::Classifier,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The way back through a convolution layer, over a batch.
+//!
+//! dz[k][r][p] = dy[k][r][p] f'(y[k][r][p]), the gradient before the activation `[out, h', w']`;
+//! dW[k][c][i][j] = Σ_rp dz[k][r][p] x[c][r + i - top][p + j - left], db[k] = Σ_rp dz[k][r][p], both
+//! added up over the batch; dx[c][r][p] = Σ_kij dz[k][r - i + top][p - j + left] W[k][c][i][j].
+//!
+//! Groups have a fixed number of images and their weight gradients are added in order: the result
+//! is the same to the last bit whatever the number of threads.
+
+mod dense;
+mod pooled;
+
+use std::ops::Range;
+
+use crate::ops::conv::im2col;
+use crate::ops::conv::layer::{Layer, LayerGradients, Outputs};
+use crate::ops::layout::{Images, Order};
+use crate::ops::parallel::{GROUP, for_groups, zeros};
+use dense::Dense;
+use pooled::Pooled;
+
+/// The sums of all groups take no more numbers than this, if that leaves work for some threads.
+const MOST_SUMS: usize = 1 << 24;
+/// So many groups may be, whatever their sums take.
+const FEWEST_GROUPS: usize = 4;
+
+/// A way back, its weights packed.
+trait Back: Sync {
+    /// Numbers that a group sums up: of the weight and the bias gradient.
+    fn sums(&self) -> usize;
+
+    /// The order of the input's gradient.
+    fn input_order(&self) -> Order;
+
+    /// Backward through these images: writes their input's gradient if that is asked for, and adds to
+    /// the sums.
+    fn group(
+        &self,
+        x: Images,
+        outputs: Outputs,
+        images: Range<usize>,
+        dx: &mut [f32],
+        sums: &mut [f32],
+    );
+
+    /// The weight and bias gradients from the sums.
+    fn unpack(&self, sums: &[f32]) -> (Vec<f32>, Vec<f32>);
+}
+
+impl Layer {
+    /// The gradients, from those of the outputs.
+    pub(super) fn backward(
+        &self,
+        x: Images,
+        outputs: Outputs,
+        weight: &[f32],
+        input_too: bool,
+    ) -> LayerGradients {
+        if self.is_lowered() {
+            return im2col::backward(self, x, outputs, weight, input_too);
+        }
+        match self.pool {
+            None => batch(&Dense::new(self, weight, input_too), x, outputs, input_too),
+            Some(windows) => {
+                batch(&Pooled::new(self, windows, weight, input_too), x, outputs, input_too)
+            }
+        }
+    }
+}
+
+/// Backward through all images.
+fn batch(back: &impl Back, x: Images, outputs: Outputs, input_too: bool) -> LayerGradients {
+    let images = x.values.len() / x.size.len();
+    let mut dx = zeros(if input_too { x.values.len() } else { 0 });
+    // As many groups as the memory for their sums allows.
+    let most = (MOST_SUMS / back.sums()).max(FEWEST_GROUPS);
+    let group_size = GROUP.max(images.div_ceil(most));
+    let n = if input_too { group_size * x.size.len() } else { 0 };
+    // A group's part of the input's gradient, then its sums.
+    let mut sums: Vec<Vec<f32>> = vec![Vec::new(); images.div_ceil(group_size)];
+    let mut parts: Vec<(&mut [f32], &mut Vec<f32>)> = Vec::with_capacity(sums.len());
+    let mut rest = &mut dx[..];
+    for sums in &mut sums {
+        let (part, after) = rest.split_at_mut(n.min(rest.len()));
+        rest = after;
+        parts.push((part, sums));
+    }
+    for_groups(&mut parts, 1, |group, part| {
+        let (dx, sums) = &mut part[0];
+        let range = group * group_size..images.min((group + 1) * group_size);
+        sums.resize(back.sums(), 0.0);
+        back.group(x, outputs, range, dx, sums);
+    });
+    let mut sums = sums.into_iter();
+    let mut total = sums.next().unwrap_or_else(|| vec![0.0; back.sums()]);
+    for sums in sums {
+        total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
+    }
+    let (weight, bias) = back.unpack(&total);
+    LayerGradients { input: input_too.then_some((dx, back.input_order())), weight, bias }
+}

@@ -1,0 +1,131 @@
+//! The way back where the maps were pooled, image by image.
+//!
+//! With G of [`Sparse`], `[out, pixels]`, the padded image x `[pixels, in]` and q = i * columns + j:
+//! dW[k][i][j][c] = Σ_p G[k][p] x[p + q][c], dx[p + q][c] += Σ_k G[k][p] W[k][i][j][c],
+//! db[k] = Σ_p G[k][p]. After a 2x2 pooling this is a quarter of the work of the whole gradient, or less.
+
+use std::ops::Range;
+
+use crate::ops::conv::backward::Back;
+use crate::ops::conv::kernels::{SparseSums, Steps};
+use crate::ops::conv::layer::{Layer, Outputs};
+use crate::ops::conv::sparse::{Plan, Sparse};
+use crate::ops::layout::{Images, Order};
+use crate::ops::simd::MAX_LANES;
+use crate::ops::windows::Windows;
+
+/// The backward pass of a pooled layer.
+pub(super) struct Pooled<'a> {
+    layer: &'a Layer,
+    plan: Plan,
+    /// `[outputs, kernel rows, pitch]`, where the input's gradient is asked for.
+    weight: Option<Vec<f32>>,
+}
+
+impl<'a> Pooled<'a> {
+    pub(super) fn new(layer: &'a Layer, windows: Windows, weight: &[f32], input_too: bool) -> Self {
+        let plan = Plan::new(layer, windows);
+        let weight = input_too.then(|| {
+            let mut packed = vec![0.0; packed_len(layer)];
+            weight.iter().enumerate().for_each(|(i, &w)| packed[packed_index(layer, i)] = w);
+            packed
+        });
+        Self { layer, plan, weight }
+    }
+
+    /// Adds an image, padded, to the weight gradient.
+    fn weight(&self, matrix: &Sparse, image: &[f32], sums: &mut [f32]) {
+        let Layer { level, kernel: [rows, _], .. } = *self.layer;
+        let (n, x_steps, out_steps) =
+            (under(self.layer), image_steps(self.layer), weight_steps(self.layer));
+        level.run(SparseSums { matrix, rows, n, x: image, x_steps, out: sums, out_steps });
+    }
+
+    /// The gradient of an image of the input.
+    fn input(&self, matrix: &Sparse, weight: &[f32], room: &mut Vec<f32>, dx: &mut [f32]) {
+        let Layer { level, kernel: [rows, _], .. } = *self.layer;
+        let (n, x_steps, out_steps) =
+            (under(self.layer), weight_steps(self.layer), image_steps(self.layer));
+        room.clear();
+        room.resize(self.layer.padded().len() + MAX_LANES, 0.0);
+        level.run(SparseSums { matrix, rows, n, x: weight, x_steps, out: room, out_steps });
+        self.layer.crop(room, dx);
+    }
+}
+
+impl Back for Pooled<'_> {
+    fn sums(&self) -> usize {
+        packed_len(self.layer) + self.layer.outputs
+    }
+
+    fn input_order(&self) -> Order {
+        Order::Pixels
+    }
+
+    fn group(
+        &self,
+        x: Images,
+        outputs: Outputs,
+        images: Range<usize>,
+        dx: &mut [f32],
+        sums: &mut [f32],
+    ) {
+        let layer = self.layer;
+        let (weight_sums, bias) = sums.split_at_mut(packed_len(layer));
+        let n = layer.input.len();
+        let mut image = vec![0.0; layer.padded().len() + MAX_LANES];
+        let (mut scratch, mut room) = (Default::default(), Vec::new());
+        let (mut by_channel, mut by_pixel) = (Sparse::default(), Sparse::default());
+        for (number, i) in images.enumerate() {
+            self.plan.read(outputs, i, &mut scratch, &mut by_channel, bias);
+            layer.pad_into(x, i, Order::Pixels, &mut image);
+            self.weight(&by_channel, &image, weight_sums);
+            if let Some(weight) = &self.weight {
+                self.plan.transpose(&by_channel, &mut by_pixel);
+                self.input(&by_pixel, weight, &mut room, &mut dx[number * n..][..n]);
+            }
+        }
+    }
+
+    fn unpack(&self, sums: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let layer = self.layer;
+        let (weight, bias) = sums.split_at(packed_len(layer));
+        let n = layer.outputs * layer.input.channels * layer.kernel[0] * layer.kernel[1];
+        ((0..n).map(|i| weight[packed_index(layer, i)]).collect(), bias.to_vec())
+    }
+}
+
+/// Floats under a row of the kernel.
+fn under(layer: &Layer) -> usize {
+    layer.kernel[1] * layer.input.channels
+}
+
+/// Of the padded image: from pixel to pixel, and from row to row.
+fn image_steps(layer: &Layer) -> Steps {
+    let [_, row, block] = layer.padded().strides(Order::Pixels);
+    Steps { block, row }
+}
+
+/// Of the packed weights: from one output channel to the next, and from one kernel row to the next.
+fn weight_steps(layer: &Layer) -> Steps {
+    Steps { block: layer.kernel[0] * pitch(layer), row: pitch(layer) }
+}
+
+/// From one kernel row of packed weights to the next.
+fn pitch(layer: &Layer) -> usize {
+    under(layer).next_multiple_of(MAX_LANES)
+}
+
+/// Floats in `[outputs, kernel rows, pitch]`.
+fn packed_len(layer: &Layer) -> usize {
+    layer.outputs * layer.kernel[0] * pitch(layer)
+}
+
+/// Where number `i` of `[outputs, inputs, kernel rows, kernel columns]` lies in
+/// `[outputs, kernel rows, pitch]`.
+fn packed_index(layer: &Layer, i: usize) -> usize {
+    let ([rows, columns], inputs) = (layer.kernel, layer.input.channels);
+    let (tap, kc) = (i % (rows * columns), i / (rows * columns));
+    let row = kc / inputs * rows + tap / columns;
+    row * pitch(layer) + tap % columns * inputs + kc % inputs
+}

@@ -1,0 +1,128 @@
+//! A convolution without padding of one image, with its weights packed for the kernels.
+
+use crate::ops::Activation;
+use crate::ops::conv::kernels::{Narrow, Wide};
+use crate::ops::layout::{Order, Size};
+use crate::ops::simd::{Level, MAX_LANES};
+
+/// `out[k][r][p] = activation(bias[k] + Σ_cij x[c][r + i][p + j] * weight[k][c][i][j])`
+pub(super) struct Correlation {
+    level: Level,
+    activation: Activation,
+    input: Size,
+    input_order: Order,
+    output: Size,
+    taps: Vec<usize>,
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+/// Where the lanes are: output channels if they are at least as many as the input's, or fill whole
+/// vectors.
+pub(super) fn is_wide(inputs: usize, outputs: usize) -> bool {
+    outputs >= inputs || outputs.is_multiple_of(MAX_LANES)
+}
+
+/// The order in which a layer's output is written.
+pub(super) fn output_order(inputs: usize, outputs: usize) -> Order {
+    if is_wide(inputs, outputs) { Order::Pixels } else { Order::Planes }
+}
+
+/// Where each weight's value lies in an image of these strides: by channel, kernel row, kernel
+/// column.
+pub(super) fn taps(
+    [channel, row, pixel]: [usize; 3],
+    channels: usize,
+    kernel: [usize; 2],
+) -> Vec<usize> {
+    let mut taps = Vec::with_capacity(channels * kernel[0] * kernel[1]);
+    for c in 0..channels {
+        for i in 0..kernel[0] {
+            taps.extend((0..kernel[1]).map(|j| c * channel + i * row + j * pixel));
+        }
+    }
+    taps
+}
+
+impl Correlation {
+    /// Packs `weight` (`[outputs, inputs, kernel rows, kernel columns]`) for images of size `input`,
+    /// in `order` if the kernel can read that, else in [`Correlation::input_order`].
+    pub(super) fn new(
+        level: Level,
+        activation: Activation,
+        (input, order): (Size, Order),
+        kernel: [usize; 2],
+        weight: &[f32],
+        bias: &[f32],
+    ) -> Self {
+        let (inputs, outputs, area) = (input.channels, bias.len(), kernel[0] * kernel[1]);
+        let rows = input.rows + 1 - kernel[0];
+        let columns = input.columns + 1 - kernel[1];
+        let output = Size { channels: outputs, rows, columns };
+        let wide = is_wide(inputs, outputs);
+        let input_order = if wide { order } else { Order::Pixels };
+        let mut bias = bias.to_vec();
+        let (packed, taps) = if wide {
+            let pitch = outputs.next_multiple_of(MAX_LANES);
+            bias.resize(pitch, 0.0);
+            let mut packed = vec![0.0; inputs * area * pitch];
+            for (i, &w) in weight.iter().enumerate() {
+                packed[i % (inputs * area) * pitch + i / (inputs * area)] = w;
+            }
+            (packed, taps(input.strides(input_order), inputs, kernel))
+        } else {
+            let pitch = inputs.next_multiple_of(MAX_LANES);
+            let mut packed = vec![0.0; outputs * area * pitch];
+            for (i, &w) in weight.iter().enumerate() {
+                let (k, c, tap) = (i / area / inputs, i / area % inputs, i % area);
+                packed[(k * area + tap) * pitch + c] = w;
+            }
+            (packed, taps(input.strides(input_order), 1, kernel))
+        };
+        Self { level, activation, input, input_order, output, taps, weight: packed, bias }
+    }
+
+    /// The order in which [`Correlation::run`] wants its image.
+    pub(super) fn input_order(&self) -> Order {
+        self.input_order
+    }
+
+    /// The output of one image; its order is [`output_order`].
+    pub(super) fn run(&self, image: &[f32], out: &mut [f32]) {
+        let Self { level, activation, input, output, .. } = *self;
+        let (taps, weight, bias) = (&self.taps[..], &self.weight[..], &self.bias[..]);
+        let [_, row, pixel] = input.strides(self.input_order);
+        let (rows, columns) = (output.rows, output.columns);
+        if is_wide(input.channels, output.channels) {
+            let channels = output.channels;
+            let (x, activation) = (image, activation);
+            level.run(Wide {
+                x,
+                taps,
+                row,
+                pixel,
+                weight,
+                bias,
+                activation,
+                channels,
+                rows,
+                columns,
+                out,
+            });
+        } else {
+            let (x, channels) = (image, input.channels);
+            level.run(Narrow {
+                x,
+                taps,
+                row,
+                channels,
+                weight,
+                bias,
+                activation,
+                rows,
+                columns,
+                out,
+            });
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! The convolution as a product of matrices, for layers whose weights do not fit into the cache: the
+//! direct kernels would read all of them again for each few pixels.
+//!
+//! patches `[images * pixels, kernel rows * kernel columns * inputs]` holds what lies under the kernel
+//! at each pixel of the output, W the weights in the same order, one column an output:
+//! z = patches W, y = activation(z + b); backward dW = patchesᵀ dz, dpatches = dz Wᵀ, and the gradient
+//! of a pixel of x is the sum of the places where it is in a patch. (Chellapilla et al. 2006.) The
+//! products are Burn's. A layer that is lowered has no pooling: it has the maps of all images at once.
+
+use burn::backend::Flex;
+use burn::backend::ops::FloatTensorOps;
+use burn::tensor::Shape;
+use burn_flex::{FlexTensor, Layout};
+
+use crate::ops::conv::layer::{Layer, LayerGradients, Outputs, Scratch};
+use crate::ops::flex_tensor::flat;
+use crate::ops::layout::{Images, Order, Size};
+use crate::ops::parallel::{GROUP, for_groups, of_images};
+use crate::ops::simd::{Activate, Derive};
+
+/// From so many weights on (a megabyte) a layer is lowered.
+const MANY_WEIGHTS: usize = 1 << 18;
+/// Numbers in a cache line.
+const LINE: usize = 16;
+/// The most bytes that patches take at a time: images are gone through so many at a time. (VGG's largest
+/// layers have 0.3 MB of patches an image at 32x32, and 14 MB at 224x224.)
+const MOST_PATCHES: usize = 256 << 20;
+
+/// Whether a layer with weights of this shape is better off as a product of matrices.
+pub(super) fn is_better_for(weight: [usize; 4]) -> bool {
+    weight.iter().product::<usize>() >= MANY_WEIGHTS
+}
+
+/// The activated outputs of all images, in the order of pixels.
+pub(super) fn forward(layer: &Layer, x: Images, weight: &[f32], bias: &[f32]) -> Vec<f32> {
+    forward_in(MOST_PATCHES, layer, x, weight, bias)
+}
+
+fn forward_in(
+    most_bytes: usize,
+    layer: &Layer,
+    x: Images,
+    weight: &[f32],
+    bias: &[f32],
+) -> Vec<f32> {
+    let columns = columns(layer, weight);
+    let mut out = Vec::with_capacity(images_in(x) * layer.output().len());
+    for x in chunks(most_bytes, layer, x) {
+        let product = Flex::float_matmul(patches(layer, x), columns.clone());
+        out.extend_from_slice(product.storage::<f32>());
+    }
+    for_groups(&mut out, GROUP * layer.output().len(), |_, out| {
+        let activation = layer.activation;
+        layer.level.run(Activate { activation, bias, out });
+    });
+    out
+}
+
+/// The gradients, from that of the activated output `y`.
+pub(super) fn backward(
+    layer: &Layer,
+    x: Images,
+    outputs: Outputs,
+    weight: &[f32],
+    input_too: bool,
+) -> LayerGradients {
+    backward_in(MOST_PATCHES, layer, x, outputs, weight, input_too)
+}
+
+fn backward_in(
+    most_bytes: usize,
+    layer: &Layer,
+    x: Images,
+    outputs: Outputs,
+    weight: &[f32],
+    input_too: bool,
+) -> LayerGradients {
+    let dz = derived(layer, outputs);
+    let outputs = layer.outputs;
+    let mut bias = vec![0.0; outputs];
+    for dz in dz.chunks_exact(outputs) {
+        bias.iter_mut().zip(dz).for_each(|(sum, dz)| *sum += dz);
+    }
+    let columns = input_too.then(|| transposed(columns(layer, weight)));
+    let (mut dx, mut dw) = (Vec::new(), None::<FlexTensor>);
+    let mut rest = &dz[..];
+    for x in chunks(most_bytes, layer, x) {
+        let (part, after) = rest.split_at(images_in(x) * layer.output().len());
+        rest = after;
+        let part = matrix(part.to_vec(), [part.len() / outputs, outputs]);
+        let product = Flex::float_matmul(transposed(patches(layer, x)), part.clone());
+        dw = Some(match dw {
+            Some(sum) => Flex::float_add(sum, product),
+            None => product,
+        });
+        if let Some(columns) = &columns {
+            let dpatches = Flex::float_matmul(part, columns.clone());
+            dx.extend(spread(layer, dpatches.storage::<f32>()));
+        }
+    }
+    let dw = dw.expect("a batch has images");
+    let input = input_too.then_some((dx, Order::Pixels));
+    LayerGradients { input, weight: planes(layer, dw.storage::<f32>()), bias }
+}
+
+/// The images of `x`, so many at a time that their patches take no more than `most_bytes`; at least one.
+fn chunks<'a>(most_bytes: usize, layer: &Layer, x: Images<'a>) -> impl Iterator<Item = Images<'a>> {
+    let output = layer.output();
+    let bytes = output.rows * output.columns * width(layer) * size_of::<f32>();
+    let images = (most_bytes / bytes).max(1);
+    let Images { values, size, order } = x;
+    values.chunks(images * size.len()).map(move |values| Images { values, size, order })
+}
+
+/// How many images there are.
+fn images_in(x: Images) -> usize {
+    x.values.len() / x.size.len()
+}
+
+/// The gradient before the activation, in the order of pixels.
+fn derived(layer: &Layer, Outputs { y, gradient, .. }: Outputs) -> Vec<f32> {
+    let size = layer.output();
+    let images = gradient.values.len() / size.len();
+    of_images(images, size.len(), |i, (a, b): &mut Scratch, out| {
+        let gradient = gradient.image_in(i, Order::Pixels, a);
+        let output = y.image_in(i, Order::Pixels, b);
+        let activation = layer.activation;
+        layer.level.run(Derive { activation, gradient, output, out });
+    })
+}
+
+/// What lies under the kernel at each pixel of the output.
+fn patches(layer: &Layer, x: Images) -> FlexTensor {
+    let (padded, output, width) = (layer.padded(), layer.output(), width(layer));
+    let pixels = output.rows * output.columns;
+    let images = x.values.len() / x.size.len();
+    let patches = of_images(images, pixels * width, |i, (room, scratch): &mut Scratch, patches| {
+        let image = layer.pad(x, i, Order::Pixels, room, scratch);
+        for (pixel, patch) in patches.chunks_exact_mut(width).enumerate() {
+            for (row, patch) in patch.chunks_exact_mut(width / layer.kernel[0]).enumerate() {
+                let from = at(pixel, row, padded, output);
+                patch.copy_from_slice(&image[from..][..patch.len()]);
+            }
+        }
+    });
+    matrix(patches, [images * pixels, width])
+}
+
+/// The gradient of the input from that of its patches, in the order of pixels.
+fn spread(layer: &Layer, patches: &[f32]) -> Vec<f32> {
+    let (padded, output, width) = (layer.padded(), layer.output(), width(layer));
+    let pixels = output.rows * output.columns;
+    let images = patches.len() / (pixels * width);
+    of_images(images, layer.input.len(), |i, room: &mut Vec<f32>, dx| {
+        room.clear();
+        room.resize(padded.len(), 0.0);
+        let patches = &patches[i * pixels * width..][..pixels * width];
+        for (pixel, patch) in patches.chunks_exact(width).enumerate() {
+            for (row, patch) in patch.chunks_exact(width / layer.kernel[0]).enumerate() {
+                let to = at(pixel, row, padded, output);
+                let room = &mut room[to..][..patch.len()];
+                room.iter_mut().zip(patch).for_each(|(sum, value)| *sum += value);
+            }
+        }
+        layer.crop(room, dx);
+    })
+}
+
+/// Where row `row` of the patch of output number `pixel` begins in the padded image.
+fn at(pixel: usize, row: usize, padded: Size, output: Size) -> usize {
+    let (r, p) = (pixel / output.columns, pixel % output.columns);
+    ((r + row) * padded.columns + p) * padded.channels
+}
+
+/// Values in a patch.
+fn width(layer: &Layer) -> usize {
+    layer.kernel[0] * layer.kernel[1] * layer.input.channels
+}
+
+/// `[outputs, inputs, kernel rows, kernel columns]` as `[width, outputs]`.
+fn columns(layer: &Layer, weight: &[f32]) -> FlexTensor {
+    let mut columns = vec![0.0; weight.len()];
+    for_lines(layer, |column, outputs, from| {
+        for (k, place) in columns[column..][..outputs].iter_mut().enumerate() {
+            *place = weight[from + k * width(layer)];
+        }
+    });
+    matrix(columns, [width(layer), layer.outputs])
+}
+
+/// `[width, outputs]` as `[outputs, inputs, kernel rows, kernel columns]`.
+fn planes(layer: &Layer, columns: &[f32]) -> Vec<f32> {
+    let mut planes = vec![0.0; columns.len()];
+    for_lines(layer, |column, outputs, to| {
+        for (k, value) in columns[column..][..outputs].iter().enumerate() {
+            planes[to + k * width(layer)] = *value;
+        }
+    });
+    planes
+}
+
+/// Calls `work` for each cache line of `[width, outputs]`: where it begins, how many outputs are in
+/// it, and where the first one's weight lies in `[outputs, inputs, kernel rows, kernel columns]`.
+fn for_lines(layer: &Layer, mut work: impl FnMut(usize, usize, usize)) {
+    let (inputs, area) = (layer.input.channels, layer.kernel[0] * layer.kernel[1]);
+    for k in (0..layer.outputs).step_by(LINE) {
+        for weight in 0..width(layer) {
+            let (c, tap) = (weight / area, weight % area);
+            let outputs = LINE.min(layer.outputs - k);
+            work((tap * inputs + c) * layer.outputs + k, outputs, k * width(layer) + weight);
+        }
+    }
+}
+
+fn matrix(values: Vec<f32>, shape: [usize; 2]) -> FlexTensor {
+    flat(values, Layout::contiguous(Shape::from(shape)))
+}
+
+fn transposed(matrix: FlexTensor) -> FlexTensor {
+    Flex::float_transpose(matrix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::Activation;
+    use crate::ops::simd::Level;
+
+    /// The images one, two or all at a time: the same up to rounding, and in their order.
+    #[test]
+    fn few_images_at_a_time() {
+        let input = Size { channels: 3, rows: 5, columns: 4 };
+        let layer = Layer {
+            level: Level::best(),
+            activation: Activation::Tanh,
+            input,
+            outputs: 7,
+            kernel: [3, 2],
+            padding: [1, 1, 0, 1],
+            pool: None,
+        };
+        let noise = |n: usize, seed: usize| -> Vec<f32> {
+            (0..n).map(|i| ((i * 37 + seed * 11) % 23) as f32 / 23.0 - 0.5).collect()
+        };
+        let images = 5;
+        let (values, weight) = (noise(images * input.len(), 1), noise(7 * 3 * 6, 2));
+        let x = Images { values: &values, size: input, order: Order::Planes };
+        let (output, bias) = (layer.output(), noise(7, 3));
+        let gradient = noise(images * output.len(), 4);
+        let run = |most_bytes: usize| {
+            let y = forward_in(most_bytes, &layer, x, &weight, &bias);
+            let of = |values| Images { values, size: output, order: Order::Pixels };
+            let outputs = Outputs { y: of(&y), gradient: of(&gradient), places: &[] };
+            let gradients = backward_in(most_bytes, &layer, x, outputs, &weight, true);
+            let (dx, order) = gradients.input.unwrap();
+            assert_eq!(order, Order::Pixels);
+            [y, dx, gradients.weight, gradients.bias]
+        };
+        let whole = run(usize::MAX);
+        let image = output.rows * output.columns * width(&layer) * size_of::<f32>();
+        for most_bytes in [1, image, 2 * image + 1] {
+            for (part, whole) in run(most_bytes).iter().zip(&whole) {
+                assert_eq!(part.len(), whole.len());
+                let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-5;
+                assert!(part.iter().zip(whole).all(near), "{most_bytes} bytes");
+            }
+        }
+    }
+}

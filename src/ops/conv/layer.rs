@@ -1,0 +1,142 @@
+//! The convolution layer over a batch, `[batch, in, h, w]` to `[batch, out, h', w']` and, of a pooling,
+//! to the largest values of its windows: padding, groups of images, threads.
+
+use crate::ops::Activation;
+use crate::ops::conv::correlation::{Correlation, output_order};
+use crate::ops::conv::im2col;
+use crate::ops::layout::{Images, Order, Size, place};
+use crate::ops::parallel::{of_images, of_images_with_places};
+use crate::ops::simd::Level;
+use crate::ops::windows::{Largest, Windows};
+
+/// What a layer computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Layer {
+    pub level: Level,
+    pub activation: Activation,
+    pub input: Size,
+    pub outputs: usize,
+    pub kernel: [usize; 2],
+    /// Zeros on the top, bottom, left and right.
+    pub padding: [usize; 4],
+    /// The largest of each window of the activated maps is the output, if there is a pooling.
+    pub pool: Option<Windows>,
+}
+
+/// What a layer put out, and the gradient of that.
+#[derive(Clone, Copy)]
+pub(super) struct Outputs<'a> {
+    pub y: Images<'a>,
+    pub gradient: Images<'a>,
+    /// Of each y in its window, in the order of [`Layer::output_order`]; none without a pooling.
+    pub places: &'a [u8],
+}
+
+/// The gradients of a layer.
+pub(super) struct LayerGradients {
+    /// Of the input, and its order; `None` if not asked for.
+    pub input: Option<(Vec<f32>, Order)>,
+    /// `[outputs, inputs, kernel rows, kernel columns]`.
+    pub weight: Vec<f32>,
+    /// `[outputs]`.
+    pub bias: Vec<f32>,
+}
+
+/// Memory for an image with padding, or in another order.
+pub(super) type Scratch = (Vec<f32>, Vec<f32>);
+
+impl Layer {
+    /// The size of the output.
+    pub(super) fn output(&self) -> Size {
+        let maps = self.maps();
+        self.pool.map_or(maps, |windows| windows.output(maps))
+    }
+
+    /// The size of the maps, which may be pooled.
+    pub(super) fn maps(&self) -> Size {
+        let padded = self.padded();
+        let (rows, columns) =
+            (padded.rows + 1 - self.kernel[0], padded.columns + 1 - self.kernel[1]);
+        Size { channels: self.outputs, rows, columns }
+    }
+
+    /// The order of the output.
+    pub(super) fn output_order(&self) -> Order {
+        if self.is_lowered() {
+            return Order::Pixels;
+        }
+        output_order(self.input.channels, self.outputs)
+    }
+
+    /// Whether it is a product of matrices. A pooling is never part of one.
+    pub(super) fn is_lowered(&self) -> bool {
+        let [height, width] = self.kernel;
+        let weight = [self.outputs, self.input.channels, height, width];
+        self.pool.is_none() && im2col::is_better_for(weight)
+    }
+
+    /// The size of the padded input.
+    pub(super) fn padded(&self) -> Size {
+        let [top, bottom, left, right] = self.padding;
+        let Size { channels, rows, columns } = self.input;
+        Size { channels, rows: rows + top + bottom, columns: columns + left + right }
+    }
+
+    /// The outputs of all images, one after the other in [`Layer::output_order`], and, of a pooling,
+    /// their places in their windows.
+    pub(super) fn forward(&self, x: Images, weight: &[f32], bias: &[f32]) -> (Vec<f32>, Vec<u8>) {
+        if self.is_lowered() {
+            return (im2col::forward(self, x, weight, bias), Vec::new());
+        }
+        let padded = (self.padded(), x.order);
+        let correlation =
+            Correlation::new(self.level, self.activation, padded, self.kernel, weight, bias);
+        let (images, order) = (x.values.len() / x.size.len(), correlation.input_order());
+        let n = self.output().len();
+        let Some(windows) = self.pool else {
+            let out = of_images(images, n, |i, (room, other): &mut Scratch, out| {
+                correlation.run(self.pad(x, i, order, room, other), out);
+            });
+            return (out, Vec::new());
+        };
+        let (size, out_order) = (self.maps(), self.output_order());
+        type Pooling = (Scratch, Vec<f32>);
+        of_images_with_places(images, n, |i, ((room, other), maps): &mut Pooling, out, places| {
+            // Pooled while they are in the cache.
+            maps.resize(size.len(), 0.0);
+            correlation.run(self.pad(x, i, order, room, other), maps);
+            let image = &maps[..];
+            self.level.run(Largest { windows, image, size, order: out_order, out, places });
+        })
+    }
+
+    /// Image `i` with its padding.
+    pub(super) fn pad<'s, 'a: 's>(
+        &self,
+        x: Images<'a>,
+        i: usize,
+        order: Order,
+        room: &'s mut Vec<f32>,
+        scratch: &'s mut Vec<f32>,
+    ) -> &'s [f32] {
+        if self.padding == [0; 4] {
+            return x.image_in(i, order, scratch);
+        }
+        room.resize(self.padded().len(), 0.0);
+        self.pad_into(x, i, order, room);
+        room
+    }
+
+    /// Puts image `i` into `room`, whose borders stay zero from one image to the next.
+    pub(super) fn pad_into(&self, x: Images, i: usize, order: Order, room: &mut [f32]) {
+        let [top, _, left, _] = self.padding.map(|zeros| zeros as isize);
+        place(x.image(i), x.order, x.size, [top, left], room, order, self.padded());
+    }
+
+    /// Puts a padded image into `image` without its padding; both have their pixels together.
+    pub(super) fn crop(&self, room: &[f32], image: &mut [f32]) {
+        let [top, _, left, _] = self.padding.map(|zeros| -(zeros as isize));
+        let order = Order::Pixels;
+        place(room, order, self.padded(), [top, left], image, order, self.input);
+    }
+}

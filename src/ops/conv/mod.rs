@@ -1,0 +1,162 @@
+//! Convolution, bias and activation in one operation.
+//!
+//! `y[n][k][r][p] = activation(bias[k] + Σ_cij x[n][c][r + i - top][p + j - left] * weight[k][c][i][j])`,
+//! where x is zero outside of the image. x is `[batch, in, h, w]`, y
+//! `[batch, out, h + top + bottom - kh + 1, w + left + right - kw + 1]`.
+//!
+//! On Burn's Flex backend (CPU) this is one operation with its own backward pass and kernels for
+//! the vector units of the processor; on others it is composed of Burn's operations.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use dytb::ops::conv::conv2d;
+//! use dytb::Activation;
+//!
+//! let device = Device::flex();
+//! let (x, weight) = (Tensor::ones([1, 1, 4, 4], &device), Tensor::ones([2, 1, 3, 3], &device));
+//! let y = conv2d(x, weight, None, [1; 4], Activation::Relu);
+//! assert_eq!(y.dims(), [1, 2, 4, 4]);
+//! ```
+
+mod backward;
+mod correlation;
+mod im2col;
+mod kernels;
+mod layer;
+mod op;
+mod sparse;
+
+use crate::ops::{Activation, simd::Level, windows::Windows};
+use burn::backend::{Dispatch, DispatchDevice};
+use burn::tensor::ops::{ConvOptions, PadMode};
+use burn::tensor::{DType, Device, Tensor, module};
+
+use op::{Fused, Settings};
+
+/// `activation(x * weight + bias)`, stride 1: x `[batch, in, h, w]`, weight `[out, in, kh, kw]`,
+/// bias `[out]`, `padding` zeros on the top, bottom, left and right.
+///
+/// # Panics
+/// If the shapes do not fit together or the kernel is larger than the padded image.
+pub fn conv2d(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    padding: [usize; 4],
+    activation: Activation,
+) -> Tensor<4> {
+    check(&x, &weight, bias.as_ref(), padding);
+    if can_fuse(&x, &weight, bias.as_ref()) {
+        fused(x, weight, bias, Settings { padding, activation, pool: None, level: Level::best() })
+    } else {
+        plain(x, weight, bias, [1, 1], padding, activation)
+    }
+}
+
+/// The largest value of each of the `windows` of [`conv2d`], which [`can_pool`].
+pub(crate) fn pooled(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    padding: [usize; 4],
+    activation: Activation,
+    windows: Windows,
+) -> Tensor<4> {
+    let level = Level::best();
+    fused(x, weight, bias, Settings { padding, activation, pool: Some(windows), level })
+}
+
+/// Whether a pooling is better off as a part of the convolution: not where that is a product of
+/// matrices, which makes the maps of all images at once, and not where windows are so close that most
+/// of the maps' values have a gradient.
+pub(crate) fn can_pool(
+    x: &Tensor<4>,
+    weight: &Tensor<4>,
+    bias: Option<&Tensor<1>>,
+    windows: Windows,
+) -> bool {
+    can_fuse(x, weight, bias)
+        && !im2col::is_better_for(weight.dims())
+        && windows.side <= Windows::MOST
+        && windows.stride > 1
+}
+
+fn can_fuse(x: &Tensor<4>, weight: &Tensor<4>, bias: Option<&Tensor<1>>) -> bool {
+    let single = [x.dtype(), weight.dtype()].iter().all(|&dtype| dtype == DType::F32)
+        && bias.is_none_or(|bias| bias.dtype() == DType::F32);
+    single && is_flex(&x.device()) && x.dims()[0] > 0
+}
+
+/// [`conv2d`] with another `stride`, `[rows, columns]` from one output to the next; composed of
+/// Burn's operations.
+///
+/// # Panics
+/// As [`conv2d`] does.
+pub fn strided_conv2d(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    stride: [usize; 2],
+    padding: [usize; 4],
+    activation: Activation,
+) -> Tensor<4> {
+    check(&x, &weight, bias.as_ref(), padding);
+    plain(x, weight, bias, stride, padding, activation)
+}
+
+/// Rows and columns of the output of [`conv2d`].
+///
+/// # Panics
+/// As [`conv2d`] does.
+pub(crate) fn check(
+    x: &Tensor<4>,
+    weight: &Tensor<4>,
+    bias: Option<&Tensor<1>>,
+    padding: [usize; 4],
+) -> [usize; 2] {
+    let ([_, inputs, h, w], [outputs, of, kh, kw]) = (x.dims(), weight.dims());
+    assert_eq!(inputs, of, "conv2d: channels of the input and of the weight");
+    if let Some(bias) = bias {
+        assert_eq!(bias.dims(), [outputs], "conv2d: outputs of the bias and of the weight");
+    }
+    let [top, bottom, left, right] = padding;
+    let (h, w) = (h + top + bottom, w + left + right);
+    assert!(
+        (1..=h).contains(&kh) && (1..=w).contains(&kw) && inputs > 0 && outputs > 0,
+        "conv2d: a kernel of {kh}x{kw} on a padded image of {h}x{w}, {inputs} to {outputs} channels"
+    );
+    [h + 1 - kh, w + 1 - kw]
+}
+
+fn is_flex(device: &Device) -> bool {
+    matches!(device.clone().inner().as_dispatch(), DispatchDevice::Flex(_))
+}
+
+fn fused(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    settings: Settings,
+) -> Tensor<4> {
+    // The operation takes tensors, not options of tensors.
+    let bias = bias.unwrap_or_else(|| Tensor::zeros([weight.dims()[0]], &x.device()));
+    let (x, weight, bias) = (x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch());
+    Tensor::from_dispatch(Dispatch::fused_conv2d(x, weight, bias, settings))
+}
+
+/// The same of Burn's operations.
+fn plain(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    stride: [usize; 2],
+    [top, bottom, left, right]: [usize; 4],
+    activation: Activation,
+) -> Tensor<4> {
+    let x = x.pad([(top, bottom), (left, right)], PadMode::Constant(0.0));
+    let options = ConvOptions::new(stride, [0, 0], [1, 1], 1);
+    activation.apply(module::conv2d(x, weight, bias, options))
+}
+
+#[cfg(test)]
+mod tests;

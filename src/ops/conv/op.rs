@@ -1,0 +1,171 @@
+//! The convolution as an operation of Burn's Flex backend, with its own backward pass.
+
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Autodiff, Backend, Flex, TensorMetadata, backend_extension};
+use burn::tensor::Shape;
+use burn_flex::{FlexTensor, Layout};
+
+use crate::ops::Activation;
+use crate::ops::conv::layer::{Layer, Outputs};
+use crate::ops::flex_tensor::{Batch, bytes, flat, size, tensor, values};
+use crate::ops::simd::Level;
+use crate::ops::windows::Windows;
+
+/// What does not depend on the tensors.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Zeros on the top, bottom, left and right.
+    pub padding: [usize; 4],
+    /// Applied to each output.
+    pub activation: Activation,
+    /// Of the activated outputs the largest one of each window is left.
+    pub pool: Option<Windows>,
+    /// The kernels to use.
+    pub level: Level,
+}
+
+/// Backends with the fused convolution.
+#[backend_extension(Autodiff, Flex)]
+pub trait Fused: Backend {
+    /// `activation(x * weight + bias)`, pooled or not: x `[batch, in, h, w]`, weight
+    /// `[out, in, kh, kw]`, bias `[out]`, all f32.
+    fn fused_conv2d(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        settings: Settings,
+    ) -> FloatTensor<Self>;
+}
+
+/// What the backward pass needs.
+#[derive(Clone, Debug)]
+pub struct Saved<F, I> {
+    x: F,
+    weight: F,
+    output: F,
+    /// Of the largest values in their windows, in bytes; none without a pooling.
+    places: I,
+    settings: Settings,
+}
+
+/// The gradients of the input (if asked for), the weight and the bias.
+pub type FusedGradients<T> = (Option<T>, T, T);
+
+/// Backends with the gradient of [`Fused::fused_conv2d`].
+pub trait FusedBackward: Fused {
+    /// [`Fused::fused_conv2d`], and what its gradient needs.
+    fn fused_conv2d_saved(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        settings: Settings,
+    ) -> Saved<FloatTensor<Self>, IntTensor<Self>>;
+
+    /// The gradients, from that of the output.
+    fn fused_conv2d_backward(
+        saved: Saved<FloatTensor<Self>, IntTensor<Self>>,
+        gradient: FloatTensor<Self>,
+        input_too: bool,
+    ) -> FusedGradients<FloatTensor<Self>>;
+}
+
+impl Fused for Flex {
+    fn fused_conv2d(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        settings: Settings,
+    ) -> FlexTensor {
+        Self::fused_conv2d_saved(x, weight, bias, settings).output
+    }
+}
+
+impl FusedBackward for Flex {
+    fn fused_conv2d_saved(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        settings: Settings,
+    ) -> Saved<FlexTensor, FlexTensor> {
+        let layer = layer(&x, &weight, settings);
+        let images = Batch::new(&x);
+        let (values, places) = layer.forward(images.images(), &values(&weight), &values(&bias));
+        let output = tensor(values, x.shape()[0], layer.output(), layer.output_order());
+        drop(images);
+        Saved { x, weight, output, places: bytes(places), settings }
+    }
+
+    fn fused_conv2d_backward(
+        Saved { x, weight, output, places, settings }: Saved<FlexTensor, FlexTensor>,
+        gradient: FlexTensor,
+        input_too: bool,
+    ) -> FusedGradients<FlexTensor> {
+        let layer = layer(&x, &weight, settings);
+        let (images, shape) = (x.shape()[0], weight.shape());
+        let (x, y, gradient) = (Batch::new(&x), Batch::new(&output), Batch::new(&gradient));
+        let outputs =
+            Outputs { y: y.images(), gradient: gradient.images(), places: places.storage::<u8>() };
+        let gradients = layer.backward(x.images(), outputs, &values(&weight), input_too);
+        let input = gradients.input.map(|(dx, order)| tensor(dx, images, layer.input, order));
+        let weight = flat(gradients.weight, Layout::contiguous(shape));
+        let bias = Layout::contiguous(Shape::from([layer.outputs]));
+        (input, weight, flat(gradients.bias, bias))
+    }
+}
+
+fn layer(x: &FlexTensor, weight: &FlexTensor, settings: Settings) -> Layer {
+    let kernel = weight.shape();
+    Layer {
+        level: settings.level,
+        activation: settings.activation,
+        input: size(&x.shape()),
+        outputs: kernel[0],
+        kernel: [kernel[2], kernel[3]],
+        padding: settings.padding,
+        pool: settings.pool,
+    }
+}
+
+/// The backward pass; the parents are input, weight and bias.
+#[derive(Debug)]
+struct FusedStep;
+
+impl<B: FusedBackward> Backward<B, 3> for FusedStep {
+    type State = Saved<FloatTensor<B>, IntTensor<B>>;
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        let [x, weight, bias] = ops.parents;
+        let (dx, dw, db) = B::fused_conv2d_backward(ops.state, gradient, x.is_some());
+        for (node, value) in [(x, dx), (weight, Some(dw)), (bias, Some(db))] {
+            if let (Some(node), Some(value)) = (node, value) {
+                grads.register::<B>(node.id, value);
+            }
+        }
+    }
+}
+
+impl<B: FusedBackward, C: CheckpointStrategy> Fused for Autodiff<B, C> {
+    fn fused_conv2d(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        settings: Settings,
+    ) -> FloatTensor<Self> {
+        let (x, x_node) = x.into_parts();
+        let (weight, weight_node) = weight.into_parts();
+        let (bias, bias_node) = bias.into_parts();
+        let step = FusedStep.prepare::<C>([x_node, weight_node, bias_node]);
+        match step.compute_bound().stateful() {
+            OpsKind::UnTracked(step) => step.finish(B::fused_conv2d(x, weight, bias, settings)),
+            OpsKind::Tracked(step) => {
+                let saved = B::fused_conv2d_saved(x, weight, bias, settings);
+                let output = saved.output.clone();
+                step.finish(saved, output)
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Max pooling as an operation of Burn's Flex backend, with its own backward pass.
+
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::tensor::Tensor;
+use burn_flex::FlexTensor;
+
+use crate::ops::flex_tensor::{Batch, bytes, tensor};
+use crate::ops::layout::{Order, Size};
+use crate::ops::parallel::{of_images, of_images_with_places};
+use crate::ops::simd::Level;
+use crate::ops::windows::{Largest, Spread, Windows};
+
+/// The largest values of `images`, f32 on Flex.
+pub(super) fn max_pool2d(images: Tensor<4>, windows: Windows) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::windows_max(images.into_dispatch(), windows))
+}
+
+/// Backends with max pooling in the images' own order.
+#[backend_extension(Autodiff, Flex)]
+pub trait Pooled: Backend {
+    /// The largest value of each of the `windows` of `images` `[batch, channels, h, w]`, f32.
+    fn windows_max(images: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self>;
+}
+
+/// The images whose windows were looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    images: usize,
+    size: Size,
+    order: Order,
+    windows: Windows,
+}
+
+/// Backends with the gradient of [`Pooled::windows_max`].
+pub trait PooledBackward: Pooled {
+    /// [`Pooled::windows_max`], and the place of each largest value in its window, in bytes.
+    fn windows_max_places(
+        images: FloatTensor<Self>,
+        windows: Windows,
+    ) -> (FloatTensor<Self>, IntTensor<Self>, Seen);
+
+    /// The gradient of the images, from that of the largest values.
+    fn windows_max_backward(
+        places: IntTensor<Self>,
+        gradient: FloatTensor<Self>,
+        seen: Seen,
+    ) -> FloatTensor<Self>;
+}
+
+impl Pooled for Flex {
+    fn windows_max(images: FlexTensor, windows: Windows) -> FlexTensor {
+        Self::windows_max_places(images, windows).0
+    }
+}
+
+impl PooledBackward for Flex {
+    fn windows_max_places(images: FlexTensor, windows: Windows) -> (FlexTensor, FlexTensor, Seen) {
+        let count = images.shape()[0];
+        let images = Batch::new(&images);
+        let images = images.images();
+        let (size, order) = (images.size, images.order);
+        let output = windows.output(size);
+        let (out, places) =
+            of_images_with_places(count, output.len(), |i, _: &mut (), out, places| {
+                let image = images.image(i);
+                Level::best().run(Largest { windows, image, size, order, out, places });
+            });
+        let seen = Seen { images: count, size, order, windows };
+        (tensor(out, count, output, order), bytes(places), seen)
+    }
+
+    fn windows_max_backward(places: FlexTensor, gradient: FlexTensor, seen: Seen) -> FlexTensor {
+        let Seen { images, size, order, windows } = seen;
+        let (places, gradient) = (places.storage::<u8>(), Batch::new(&gradient));
+        let gradient = gradient.images();
+        let n = windows.output(size).len();
+        let dx = of_images(images, size.len(), |i, scratch, dx| {
+            let places = &places[i * n..][..n];
+            let gradient = gradient.image_in(i, order, scratch);
+            Level::best().run(Spread { windows, size, order, places, gradient, dx });
+        });
+        tensor(dx, images, size, order)
+    }
+}
+
+/// The backward pass; the parent is the images.
+#[derive(Debug)]
+struct PooledStep;
+
+impl<B: PooledBackward> Backward<B, 1> for PooledStep {
+    type State = (IntTensor<B>, Seen);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        let [parent] = ops.parents;
+        let (places, seen) = ops.state;
+        if let Some(parent) = parent {
+            grads.register::<B>(parent.id, B::windows_max_backward(places, gradient, seen));
+        }
+    }
+}
+
+impl<B: PooledBackward, C: CheckpointStrategy> Pooled for Autodiff<B, C> {
+    fn windows_max(images: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self> {
+        let (images, node) = images.into_parts();
+        match PooledStep.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::UnTracked(step) => step.finish(B::windows_max(images, windows)),
+            OpsKind::Tracked(step) => {
+                let (largest, places, seen) = B::windows_max_places(images, windows);
+                step.finish((places, seen), largest)
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Activations, in place on the sums of a row, and their derivatives from the output.
+
+use crate::ops::Activation;
+use crate::ops::simd::{Kernel, Simd};
+
+/// tanh by a rational approximation: `x P(x²) / Q(x²)`, within 5 units in the last place.
+///
+/// The coefficients are those of Eigen's `ptanh_float` (Eigen/src/Core/MathFunctionsImpl.h), which
+/// TensorFlow also computes tanh with on the CPU. Beyond ±8.01773 tanh is ±1 in single precision.
+#[inline(always)]
+fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
+    const LIMIT: f32 = 8.017_734;
+    const P: [f32; 5] = [1.394_553_6e-8, 2.102_733_6e-5, 3.520_756_7e-3, 0.134_021_61, 1.0];
+    const Q: [f32; 5] = [8.015_777e-7, 3.326_951_4e-4, 2.597_254_5e-2, 0.467_354_83, 1.0];
+    let x = s.max(s.splat(-LIMIT), s.min(s.splat(LIMIT), x));
+    let square = s.mul(x, x);
+    let (mut p, mut q) = (s.splat(P[0]), s.splat(Q[0]));
+    for i in 1..P.len() {
+        p = s.fma(p, square, s.splat(P[i]));
+        q = s.fma(q, square, s.splat(Q[i]));
+    }
+    s.div(s.mul(x, p), q)
+}
+
+#[inline(always)]
+fn apply<S: Simd>(s: S, activation: Activation, x: S::V) -> S::V {
+    match activation {
+        Activation::Identity => x,
+        Activation::Tanh => tanh(s, x),
+        Activation::Relu => s.max(s.splat(0.0), x),
+    }
+}
+
+/// The activation of one value; NaN stays, as in the vectors.
+#[inline(always)]
+pub(crate) fn activated(activation: Activation, x: f32) -> f32 {
+    match activation {
+        Activation::Identity => x,
+        Activation::Tanh => x.tanh(),
+        Activation::Relu if x > 0.0 || x.is_nan() => x,
+        Activation::Relu => 0.0,
+    }
+}
+
+/// Replaces `n` values by their activation.
+///
+/// # Safety
+/// `values` is valid for reading and writing `n` floats.
+#[inline(always)]
+pub(crate) unsafe fn activate<S: Simd>(s: S, activation: Activation, values: *mut f32, n: usize) {
+    if activation == Activation::Identity {
+        return;
+    }
+    let (whole, part) = (n - n % S::LANES, n % S::LANES);
+    // SAFETY: every access lies in the first `n` floats, which the caller vouches for.
+    unsafe {
+        for at in (0..whole).step_by(S::LANES) {
+            let y = apply(s, activation, s.load(values.add(at)));
+            s.store(values.add(at), y);
+        }
+        if part > 0 {
+            let y = apply(s, activation, s.load_part(values.add(whole), part));
+            s.store_part(values.add(whole), y, part);
+        }
+    }
+}
+
+/// `out[i][k] = activation(out[i][k] + bias[k])`
+pub(crate) struct Activate<'a> {
+    pub activation: Activation,
+    /// `[channels]`.
+    pub bias: &'a [f32],
+    /// `[pixels, channels]`.
+    pub out: &'a mut [f32],
+}
+
+impl Kernel for Activate<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        for out in self.out.chunks_exact_mut(self.bias.len()) {
+            out.iter_mut().zip(self.bias).for_each(|(sum, bias)| *sum += bias);
+            // SAFETY: all of a slice.
+            unsafe { activate(s, self.activation, out.as_mut_ptr(), out.len()) }
+        }
+    }
+
+    fn plain(self) {
+        for out in self.out.chunks_exact_mut(self.bias.len()) {
+            for (sum, bias) in out.iter_mut().zip(self.bias) {
+                *sum = activated(self.activation, *sum + bias);
+            }
+        }
+    }
+}
+
+/// `out = gradient * activation'`, the derivative taken from the activation's output:
+/// `1 - y²` for tanh, `y > 0` for relu.
+pub(crate) struct Derive<'a> {
+    pub activation: Activation,
+    pub gradient: &'a [f32],
+    pub output: &'a [f32],
+    pub out: &'a mut [f32],
+}
+
+impl Kernel for Derive<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let n = self.out.len();
+        assert!(self.gradient.len() == n && self.output.len() == n);
+        let (g, y, out) = (self.gradient.as_ptr(), self.output.as_ptr(), self.out.as_mut_ptr());
+        let (whole, part) = (n - n % S::LANES, n % S::LANES);
+        // SAFETY: every access lies in the first `n` floats of slices of that length.
+        unsafe {
+            for at in (0..whole).step_by(S::LANES) {
+                let dz = derive(s, self.activation, s.load(g.add(at)), s.load(y.add(at)));
+                s.store(out.add(at), dz);
+            }
+            if part > 0 {
+                let (g, y) = (s.load_part(g.add(whole), part), s.load_part(y.add(whole), part));
+                s.store_part(out.add(whole), derive(s, self.activation, g, y), part);
+            }
+        }
+    }
+
+    fn plain(self) {
+        for ((out, &g), &y) in self.out.iter_mut().zip(self.gradient).zip(self.output) {
+            *out = derived(self.activation, g, y);
+        }
+    }
+}
+
+/// One gradient before the activation.
+#[inline(always)]
+pub(crate) fn derived(activation: Activation, g: f32, y: f32) -> f32 {
+    match activation {
+        Activation::Identity => g,
+        Activation::Tanh => g * (1.0 - y * y),
+        Activation::Relu if y > 0.0 => g,
+        Activation::Relu => 0.0,
+    }
+}
+
+/// `g` times the derivative of the activation whose output is `y`.
+#[inline(always)]
+pub(crate) fn derive<S: Simd>(s: S, activation: Activation, g: S::V, y: S::V) -> S::V {
+    match activation {
+        Activation::Identity => g,
+        Activation::Tanh => s.mul(g, s.fnma(y, y, s.splat(1.0))),
+        Activation::Relu => s.where_positive(y, g),
+    }
+}

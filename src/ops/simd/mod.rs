@@ -1,0 +1,144 @@
+//! What a kernel needs of a vector unit, and the choice of one at run time.
+//!
+//! A kernel is written once, as a [`Kernel`] generic over [`Simd`]; [`Level::run`] compiles it once
+//! for each instruction set and calls the one that this processor has.
+
+#![allow(unsafe_code)]
+// Loops over the indices of arrays in registers say what the processor does.
+#![allow(clippy::needless_range_loop)]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+pub(crate) mod elementwise;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod sums;
+
+pub(crate) use elementwise::{Activate, Derive, activated, derived};
+pub(crate) use sums::PlaneSums;
+
+/// The widest vector of any level, in floats: packed weights are padded to a multiple of it.
+pub(crate) const MAX_LANES: usize = 16;
+
+/// A vector unit. A value of an implementing type is proof that this processor has it.
+pub(crate) trait Simd: Copy {
+    /// A vector of `LANES` floats.
+    type V: Copy;
+    /// Floats in a vector.
+    const LANES: usize;
+    /// Vector registers: how large a tile of sums may be.
+    const REGISTERS: usize;
+
+    /// `value` in every lane.
+    fn splat(self, value: f32) -> Self::V;
+    /// `a + b`.
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b`.
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a / b`.
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b + c`, rounded once.
+    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `c - a * b`, rounded once.
+    fn fnma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// The smaller one; a NaN in `b` stays.
+    fn min(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The larger one; a NaN in `b` stays.
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `value` where `test > 0`, else 0.
+    fn where_positive(self, test: Self::V, value: Self::V) -> Self::V;
+    /// The sum of the lanes of each of four vectors.
+    fn sums(self, v: [Self::V; 4]) -> [f32; 4];
+
+    /// Reads `LANES` floats.
+    ///
+    /// # Safety
+    /// `from` is valid for reading them.
+    unsafe fn load(self, from: *const f32) -> Self::V;
+    /// Writes `LANES` floats.
+    ///
+    /// # Safety
+    /// `to` is valid for writing them.
+    unsafe fn store(self, to: *mut f32, v: Self::V);
+    /// Reads `n <= LANES` floats; the other lanes are 0.
+    ///
+    /// # Safety
+    /// `from` is valid for reading `n` floats.
+    unsafe fn load_part(self, from: *const f32, n: usize) -> Self::V;
+    /// Writes the first `n <= LANES` floats.
+    ///
+    /// # Safety
+    /// `to` is valid for writing `n` floats.
+    unsafe fn store_part(self, to: *mut f32, v: Self::V, n: usize);
+}
+
+/// A computation that can run on any vector unit. Mark `run` and all it calls `#[inline(always)]`:
+/// only what is inlined into the caller below is compiled for its instruction set.
+pub(crate) trait Kernel {
+    /// Runs it.
+    fn run<S: Simd>(self, simd: S);
+    /// The same, in safe Rust without vectors: what every level is tested against.
+    fn plain(self);
+}
+
+/// An instruction set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Safe Rust without explicit vectors.
+    Plain,
+    /// AVX2 and FMA on x86-64: 8 floats a vector.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// AVX-512F on x86-64: 16 floats a vector.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// NEON on AArch64: 4 floats a vector.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+}
+
+impl Level {
+    /// The levels that this processor has, slowest first.
+    pub fn available() -> Vec<Level> {
+        let mut levels = vec![Level::Plain];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if avx2::Avx2::detect().is_some() {
+                levels.push(Level::Avx2);
+            }
+            if avx512::Avx512::detect().is_some() {
+                levels.push(Level::Avx512);
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        if neon::Neon::detect().is_some() {
+            levels.push(Level::Neon);
+        }
+        levels
+    }
+
+    /// The fastest level that this processor has.
+    pub fn best() -> Level {
+        static BEST: std::sync::OnceLock<Level> = std::sync::OnceLock::new();
+        *BEST.get_or_init(|| *Level::available().last().expect("plain is always there"))
+    }
+
+    /// Runs `kernel` on this vector unit.
+    ///
+    /// # Panics
+    /// Where the processor lacks the level.
+    pub(crate) fn run(self, kernel: impl Kernel) {
+        const LACKING: &str = "this processor lacks the instruction set";
+        match self {
+            Level::Plain => kernel.plain(),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => avx2::Avx2::detect().expect(LACKING).run(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => avx512::Avx512::detect().expect(LACKING).run(kernel),
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon => neon::Neon::detect().expect(LACKING).run(kernel),
+        }
+    }
+}

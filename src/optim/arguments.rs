@@ -1,0 +1,345 @@
+//! `--optimizer_args`: a JSON object, checked against what the optimizer knows.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Entry;
+use crate::error::{Exit, Failure};
+
+/// An argument of an optimizer.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameter {
+    /// TensorFlow's name of it, or burn's for an optimizer that TensorFlow does not have.
+    pub name: &'static str,
+    /// What it is when it is not given.
+    pub default: Default,
+    /// What it has to be, if it is a number; of others nobody looks at it.
+    pub limit: Limit,
+}
+
+impl Parameter {
+    /// A number that is `default` where it is not given, and has to be within `limit`.
+    pub const fn number(name: &'static str, default: f64, limit: Limit) -> Self {
+        Self { name, default: Default::Number(default), limit }
+    }
+
+    /// A number within `limit` that has to be given.
+    pub const fn required(name: &'static str, limit: Limit) -> Self {
+        Self { name, default: Default::Required, limit }
+    }
+
+    /// A truth value that is `default` where it is not given.
+    pub const fn flag(name: &'static str, default: bool) -> Self {
+        Self { name, default: Default::Flag(default), limit: Limit::NotNegative }
+    }
+
+    /// One of these `words`, the first where none is given.
+    pub const fn words(name: &'static str, words: &'static [&'static str]) -> Self {
+        Self { name, default: Default::Words(words), limit: Limit::NotNegative }
+    }
+}
+
+/// What a number has to be. Outside of it an optimizer divides by 0, or moves away from where it should go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// 0 or more.
+    NotNegative,
+    /// More than 0.
+    Positive,
+    /// 0 or less.
+    NotPositive,
+    /// From 0 to 1, but not 1: the share of the old in a mean that is corrected for its beginning.
+    BelowOne,
+    /// From 0 to 1.
+    UpToOne,
+}
+
+impl Limit {
+    fn allows(self, value: f64) -> bool {
+        match self {
+            Self::NotNegative => value >= 0.0,
+            Self::Positive => value > 0.0,
+            Self::NotPositive => value <= 0.0,
+            Self::BelowOne => (0.0..1.0).contains(&value),
+            Self::UpToOne => (0.0..=1.0).contains(&value),
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::NotNegative => "0 or more",
+            Self::Positive => "more than 0",
+            Self::NotPositive => "0 or less",
+            Self::BelowOne => "0 or more and less than 1",
+            Self::UpToOne => "0 to 1",
+        }
+    }
+}
+
+/// What an argument is when it is not given.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Default {
+    /// It has to be given: a number.
+    Required,
+    /// A number.
+    Number(f64),
+    /// A truth value.
+    Flag(bool),
+    /// The first of these words; only they can be given.
+    Words(&'static [&'static str]),
+}
+
+/// The name of the one argument that every optimizer requires.
+const LEARNING_RATE: Parameter = Parameter::required("learning_rate", Limit::NotNegative);
+/// TensorFlow's optimizers take it; without parallel writers there is nothing to lock.
+const USE_LOCKING: Parameter = Parameter::flag("use_locking", false);
+
+/// All arguments of an optimizer, the defaults filled in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "BTreeMap<String, Value>", into = "BTreeMap<String, Value>")]
+pub struct Arguments(BTreeMap<String, Value>);
+
+impl Arguments {
+    /// The arguments of `entry` where the user gave `given`.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] for an argument that `entry` does not know, one that is missing, and one of
+    /// the wrong kind.
+    pub fn new(entry: &Entry, given: Map<String, Value>) -> Result<Self> {
+        let known = || [&LEARNING_RATE].into_iter().chain(entry.parameters);
+        let locking = entry.tensorflow.then_some(&USE_LOCKING);
+        let is_known = |key: &str| known().chain(locking).any(|parameter| parameter.name == key);
+        if let Some(unknown) = given.keys().find(|key| !is_known(key)) {
+            return Err(unknown_argument(entry, unknown, known()));
+        }
+        if let Some(value) = given.get(USE_LOCKING.name) {
+            check(entry, &USE_LOCKING, Some(value))?;
+        }
+        let mut values = BTreeMap::new();
+        for parameter in known() {
+            let value = check(entry, parameter, given.get(parameter.name))?;
+            values.insert(parameter.name.to_owned(), value);
+        }
+        Ok(Self(values))
+    }
+
+    /// The learning rate.
+    pub fn learning_rate(&self) -> f64 {
+        self.number(LEARNING_RATE.name)
+    }
+
+    /// The learning rate as it was written: Python prints `1` and `1.0` differently.
+    pub fn learning_rate_json(&self) -> &Value {
+        &self.0[LEARNING_RATE.name]
+    }
+
+    /// A number among them.
+    ///
+    /// # Panics
+    /// When the optimizer has no number of that name.
+    pub fn number(&self, name: &str) -> f64 {
+        self.0[name].as_f64().expect("numbers were checked")
+    }
+
+    /// A truth value among them.
+    ///
+    /// # Panics
+    /// When the optimizer has no truth value of that name.
+    pub fn flag(&self, name: &str) -> bool {
+        self.0[name].as_bool().expect("truth values were checked")
+    }
+
+    /// A word among them.
+    ///
+    /// # Panics
+    /// When the optimizer has no word of that name.
+    pub fn word(&self, name: &str) -> &str {
+        self.0[name].as_str().expect("words were checked")
+    }
+
+    /// Names and values, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+}
+
+impl TryFrom<BTreeMap<String, Value>> for Arguments {
+    type Error = String;
+
+    /// What a file says; only the learning rate, which is in a run's name, has to be there.
+    fn try_from(values: BTreeMap<String, Value>) -> Result<Self, String> {
+        match values.get(LEARNING_RATE.name) {
+            Some(Value::Number(_)) => Ok(Self(values)),
+            _ => Err("optimizer_args has no number `learning_rate`".into()),
+        }
+    }
+}
+
+impl From<Arguments> for BTreeMap<String, Value> {
+    fn from(Arguments(values): Arguments) -> Self {
+        values
+    }
+}
+
+/// The value of `parameter`: `given`, if it is of the right kind, or the default.
+fn check(entry: &Entry, parameter: &Parameter, given: Option<&Value>) -> Result<Value> {
+    let wrong = |kind: &str, value: &Value| {
+        Failure::new(Exit::Usage, format!("`--optimizer_args`: `{}` is {value}", parameter.name))
+            .why(format!("{} takes {kind} there", entry.name))
+    };
+    match (given, parameter.default) {
+        (Some(value), Default::Flag(_)) if !value.is_boolean() => {
+            Err(wrong("true or false", value).into())
+        }
+        (Some(value), Default::Required | Default::Number(_)) if !value.is_number() => {
+            Err(wrong("a number", value).into())
+        }
+        (Some(value), Default::Required | Default::Number(_))
+            if !value.as_f64().is_some_and(|number| parameter.limit.allows(number)) =>
+        {
+            let kind = format!("a number, {},", parameter.limit.words());
+            Err(wrong(&kind, value).into())
+        }
+        (Some(value), Default::Words(words)) if !words.iter().any(|word| *value == **word) => {
+            Err(wrong(&words.join(" or "), value).into())
+        }
+        (Some(value), _) => Ok(value.clone()),
+        (None, Default::Number(number)) => Ok(Value::from(number)),
+        (None, Default::Flag(flag)) => Ok(Value::from(flag)),
+        (None, Default::Words(words)) => Ok(Value::from(words[0])),
+        (None, Default::Required) => Err(Failure::new(
+            Exit::Usage,
+            format!("`--optimizer_args` has no `{}`", parameter.name),
+        )
+        .why(format!("{} needs it", entry.name))
+        .remedy(example(entry))
+        .into()),
+    }
+}
+
+/// A complete line for `entry`.
+fn example(entry: &Entry) -> String {
+    let required = entry
+        .parameters
+        .iter()
+        .filter(|parameter| parameter.default == Default::Required)
+        .map(|parameter| format!(", \"{}\": 0.9", parameter.name))
+        .collect::<String>();
+    format!("for instance: --optimizer_args '{{\"learning_rate\": 1e-3{required}}}'")
+}
+
+fn unknown_argument<'a>(
+    entry: &Entry,
+    unknown: &str,
+    known: impl Iterator<Item = &'a Parameter>,
+) -> anyhow::Error {
+    let names: Vec<_> = known.map(|parameter| parameter.name).collect();
+    let nearest = names
+        .iter()
+        .map(|name| (strsim::jaro_winkler(name, unknown), name))
+        .filter(|(similarity, _)| *similarity > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let failure = Failure::new(
+        Exit::Usage,
+        format!("`--optimizer_args`: {} has no argument `{unknown}`", entry.name),
+    )
+    .why(format!("its arguments: {}", names.join(", ")));
+    if unknown == "momentum" && entry.short == "GradientDescent" {
+        return failure.remedy("MomentumOptimizer has it").into();
+    }
+    if unknown == "lr" {
+        return failure.remedy("a similar one: `learning_rate`").into();
+    }
+    match nearest {
+        Some((_, name)) => failure.remedy(format!("a similar one: `{name}`")).into(),
+        None => failure.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optim::{OPTIMIZERS, find};
+
+    fn arguments(name: &str, json: &str) -> Result<Arguments> {
+        Arguments::new(find(name).unwrap(), serde_json::from_str(json).unwrap())
+    }
+
+    #[test]
+    fn defaults_are_filled_in() {
+        let adam = arguments("Adam", r#"{"learning_rate": 1e-5, "use_locking": true}"#).unwrap();
+        assert_eq!(adam.learning_rate(), 1e-5);
+        assert_eq!(adam.number("epsilon"), 1e-8);
+    }
+
+    /// No number outside of its limit gets through, of any optimizer, and every default is within it.
+    #[test]
+    fn limits_of_all_numbers() {
+        for entry in OPTIMIZERS {
+            let required = |name: &str| {
+                let own = entry.parameters.iter().filter(|own| own.default == Default::Required);
+                let mut given = Map::from_iter(own.map(|own| (own.name.to_owned(), 0.5.into())));
+                given.insert("learning_rate".into(), 0.5.into());
+                given.remove(name);
+                given
+            };
+            Arguments::new(entry, required("")).unwrap();
+            for parameter in [&LEARNING_RATE].into_iter().chain(entry.parameters) {
+                if !matches!(parameter.default, Default::Number(_) | Default::Required) {
+                    continue;
+                }
+                for number in [-1.0, -1e-300, 0.0, 1e-300, 0.5, 1.0, 1.5, 1e300] {
+                    let mut given = required(parameter.name);
+                    given.insert(parameter.name.into(), number.into());
+                    let result = Arguments::new(entry, given);
+                    let (name, allowed) = (parameter.name, parameter.limit.allows(number));
+                    assert_eq!(result.is_ok(), allowed, "{}: {name} {number}", entry.name);
+                    let error = result.err().map(|error| error.to_string()).unwrap_or_default();
+                    assert!(allowed || error.contains(parameter.limit.words()), "{error}");
+                }
+            }
+        }
+        for (optimizer, argument, value) in [
+            ("Adagrad", "initial_accumulator_value", 0.0),
+            ("AdagradDA", "initial_gradient_squared_accumulator_value", 0.0),
+            ("ProximalAdagrad", "initial_accumulator_value", 0.0),
+            ("Ftrl", "initial_accumulator_value", -0.1),
+            ("Ftrl", "learning_rate_power", 0.5),
+            ("Ftrl", "l1_regularization_strength", -1.0),
+            ("Adam", "beta1", 1.0),
+            ("Adam", "beta2", 1.0),
+            ("Lion", "beta_2", 1.5),
+        ] {
+            let given = format!(r#"{{"learning_rate": 1, "{argument}": {value}}}"#);
+            let error = arguments(optimizer, &given).unwrap_err();
+            assert_eq!(Exit::of(&error), Exit::Usage);
+            assert!(error.to_string().contains(argument), "{error}");
+        }
+    }
+
+    #[test]
+    fn bad_arguments_are_named() {
+        for (name, json, needle) in [
+            ("Adam", r#"{}"#, "has no `learning_rate`"),
+            ("Adam", r#"{"learning_rate": "x"}"#, "takes a number"),
+            ("Adam", r#"{"learning_rate": 1, "beta_1": 0.5}"#, "a similar one: `beta1`"),
+            ("Momentum", r#"{"learning_rate": 1}"#, "has no `momentum`"),
+            ("Momentum", r#"{"learning_rate": 1, "momentum": 1, "use_nesterov": 1}"#, "true or"),
+            ("AdamW", r#"{"learning_rate": 1, "beta1": 0.5}"#, "a similar one: `beta_1`"),
+            ("AdamW", r#"{"learning_rate": 1, "use_locking": true}"#, "no argument `use_locking`"),
+            ("Muon", r#"{"learning_rate": 1, "adjust_lr_fn": "x"}"#, "match_rms_adamw or original"),
+            (
+                "GradientDescent",
+                r#"{"learning_rate": 1, "momentum": 0}"#,
+                "MomentumOptimizer has it",
+            ),
+        ] {
+            let error = arguments(name, json).unwrap_err();
+            assert!(error.to_string().contains(needle), "{error}");
+            assert_eq!(Exit::of(&error), Exit::Usage);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! u = m̂ / (√v̂ + ε) + λ θ, m̂ and v̂ as in [`AdamW`]; θ ← θ - η ‖θ‖ / ‖u‖ u.
+//!
+//! The step of a layer is as long as the layer's weights are: made for large batches. You et al.
+//! 2020 ("Large Batch Optimization for Deep Learning"), algorithm 2. Where ‖θ‖ or ‖u‖ is 0, the
+//! quotient is 1. Biases and other vectors take u without λ and without the quotient, as is usual
+//! (the authors' program and NVIDIA's leave them out of both): a bias that begins as 0 would
+//! hardly leave it.
+
+use burn::tensor::Tensor;
+
+use crate::ops::ordered_sum::ordered_sum;
+
+use super::{AdamW, ByRule, Entry, Limit, Parameter, Rule};
+
+/// `Lamb`.
+#[derive(Clone, Debug)]
+pub struct Lamb {
+    /// m̂ / (√v̂ + ε) and λ.
+    pub adam: AdamW,
+}
+
+impl Rule<2> for Lamb {
+    // Norms are of the whole.
+    const ELEMENTWISE: bool = false;
+
+    fn apply<const D: usize>(
+        &self,
+        learning_rate: f64,
+        step: u64,
+        parameter: Tensor<D>,
+        gradient: Tensor<D>,
+        slots: [Tensor<D>; 2],
+    ) -> (Tensor<D>, [Tensor<D>; 2]) {
+        let (direction, slots) = self.adam.direction(step, gradient, slots);
+        if D < 2 {
+            return (parameter - direction * learning_rate, slots);
+        }
+        let update = direction + parameter.clone() * self.adam.weight_decay;
+        let norm = |tensor: &Tensor<D>| ordered_sum(tensor.clone().square()).sqrt();
+        let [ours, theirs] = [norm(&parameter), norm(&update)];
+        let either_is_0 = ours.clone().equal_scalar(0.0).bool_or(theirs.clone().equal_scalar(0.0));
+        let ratio = (ours / theirs).mask_fill(either_is_0, 1.0);
+        (parameter - update * ratio.unsqueeze() * learning_rate, slots)
+    }
+}
+
+/// `--optimizer Lamb`
+pub const ENTRY: Entry = Entry {
+    name: "Lamb",
+    short: "Lamb",
+    tensorflow: false,
+    parameters: &[
+        Parameter::number("beta_1", 0.9, Limit::BelowOne),
+        Parameter::number("beta_2", 0.999, Limit::BelowOne),
+        Parameter::number("epsilon", 1e-6, Limit::NotNegative),
+        Parameter::number("weight_decay", 0.0, Limit::NotNegative),
+    ],
+    build: |arguments| {
+        let adam = AdamW {
+            beta_1: arguments.number("beta_1"),
+            beta_2: arguments.number("beta_2"),
+            epsilon: arguments.number("epsilon"),
+            weight_decay: arguments.number("weight_decay"),
+        };
+        ByRule(Lamb { adam }).into()
+    },
+};

@@ -1,0 +1,110 @@
+//! The optimizers: TensorFlow 1's, by TensorFlow's names, with TensorFlow's argument names, defaults
+//! and rules; and later ones, by their usual names, with burn's argument names and the rules and
+//! defaults of PyTorch or of their papers.
+//!
+//! Of the others that burn has none is here. SGD, Adam, AdaGrad and RMSProp are TensorFlow's but for
+//! the place of ε and what the slots begin as (PyTorch's Adam is [`AdamW`] without decay). Adafactor
+//! saves memory with means over the rows and columns of the last two axes: in a kernel of 3x3 that
+//! saves little. LBFGS evaluates the loss many times a step, and wants all examples in it.
+//!
+//! ```
+//! use dytb::optim::{self, Arguments};
+//!
+//! let adam = optim::find("AdamOptimizer").unwrap();
+//! let given = serde_json::from_str(r#"{"learning_rate": 1e-5}"#).unwrap();
+//! let arguments = Arguments::new(adam, given).unwrap();
+//! assert_eq!(arguments.number("beta1"), 0.9);
+//! let optimizer: burn::optim::ModuleOptimizer = (adam.build)(&arguments);
+//! ```
+
+mod adadelta;
+mod adagrad;
+mod adagrad_da;
+mod adam;
+mod adamw;
+mod adan;
+mod arguments;
+mod ftrl;
+mod gradient_descent;
+mod lamb;
+mod lion;
+mod momentum;
+mod muon;
+mod proximal;
+mod rmsprop;
+mod rule;
+mod slots;
+
+use burn::optim::ModuleOptimizer;
+
+pub use adadelta::Adadelta;
+pub use adagrad::Adagrad;
+pub use adagrad_da::AdagradDA;
+pub use adam::Adam;
+pub use adamw::AdamW;
+pub use adan::Adan;
+pub use arguments::{Arguments, Default, Limit, Parameter};
+pub use ftrl::Ftrl;
+pub use gradient_descent::GradientDescent;
+pub use lamb::Lamb;
+pub use lion::Lion;
+pub use momentum::Momentum;
+pub use muon::{LearningRates, Muon};
+pub use proximal::{ProximalAdagrad, ProximalGradientDescent};
+pub use rmsprop::RMSProp;
+pub use rule::{ByRule, Rule, Slots};
+pub(crate) use slots::{MOST_STEPS, to_bytes_and_largest};
+pub use slots::{restore, to_bytes};
+
+/// An optimizer that `--optimizer` knows.
+pub struct Entry {
+    /// TensorFlow's class, as `AdamOptimizer`, or the usual name, as `AdamW`.
+    pub name: &'static str,
+    /// TensorFlow's own short name, as `Adam`, or the usual one: run names carry it.
+    pub short: &'static str,
+    /// Whether it is one of TensorFlow 1's.
+    pub tensorflow: bool,
+    /// What `--optimizer_args` may hold besides `learning_rate`.
+    pub parameters: &'static [Parameter],
+    /// Makes the optimizer.
+    pub build: fn(&Arguments) -> ModuleOptimizer,
+}
+
+/// Every optimizer, by name.
+pub const OPTIMIZERS: &[Entry] = &[
+    adadelta::ENTRY,
+    adagrad::ENTRY,
+    adagrad_da::ENTRY,
+    adam::ENTRY,
+    adamw::ENTRY,
+    adan::ENTRY,
+    ftrl::ENTRY,
+    gradient_descent::ENTRY,
+    lamb::ENTRY,
+    lion::ENTRY,
+    momentum::ENTRY,
+    muon::ENTRY,
+    proximal::ADAGRAD,
+    proximal::GRADIENT_DESCENT,
+    rmsprop::ENTRY,
+];
+
+/// The optimizer called `name`, with or without TensorFlow's `Optimizer` at its end.
+pub fn find(name: &str) -> Option<&'static Entry> {
+    OPTIMIZERS.iter().find(|entry| entry.name == name || entry.short == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_tensorflows_or_the_usual() {
+        for entry in OPTIMIZERS {
+            let end = if entry.tensorflow { "Optimizer" } else { "" };
+            assert_eq!(entry.name, format!("{}{end}", entry.short));
+            assert!(find(entry.short).is_some_and(|found| found.name == entry.name));
+        }
+        assert!(find("Nothing").is_none());
+    }
+}

@@ -1,0 +1,109 @@
+//! The plug-ins by name.
+
+use anyhow::Result;
+
+use crate::data::checked::Checked;
+use crate::data::image_file::LONGEST;
+use crate::data::{Dataset, Source};
+use crate::error::{Exit, Failure};
+use crate::inputs::INPUTS;
+use crate::models::MODELS;
+use crate::nn::Init;
+use crate::nn::Kind;
+use crate::nn::Operation;
+use crate::train::Learner;
+
+/// The model `name` for images of `shape` `[channels, height, width]` in so many `classes`.
+///
+/// # Errors
+/// When there is none of that name, the images do not suit it, or it is a classifier of one class.
+pub fn model(name: &str, shape: [usize; 3], classes: usize, init: &mut Init) -> Result<Learner> {
+    let model = find(MODELS, "model", name)?;
+    if model.kind() == Kind::Classifier && classes < 2 {
+        // It would be right in all cases, and have learnt nothing.
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("{name} tells classes apart, and there is only one"),
+        )
+        .why("a classifier needs two classes or more")
+        .remedy(
+            "name more of them with `--classes`, or a data set with more; pictures of your own \
+                     need a folder for each class (`--dataset ImageFolder`)",
+        )
+        .into());
+    }
+    Learner::new(model, shape, classes, init)
+}
+
+/// [`model`] for evaluation, on a device without autodiff, and what its layers do with an image.
+///
+/// # Errors
+/// As [`model`], and when its output has not the shape that it should have.
+pub fn probed_model(
+    name: &str,
+    shape: [usize; 3],
+    classes: usize,
+    init: &mut Init,
+) -> Result<(Learner, Vec<Operation>)> {
+    let device = init.device().clone();
+    let mut learner = model(name, shape, classes, init)?;
+    let operations = learner.probe(name, shape, classes, &device)?;
+    Ok((learner, operations))
+}
+
+/// What the model `name` is trained for.
+///
+/// # Errors
+/// When there is none of that name.
+pub fn kind(name: &str) -> Result<Kind> {
+    Ok(find(MODELS, "model", name)?.kind())
+}
+
+/// The data set `name`, with its files where `source` says; no images are read yet.
+///
+/// # Errors
+/// When there is none of that name, it cannot be opened or is [wrong](Checked), or it has images of one
+/// size alone and `source` asks for a size.
+pub fn dataset(name: &str, source: &Source) -> Result<Box<dyn Dataset>> {
+    let dataset = open(name, source)?;
+    if source.image_size.is_some() && !dataset.resizes() {
+        let [_, height, width] = dataset.shape();
+        return Err(Failure::new(Exit::Usage, format!("`--image_size` with `--dataset {name}`"))
+            .why(format!("its images are {height}x{width}, and stay so"))
+            .remedy("leave the flag out; it is for data sets whose pictures have any size")
+            .into());
+    }
+    Ok(Box::new(dataset))
+}
+
+/// The same for a model that takes images of `shape` `[channels, height, width]`: in that size, grey or
+/// in colours, if the data set resizes.
+///
+/// # Errors
+/// When there is none of that name, or it cannot be opened or is wrong.
+pub fn dataset_of_shape(
+    name: &str,
+    source: &Source,
+    [channels, height, width]: [usize; 3],
+) -> Result<Box<dyn Dataset>> {
+    // A checkpoint may say anything; nothing is scaled to more than that.
+    let possible = [height, width].iter().all(|side| (1..=LONGEST).contains(side));
+    let image_size = possible.then_some([height, width]);
+    let channels = Some(channels);
+    Ok(Box::new(open(name, &Source { image_size, channels, ..source.clone() })?))
+}
+
+fn open(name: &str, source: &Source) -> Result<Checked> {
+    Checked::new(name, find(INPUTS, "data set", name)?(source))
+}
+
+/// The row of `table` called `name`.
+fn find<T: Copy>(table: &[(&str, T)], kind: &str, name: &str) -> Result<T> {
+    let row = table.iter().find(|(candidate, _)| *candidate == name);
+    row.map(|(_, entry)| *entry).ok_or_else(|| {
+        let names: Vec<_> = table.iter().map(|(name, _)| *name).collect();
+        Failure::new(Exit::Usage, format!("there is no {kind} `{name}`"))
+            .why(format!("there are: {}", names.join(", ")))
+            .into()
+    })
+}

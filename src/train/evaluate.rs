@@ -1,0 +1,239 @@
+//! The error or the accuracy of a trained model on a part of a data set.
+
+use crate::metrics::Assessment;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use burn::tensor::Device;
+
+use crate::data::Feed;
+use crate::data::Subset;
+use crate::data::subset;
+use crate::data::{Dataset, Source, Split};
+use crate::error::{Exit, Failure};
+use crate::metrics::Confusion;
+use crate::nn::Init;
+use crate::nn::Kind;
+use crate::registry;
+use crate::run::{Checkpoint, RunFolder, State, find_checkpoint};
+use crate::train::Interrupt;
+use crate::train::Learner;
+use crate::train::step;
+
+/// What to evaluate, and on what.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// The model that it has to be, a file of `models/`; `None` for any of this kind.
+    pub model: Option<String>,
+    /// What the model has to be trained for.
+    pub kind: Kind,
+    /// A file of `inputs/`; `None` for the data set that it was trained on.
+    pub dataset: Option<String>,
+    /// A run's folder (its best checkpoint, else its last), a folder of checkpoints (the newest), or
+    /// a checkpoint.
+    pub checkpoint: PathBuf,
+    /// The part of the data set.
+    pub split: Split,
+    /// Its classes, by name or number; if there are none, those that the model was trained on.
+    pub classes: Option<Vec<String>>,
+    /// Where its files are.
+    pub source: Source,
+    /// What computes it.
+    pub device: Device,
+}
+
+/// How a trained model does.
+///
+/// A classifier is evaluated on images of the classes that it tells apart, matched by name: all of them, or
+/// some. Its predictions are among all of its classes.
+///
+/// # Errors
+/// When there is no such checkpoint, it is damaged or another model's, the data cannot be had, or have
+/// classes that a classifier does not know.
+pub fn evaluate(evaluation: &Evaluation) -> Result<Assessment> {
+    let (path, checkpoint) = find_checkpoint(&evaluation.checkpoint)?;
+    let state = &checkpoint.state;
+    refuse_other_model(evaluation, state, &path)?;
+    let name = evaluation.dataset.as_ref().unwrap_or(&state.config.dataset);
+    let source = source_of(&path, name, state, &evaluation.source)?;
+    let dataset = dataset_for(&checkpoint, &path, name, &source)?;
+    let whole_names = dataset.class_names();
+    let mut labels = subset::labels_of(evaluation.classes.as_deref(), &*dataset)?;
+    let known = known_classes(state, name, &whole_names);
+    let has_all = known.iter().all(|known| whole_names.contains(known));
+    if labels.is_none() && state.config.classes.is_some() && has_all {
+        // Of the classes of its data set those that it was trained on.
+        let is_known = |label: &u32| known.contains(&whole_names[*label as usize]);
+        labels = Some((0..whole_names.len() as u32).filter(is_known).collect());
+    }
+    let dataset = Subset::of(dataset, labels.as_deref())?;
+    let mut examples = dataset.load(evaluation.split)?;
+    let (mut classes, mut class_names) = (dataset.num_classes(), dataset.class_names());
+    if registry::kind(&state.config.model)? == Kind::Classifier {
+        let places =
+            match_classes(&class_names, &known).map_err(|error| error.context_of(&path, name))?;
+        examples = examples.relabelled(&places);
+        (classes, class_names) = (known.len(), known);
+    }
+    let size = (dataset.shape(), classes);
+    let model = restore(&checkpoint, &path, size, &evaluation.device)?;
+    let feed = Feed::new(examples, &evaluation.device);
+    Ok(assess(&model, &feed, class_names))
+}
+
+/// Fails where the checkpoint at `path`, which stands at `state`, is not of the model that is asked for.
+fn refuse_other_model(evaluation: &Evaluation, state: &State, path: &Path) -> Result<()> {
+    let found = &state.config.model;
+    if let Some(model) = evaluation.model.as_ref().filter(|model| *model != found) {
+        let what = format!("`{}` is no {model}", path.display());
+        return Err(Failure::new(Exit::Failed, what)
+            .why(format!("it is a checkpoint of {found}"))
+            .remedy(format!("leave --model out, or name another run than this one of {found}"))
+            .into());
+    }
+    if registry::kind(found)? != evaluation.kind {
+        let (kind, program) = match evaluation.kind {
+            Kind::Autoencoder => ("autoencoder", "evaluate_classifier"),
+            Kind::Classifier => ("classifier", "evaluate_autoencoder"),
+        };
+        let what = format!("`{}` is no {kind}", path.display());
+        return Err(Failure::new(Exit::Failed, what)
+            .why(format!("it is a checkpoint of {found}"))
+            .remedy(format!("{program} evaluates it"))
+            .into());
+    }
+    Ok(())
+}
+
+/// Where the files of the data set `name` are for the model of the checkpoint at `path`: where `source`
+/// says or, if it says nothing and the model was trained on that data set, where they were then.
+///
+/// # Errors
+/// When they were in a folder that is gone.
+pub(crate) fn source_of(path: &Path, name: &str, state: &State, source: &Source) -> Result<Source> {
+    // A checkpoint is in `best/` or `checkpoints/` of its run.
+    let path = path.canonicalize().ok().filter(|_| name == state.config.dataset);
+    match path.as_deref().and_then(|path| path.ancestors().nth(2)) {
+        Some(run) => RunFolder::source_of(run, source),
+        None => Ok(source.clone()),
+    }
+}
+
+/// The names of the classes that a model which stands at `state` tells apart, by label. A checkpoint of
+/// before they were kept has those of its data set, if `whole`, the names of `dataset`, are that one's;
+/// else their numbers.
+fn known_classes(state: &State, dataset: &str, whole: &[String]) -> Vec<String> {
+    if let Some(data) = &state.data {
+        return data.class_names.clone();
+    }
+    let all: Vec<_> = (0..state.classes as u32).collect();
+    let labels = state.config.classes.as_ref().unwrap_or(&all);
+    let same = dataset == state.config.dataset || whole.len() == state.classes;
+    let name = |label: &u32| match whole.get(*label as usize).filter(|_| same) {
+        Some(name) => name.clone(),
+        None => label.to_string(),
+    };
+    labels.iter().map(name).collect()
+}
+
+/// Of each of the classes called `names` its place among those that a model knows.
+fn match_classes(names: &[String], known: &[String]) -> Result<Vec<u32>, UnknownClasses> {
+    let place = |name: &String| known.iter().position(|other| other == name);
+    let unknown: Vec<_> = names.iter().filter(|name| place(name).is_none()).cloned().collect();
+    if unknown.is_empty() {
+        return Ok(names.iter().filter_map(place).map(|place| place as u32).collect());
+    }
+    Err(UnknownClasses { unknown, names: names.to_vec(), known: known.to_vec() })
+}
+
+/// Classes of a data set that a model does not know.
+struct UnknownClasses {
+    unknown: Vec<String>,
+    names: Vec<String>,
+    known: Vec<String>,
+}
+
+impl UnknownClasses {
+    /// The error for a model from `path` and the data set `name`.
+    fn context_of(self, path: &Path, name: &str) -> Failure {
+        let what = format!("`{}` cannot tell the classes of {name}", path.display());
+        let (known, names, unknown) =
+            (self.known.join(", "), self.names.join(", "), self.unknown.join(", "));
+        Failure::new(Exit::Failed, what)
+            .why(format!(
+                "it was trained on: {known}\n{name} has: {names}\nit does not know: {unknown}"
+            ))
+            .remedy("--classes leaves the others out, as --classes a,b")
+    }
+}
+
+/// The data set `name`, whole, in the size of the images that `checkpoint` was trained on, and grey or in
+/// colours as these were, if it resizes. The checkpoint was read from `path`.
+///
+/// # Errors
+/// When it cannot be had, or its images have another shape.
+pub(crate) fn dataset_for(
+    checkpoint: &Checkpoint,
+    path: &Path,
+    name: &str,
+    source: &Source,
+) -> Result<Box<dyn Dataset>> {
+    let state = &checkpoint.state;
+    let dataset = registry::dataset_of_shape(name, source, state.shape)?;
+    if dataset.shape() == state.shape {
+        return Ok(dataset);
+    }
+    Err(Failure::new(Exit::Failed, format!("`{}` cannot take {name}", path.display()))
+        .why(format!(
+            "it was trained on {} (images of {:?}); those of {name} are {:?}",
+            state.config.dataset,
+            state.shape,
+            dataset.shape()
+        ))
+        .into())
+}
+
+/// How `model` does on the examples of `feed`, both on a device without autodiff.
+pub(crate) fn assess(model: &Learner, feed: &Feed, class_names: Vec<String>) -> Assessment {
+    let assessment = assess_unless(model, feed, class_names, &Interrupt::default());
+    assessment.expect("nothing interrupts it")
+}
+
+/// The same, or `None` where the signal of `interrupt` came meanwhile.
+pub(crate) fn assess_unless(
+    model: &Learner,
+    feed: &Feed,
+    class_names: Vec<String>,
+    interrupt: &Interrupt,
+) -> Option<Assessment> {
+    let step::Evaluated { loss, predictions } =
+        step::evaluate_unless(model, feed, model.batch_size(), interrupt)?;
+    let labels = feed.examples().labels();
+    let score = model.score(loss, &predictions, labels);
+    let confusion = (model.kind() == Kind::Classifier)
+        .then(|| Confusion::new(class_names.len(), labels, &predictions));
+    Some(Assessment { score, confusion, class_names })
+}
+
+/// The model of `checkpoint`, which was read from `path`, for images of `shape` `[channels, height,
+/// width]` in so many `classes`, on `device`. It is as large as these want it, whatever the checkpoint
+/// says.
+///
+/// # Errors
+/// When its parameters are not the model's.
+pub(crate) fn restore(
+    checkpoint: &Checkpoint,
+    path: &Path,
+    (shape, classes): ([usize; 3], usize),
+    device: &Device,
+) -> Result<Learner> {
+    let state = &checkpoint.state;
+    let mut init = Init::new(state.config.seed, device);
+    let (mut model, _) = registry::probed_model(&state.config.model, shape, classes, &mut init)?;
+    model.network_mut().load_bytes(checkpoint.model.clone()).map_err(|error| {
+        Failure::new(Exit::Failed, format!("`{}` is no {}", path.display(), state.config.model))
+            .why(format!("{error:#}"))
+            .remedy("its file in models/ has changed since: put it back as it was then")
+    })?;
+    Ok(model)
+}

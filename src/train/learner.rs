@@ -1,0 +1,245 @@
+//! What a training loop works on.
+
+use crate::train::evaluate;
+use std::path::Path;
+
+use anyhow::Result;
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::{Device, Tensor};
+
+use crate::data::Feed;
+use crate::device::is_cpu;
+use crate::error::{Exit, Failure};
+use crate::metrics::Assessment;
+use crate::nn::Init;
+use crate::nn::Operation;
+use crate::nn::larger;
+use crate::optim;
+use crate::registry;
+use crate::run::{Checkpoint, DataSummary, RunConfig, State};
+use crate::train::Interrupt;
+use crate::train::Learner;
+use crate::train::pretrained;
+use crate::train::pretrained::Transfer;
+use crate::train::report::Report;
+use crate::util::tensor::floats;
+use crate::weights::Weights;
+
+/// What is trained: the model, its optimizer, and a copy of the model for evaluation, which may be
+/// on another device.
+pub(crate) struct Trainee {
+    /// On the training device, with autodiff.
+    pub model: Learner,
+    /// With its slots.
+    pub optimizer: ModuleOptimizer,
+    /// On the evaluation device; has the parameters of the last validation.
+    evaluated: Learner,
+    /// What it does with an image.
+    operations: Vec<Operation>,
+    /// Whether a step has shown that all that is trained has gradients.
+    all_have_gradients: bool,
+}
+
+/// Fails where two models of `name`, built from one seed, have other parameters: a run of it would not
+/// come out again.
+fn refuse_unseeded(name: &str, one: &Learner, other: &Learner) -> Result<()> {
+    // Not both at once: of a large model each takes gigabytes.
+    let hashes = |learner: &Learner| -> Result<Vec<(String, String)>> {
+        let weights = Weights::from_pack(learner.network().to_bytes()?)?;
+        Ok(weights.iter().map(|(name, values)| (name.to_owned(), values.sha256())).collect())
+    };
+    let (ours, theirs) = (hashes(one)?, hashes(other)?);
+    let differs = |own: &&(String, String)| !theirs.contains(own);
+    let names: Vec<_> = ours.iter().filter(differs).map(|(name, _)| name.as_str()).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Failed, format!("{name}: {} not drawn from `Init`", names.join(", ")))
+        .why("built twice from the same seed, the model has other values there")
+        .remedy("draw them with `Init`, or let a layer of burn's initialise them")
+        .into())
+}
+
+impl Trainee {
+    /// The run `config` at its beginning, with the parameters frozen that it does not train, for
+    /// images of `shape` `[channels, height, width]` in so many `classes`.
+    ///
+    /// # Errors
+    /// When the images do not suit the model, its output has not the shape that it should have, or a
+    /// parameter is not a function of the run's seed.
+    pub fn new(
+        config: &RunConfig,
+        shape: [usize; 3],
+        classes: usize,
+        train_device: &Device,
+        eval_device: &Device,
+    ) -> Result<Self> {
+        let (name, seed) = (&config.model, config.seed);
+        let mut init = Init::new(seed, &train_device.clone().autodiff());
+        let mut model = registry::model(name, shape, classes, &mut init)?;
+        let mut init = Init::new(seed, eval_device);
+        let (evaluated, operations) = registry::probed_model(name, shape, classes, &mut init)?;
+        // Devices draw differently: built twice on the same one, the model is the same.
+        match is_cpu(train_device) && is_cpu(eval_device) {
+            true => refuse_unseeded(name, &model, &evaluated)?,
+            false => {
+                let mut init = Init::new(seed, train_device);
+                refuse_unseeded(name, &model, &registry::model(name, shape, classes, &mut init)?)?;
+            }
+        }
+        if let Some(scopes) = &config.trainable_scopes {
+            pretrained::freeze(model.network_mut(), scopes)?;
+        }
+        Ok(Self {
+            model,
+            optimizer: (config.optimizer_entry()?.build)(&config.optimizer_args),
+            evaluated,
+            operations,
+            all_have_gradients: false,
+        })
+    }
+
+    /// Takes the weights that the run `config` begins with, if they are not all drawn; which they are.
+    pub fn load_pretrained(&mut self, config: &RunConfig) -> Result<Option<Transfer>> {
+        let pretrained = config.pretrained.as_ref();
+        pretrained.map(|from| pretrained::load(self.model.network_mut(), from)).transpose()
+    }
+
+    /// Goes on from `checkpoint`, which was read from `path`, on `data`.
+    pub fn resume(
+        &mut self,
+        checkpoint: Checkpoint,
+        path: &Path,
+        config: &RunConfig,
+        data: &DataSummary,
+    ) -> Result<State> {
+        let damaged = |error: anyhow::Error| {
+            Failure::new(Exit::Failed, format!("cannot go on from `{}`", path.display()))
+                .why(format!("{error:#}"))
+                .remedy(
+                    "put models/ back as it was when the run began, or train a run of its own with \
+                     --comment; --restart deletes this one and begins it anew",
+                )
+        };
+        self.model.network_mut().load_bytes(checkpoint.model).map_err(damaged)?;
+        let parameters = self.model.network().parameters();
+        self.optimizer =
+            optim::restore(&self.optimizer, checkpoint.optimizer, &parameters).map_err(damaged)?;
+        let mut state = checkpoint.state;
+        state.config = config.clone();
+        state.data = Some(data.clone());
+        Ok(state)
+    }
+
+    /// Fails at the first step where a parameter that should be trained has none of its `gradients`: it
+    /// would stay for ever what it was drawn as.
+    pub fn refuse_untrained(&mut self, gradients: &GradientsParams) -> Result<()> {
+        if self.all_have_gradients {
+            return Ok(());
+        }
+        let names = self.model.network().without_gradient(gradients);
+        if !names.is_empty() {
+            let what = format!("the loss does not depend on {}", names.join(", "));
+            return Err(Failure::new(Exit::Failed, what)
+                .why("a trainable parameter without a gradient would never be trained")
+                .remedy(
+                    "use it in the model's forward pass, take it out, or leave it out of the training \
+                     with --trainable_scopes",
+                )
+                .into());
+        }
+        self.all_have_gradients = true;
+        Ok(())
+    }
+
+    /// The run as it stands at `state`, and the largest absolute value among its parameters, statistics and
+    /// slots; NaN if one is NaN.
+    pub fn checkpoint(&self, state: &State) -> Result<(Checkpoint, f32)> {
+        let (optimizer, in_slots) = optim::to_bytes_and_largest(&self.optimizer)?;
+        let model = self.model.network().to_bytes()?;
+        let largest = larger(self.model.network().largest(), in_slots);
+        Ok((Checkpoint { state: state.clone(), model, optimizer }, largest))
+    }
+
+    /// One step of the optimizer down `gradients`.
+    pub fn update(&mut self, gradients: GradientsParams, learning_rate: f64) {
+        self.model.network_mut().update(gradients, &mut self.optimizer, learning_rate);
+    }
+
+    /// How the model does on the examples of `validation`; `None` where a signal came meanwhile.
+    pub fn validate(
+        &mut self,
+        validation: &Feed,
+        names: Vec<String>,
+        interrupt: &Interrupt,
+    ) -> Result<Option<Assessment>> {
+        self.evaluated.network_mut().load_bytes(self.model.network().to_bytes()?)?;
+        Ok(evaluate::assess_unless(&self.evaluated, validation, names, interrupt))
+    }
+
+    /// What the model does with an image.
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// Shows `images` `[batch, channels, height, width]`, what an autoencoder that was last
+    /// validated makes of them, and what is in the model's layers.
+    pub fn picture(&self, images: Tensor<4>, step: u64, report: &mut Report) -> Result<()> {
+        let shape = images.dims();
+        let first = images.clone().narrow(0, 0, 1);
+        // In parts: the maps of a large batch would take more memory than the training.
+        let parts = images.clone().split(self.evaluated.batch_size(), 0).into_iter();
+        let parts: Option<Vec<_>> = parts.map(|part| self.evaluated.reconstruct(part)).collect();
+        match parts {
+            Some(parts) => {
+                let reconstructions = floats(Tensor::cat(parts, 0));
+                report.input_output(step, shape, &floats(images), &reconstructions)?;
+            }
+            None => report.inputs(step, shape, &floats(images))?,
+        }
+        for summary in self.evaluated.record(first).into_summaries() {
+            report.summary(step, &summary)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::module::{Module, Param};
+
+    use super::*;
+    use crate::nn::Pass;
+    use crate::nn::{Autoencoder, Model};
+
+    /// A factor for all pixels.
+    #[derive(Module, Debug)]
+    struct Factor {
+        factor: Param<Tensor<1>>,
+    }
+
+    impl Autoencoder for Factor {
+        fn forward(&self, images: Tensor<4>, _pass: &mut Pass) -> Tensor<4> {
+            images * self.factor.val().unsqueeze()
+        }
+    }
+
+    #[test]
+    fn what_is_not_drawn_from_the_seed_is_named() {
+        let device = Device::flex();
+        let build = |model| Learner::new(model, [1, 2, 2], 1, &mut Init::new(1, &device)).unwrap();
+        // burn's own draws are the seed's; any other chance is not.
+        let seeded = Model::Autoencoder(|_, init| {
+            let draw = burn::tensor::Distribution::Default;
+            let factor = Param::from_tensor(Tensor::random([1], draw, init.device()));
+            Ok(Box::new(Factor { factor }))
+        });
+        refuse_unseeded("Factor", &build(seeded), &build(seeded)).unwrap();
+        let unseeded = Model::Autoencoder(|_, init| {
+            let factor = Param::from_data([rand::random::<f32>()], init.device());
+            Ok(Box::new(Factor { factor }))
+        });
+        let error = refuse_unseeded("Factor", &build(unseeded), &build(unseeded)).unwrap_err();
+        assert!(error.to_string().contains("Factor: factor not drawn from `Init`"), "{error}");
+    }
+}

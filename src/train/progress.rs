@@ -1,0 +1,100 @@
+//! Progress on stderr: a bar on a terminal, else a line from time to time.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::metrics::Score;
+use crate::util::stderr::tell;
+
+/// At least that long between two lines where there is no terminal, but for the ends of epochs.
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
+
+/// Shows how far the training is.
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    epochs: u64,
+    last_step: u64,
+    last_line: Option<Instant>,
+    /// When, and at which step, the rate was last taken.
+    rate_from: (Instant, u64),
+    started: (Instant, u64),
+}
+
+impl Progress {
+    /// From `step` to `last_step`, which ends the last of `epochs`.
+    pub fn new(step: u64, last_step: u64, epochs: u64) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let template =
+                "{prefix} {bar:24} {pos}/{len} steps  {msg}  {elapsed} elapsed, {eta} left";
+            let style = ProgressStyle::with_template(template).expect("the template is constant");
+            let bar = ProgressBar::with_draw_target(Some(last_step), ProgressDrawTarget::stderr());
+            bar.set_style(style);
+            bar.set_position(step);
+            bar.reset_eta();
+            bar
+        });
+        let now = Instant::now();
+        Self {
+            bar,
+            epochs,
+            last_step,
+            last_line: None,
+            rate_from: (now, step),
+            started: (now, step),
+        }
+    }
+
+    /// Shows a step and its `score`; `images` a step since the last call make the rate.
+    pub fn step(&mut self, step: u64, epoch: u64, score: &Score, images_per_step: f64) {
+        let (since, from) = self.rate_from;
+        let rate = (step - from) as f64 * images_per_step / since.elapsed().as_secs_f64().max(1e-9);
+        self.rate_from = (Instant::now(), step);
+        let message = format!("{score}  {rate:.0} images/s");
+        let place = format!("epoch {}/{}", epoch + 1, self.epochs);
+        if let Some(bar) = &self.bar {
+            bar.set_prefix(place);
+            bar.set_message(message);
+            bar.set_position(step);
+        } else if self.last_line.is_none_or(|last| last.elapsed() >= BETWEEN_LINES) {
+            self.last_line = Some(Instant::now());
+            let left = self.left(step);
+            let last = self.last_step;
+            tell(&format!("{place}  step {step}/{last}  {message}  {left} left"));
+        }
+    }
+
+    /// Shows the end of an epoch; the clock of the rate starts anew.
+    pub fn epoch(&mut self, step: u64, epoch: u64, validation: &Score, best: bool) {
+        let mark = if best { "  (best so far)" } else { "" };
+        self.say(&format!(
+            "epoch {}/{}  step {step}  validation {validation}{mark}",
+            epoch + 1,
+            self.epochs
+        ));
+        self.rate_from = (Instant::now(), step);
+    }
+
+    /// Prints a line of its own, above the bar if there is one.
+    pub fn say(&mut self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| tell(line)),
+            None => tell(line),
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// The time left at the pace since the beginning.
+    fn left(&self, step: u64) -> HumanDuration {
+        let (start, from) = self.started;
+        let pace = start.elapsed().as_secs_f64() / (step - from).max(1) as f64;
+        HumanDuration(Duration::from_secs_f64(pace * (self.last_step - step) as f64))
+    }
+}

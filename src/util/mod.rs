@@ -1,0 +1,11 @@
+//! What every room may use and what knows none of them: files, locks, seeds, numbers as text.
+
+pub(crate) mod atomic_file;
+pub(crate) mod csv;
+pub(crate) mod file_lock;
+pub mod hex;
+pub(crate) mod panics;
+pub(crate) mod python_number;
+pub(crate) mod random;
+pub mod stderr;
+pub(crate) mod tensor;

@@ -1,0 +1,29 @@
+//! Pictures of tensors: `[images, channels, height, width]` of f32 to bytes
+//! `[height, width, channels]`, by `byte = round(255 * (value - min) / (max - min))`.
+//!
+//! ```
+//! use dytb::viz::{Grid, Range};
+//!
+//! let images = [-1.0, 0.0, 1.0, f32::NAN]; // four images of one pixel
+//! let grid = Grid { columns: 2, padding: 0, enlarge: 1 };
+//! let picture = grid.draw(&images, [4, 1, 1, 1], Range::SIGNED).unwrap();
+//! assert_eq!(picture.bytes(), [0, 128, 255, 0]);
+//! ```
+//!
+//! The kinds that a run writes: [`input_output`], [`inputs`], [`filters`], [`pre_post_activation`],
+//! [`confusion`].
+
+mod bound;
+mod confusion;
+mod grid;
+mod kinds;
+mod picture;
+mod range;
+pub(crate) mod text;
+
+pub use bound::{IMAGES, MAPS, shown};
+pub use confusion::confusion;
+pub use grid::Grid;
+pub use kinds::{filters, input_output, inputs, pre_post_activation};
+pub use picture::Picture;
+pub use range::Range;
