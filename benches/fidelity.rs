@@ -22,9 +22,9 @@ use dytb::commands::exit;
 use dytb::device::DeviceName;
 use dytb::optim;
 use dytb::optim::Arguments;
-use dytb::run::{Outcome, RunConfig, Schedule};
+use dytb::run::{RunConfig, RunResult, Schedule};
 use dytb::train::Interrupt;
-use dytb::train::{Settings, train};
+use dytb::train::{TrainOptions, train};
 
 /// What the article reports of SingleLayerCAE: data set, factor of the L2 penalty, best validation
 /// error, test error.
@@ -105,9 +105,9 @@ impl Args {
             .find(|(dataset, penalty, ..)| *dataset == self.dataset && *penalty == self.l2_penalty)
     }
 
-    fn settings(&self) -> Result<Settings> {
+    fn settings(&self) -> Result<TrainOptions> {
         let device = self.device.resolve();
-        Ok(Settings {
+        Ok(TrainOptions {
             log: self.log_dir.clone(),
             results: self.log_dir.clone(),
             restart: false,
@@ -153,16 +153,16 @@ fn report(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn validation(outcome: &Outcome) -> f64 {
+fn validation(outcome: &RunResult) -> f64 {
     outcome.best.score.loss()
 }
 
-fn test(outcome: &Outcome) -> f64 {
+fn test(outcome: &RunResult) -> f64 {
     outcome.test.loss()
 }
 
-fn print_summary(outcomes: &[Outcome]) {
-    let of = |error: fn(&Outcome) -> f64| Summary::of(outcomes.iter().map(error).collect());
+fn print_summary(outcomes: &[RunResult]) {
+    let of = |error: fn(&RunResult) -> f64| Summary::of(outcomes.iter().map(error).collect());
     let rows = of(validation).rows().into_iter();
     for ((name, validation), (_, test)) in rows.zip(of(test).rows()) {
         println!("| {name} | {validation:.5} | | {test:.5} |");

@@ -13,13 +13,13 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use clap::Parser;
-use dytb::data::Feed;
+use dytb::data::DataLoader;
 use dytb::models::MODELS;
 use dytb::optim;
 use dytb::optim::Arguments;
-use dytb::train::Learner;
-use dytb::train::{StepConfig, evaluate_feed, take};
-use dytb::{Examples, Init};
+use dytb::train::AnyModel;
+use dytb::train::{StepConfig, loss_and_gradients, loss_and_predictions};
+use dytb::{Examples, Initializer};
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -58,9 +58,9 @@ impl Args {
         [channels, height, width]
     }
 
-    fn learner(&self, device: &Device) -> Learner {
+    fn model(&self, device: &Device) -> AnyModel {
         let (_, model) = MODELS.iter().find(|(name, _)| *name == self.model).expect("a model");
-        Learner::new(*model, self.shape(), CLASSES, &mut Init::new(1, device)).unwrap()
+        AnyModel::new(*model, self.shape(), CLASSES, &mut Initializer::new(1, device)).unwrap()
     }
 }
 
@@ -81,29 +81,29 @@ fn main() {
     println!("{json}");
 }
 
-fn feed(shape: [usize; 3], device: &Device, images: usize) -> Feed {
+fn loader(shape: [usize; 3], device: &Device, images: usize) -> DataLoader {
     let mut pixels = vec![0; images * shape.iter().product::<usize>()];
     ChaCha8Rng::seed_from_u64(0).fill_bytes(&mut pixels);
     let labels = (0..images).map(|image| (image % CLASSES) as u32).collect();
-    Feed::new(Examples::new(shape, pixels, labels).unwrap(), device)
+    DataLoader::new(Examples::new(shape, pixels, labels).unwrap(), device)
 }
 
 /// Images a second of each repeat.
 fn train(args: &Args) -> Vec<f64> {
     let device = Device::flex().autodiff();
-    let feed = feed(args.shape(), &device, IMAGES);
+    let loader = loader(args.shape(), &device, IMAGES);
     let adam = optim::find("AdamOptimizer").unwrap();
     let arguments = serde_json::from_str(r#"{"learning_rate": 1e-5}"#).unwrap();
     let mut optimizer = (adam.build)(&Arguments::new(adam, arguments).unwrap());
-    let mut model = args.learner(&device);
+    let mut model = args.model(&device);
 
-    let mut order: Vec<_> = (0..feed.len()).collect();
+    let mut order: Vec<_> = (0..loader.len()).collect();
     order.shuffle(&mut ChaCha8Rng::seed_from_u64(0));
     let mut batches = order.chunks_exact(args.batch).cycle();
     let mut steps = |steps| {
         for indices in batches.by_ref().take(steps) {
             let config = StepConfig { l2_penalty: 0.0, seed: 1 };
-            let step = take(&model, &feed, indices, |_| false, config);
+            let step = loss_and_gradients(&model, &loader, indices, |_| false, config);
             model.network_mut().update(step.gradients, &mut optimizer, 1e-5);
         }
     };
@@ -114,13 +114,13 @@ fn train(args: &Args) -> Vec<f64> {
 fn infer(args: &Args) -> Vec<f64> {
     let device = Device::flex();
     let images = args.steps * args.batch;
-    let feed = feed(args.shape(), &device, images.min(IMAGES) / args.batch * args.batch);
-    let model = args.learner(&device);
-    evaluate_feed(&model, &feed, args.batch);
-    let times = images.div_ceil(feed.len());
-    repeats(times * feed.len(), || {
+    let loader = loader(args.shape(), &device, images.min(IMAGES) / args.batch * args.batch);
+    let model = args.model(&device);
+    loss_and_predictions(&model, &loader, args.batch);
+    let times = images.div_ceil(loader.len());
+    repeats(times * loader.len(), || {
         for _ in 0..times {
-            evaluate_feed(&model, &feed, args.batch);
+            loss_and_predictions(&model, &loader, args.batch);
         }
     })
 }

@@ -13,15 +13,15 @@ use std::fmt;
 use burn::tensor::{Device, Tensor, TensorData};
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use dytb::data::Feed;
+use dytb::data::DataLoader;
 use dytb::models::MODELS;
 use dytb::nn::layers::{BatchNorm, Conv, ConvConfig};
 use dytb::ops::conv::conv2d;
 use dytb::optim;
 use dytb::optim::Arguments;
-use dytb::train::Learner;
-use dytb::train::{StepConfig, evaluate_feed, take};
-use dytb::{Activation, Examples, Init, Pass};
+use dytb::train::AnyModel;
+use dytb::train::{StepConfig, loss_and_gradients, loss_and_predictions};
+use dytb::{Activation, Examples, ForwardContext, Initializer};
 
 /// MNIST's and CIFAR-10's `[channels, height, width]`.
 const SHAPES: [[usize; 3]; 2] = [[1, 28, 28], [3, 32, 32]];
@@ -57,9 +57,9 @@ impl fmt::Display for Named {
 }
 
 /// SingleLayerCAE for images of `shape`.
-fn learner(shape: [usize; 3], device: &Device) -> Learner {
+fn model(shape: [usize; 3], device: &Device) -> AnyModel {
     let (_, model) = MODELS.iter().find(|(name, _)| *name == "SingleLayerCAE").unwrap();
-    Learner::new(*model, shape, 10, &mut Init::new(1, device)).unwrap()
+    AnyModel::new(*model, shape, 10, &mut Initializer::new(1, device)).unwrap()
 }
 
 /// Numbers in -1..=1.
@@ -69,14 +69,14 @@ fn noise<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-fn feed(shape: [usize; 3], device: &Device) -> Feed {
+fn loader(shape: [usize; 3], device: &Device) -> DataLoader {
     let examples = 4096;
     let size: usize = shape.iter().product();
     let pixels = (0..examples * size).map(|i| (i * 7919 % 251) as u8).collect();
-    Feed::new(Examples::new(shape, pixels, vec![0; examples]).unwrap(), device)
+    DataLoader::new(Examples::new(shape, pixels, vec![0; examples]).unwrap(), device)
 }
 
-/// A pass through a layer: a piece is too small to be shared out, and one thread does it.
+/// A context through a layer: a piece is too small to be shared out, and one thread does it.
 fn convolve(bencher: Bencher, layer: &str, shape: [usize; 3], backward: bool) {
     let device = Device::flex().autodiff();
     let Layer { channels: [from, to], padding, larger, .. } =
@@ -130,21 +130,23 @@ enum After {
 
 const AFTER: [After; 3] = [After::Relu, After::Pooling, After::BatchNorm];
 
-/// A pass through LeNet's second convolution and what follows.
+/// A context through LeNet's second convolution and what follows.
 fn lenet(bencher: Bencher, after: After, backward: bool) {
     let device = Device::flex().autodiff();
-    let init = &mut Init::new(1, &device);
+    let init = &mut Initializer::new(1, &device);
     let conv = ConvConfig::new([32, 64], [5, 5]).with_same_padding();
     let (conv, relu): (Conv, Conv) =
         (conv.init(init), conv.with_activation(Activation::Relu).init(init));
     let norm = BatchNorm::new(64, init);
     let images = noise([PIECE, 14, 14, 32], &device).permute([0, 3, 1, 2]).require_grad();
     let forward = || {
-        let (images, pass) = (images.clone(), &mut Pass::training(1));
+        let (images, context) = (images.clone(), &mut ForwardContext::training(1));
         match after {
-            After::Relu => relu.forward(images, pass),
-            After::Pooling => relu.forward_max_pool(images, 2, 2, pass),
-            After::BatchNorm => norm.forward(conv.forward(images, pass), Activation::Relu, pass),
+            After::Relu => relu.forward(images, context),
+            After::Pooling => relu.forward_max_pool(images, 2, 2, context),
+            After::BatchNorm => {
+                norm.forward(conv.forward(images, context), Activation::Relu, context)
+            }
         }
     };
     let bencher = bencher.counter(ItemsCount::new(PIECE));
@@ -171,27 +173,27 @@ fn step<const BATCH: usize>(bencher: Bencher, Named(shape): Named) {
     let adam = optim::find("AdamOptimizer").unwrap();
     let arguments = serde_json::from_str(r#"{"learning_rate": 1e-5}"#).unwrap();
     let arguments = Arguments::new(adam, arguments).unwrap();
-    let feed = feed(shape, &device);
-    let mut model = learner(shape, &device);
+    let loader = loader(shape, &device);
+    let mut model = model(shape, &device);
     let mut optimizer = (adam.build)(&arguments);
     // 17 has no divisor in common with the number of images.
-    let indices: Vec<_> = (0..BATCH).map(|i| i * 17 % feed.len()).collect();
+    let indices: Vec<_> = (0..BATCH).map(|i| i * 17 % loader.len()).collect();
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
         let config = StepConfig { l2_penalty: 0.0, seed: 1 };
-        let step = take(&model, &feed, &indices, |_| false, config);
+        let step = loss_and_gradients(&model, &loader, &indices, |_| false, config);
         let rate = arguments.learning_rate();
         model.network_mut().update(step.gradients, &mut optimizer, rate);
-        step.measured.loss
+        step.output.loss
     });
 }
 
 #[divan::bench(args = SHAPES.map(Named), sample_count = 20)]
 fn evaluation(bencher: Bencher, Named(shape): Named) {
     let device = Device::flex();
-    let feed = feed(shape, &device);
-    let model = learner(shape, &device);
-    let bencher = bencher.counter(ItemsCount::new(feed.len()));
-    bencher.bench_local(|| evaluate_feed(&model, &feed, 200));
+    let loader = loader(shape, &device);
+    let model = model(shape, &device);
+    let bencher = bencher.counter(ItemsCount::new(loader.len()));
+    bencher.bench_local(|| loss_and_predictions(&model, &loader, 200));
 }
 
 fn main() {

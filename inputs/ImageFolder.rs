@@ -129,7 +129,7 @@ impl ImageFolder {
         let Some(folder) = &source.data_dir else {
             return Err(Failure::new(Exit::Usage, "ImageFolder without `--data_dir`")
                 .why("its pictures are your own")
-                .remedy(LAYOUT));
+                .help(LAYOUT));
         };
         if !folder.is_dir() {
             return Err(unusable(folder, "there is no such folder"));
@@ -164,7 +164,7 @@ impl ImageFolder {
     fn lacks(&self, split: Split) -> Failure {
         let (of, splits) = (self.found.pictures.len(), &self.found.splits);
         let why = format!("none of its {of} pictures is for {}", purpose(split));
-        let (by, remedy) = match splits.is_empty() {
+        let (by, help) = match splits.is_empty() {
             true => (
                 "a hash of its path says what a picture is for, one in ten for validation and for the \
                  test each".to_owned(),
@@ -172,8 +172,8 @@ impl ImageFolder {
             ),
             false => (format!("its folders are {splits}"), "put pictures for it in a folder of its own"),
         };
-        failure(&self.folder).why(format!("{why}: {by}")).remedy(format!(
-            "{remedy}, or say yourself what each is for: DIR/train, DIR/validation and DIR/test, with \
+        failure(&self.folder).why(format!("{why}: {by}")).help(format!(
+            "{help}, or say yourself what each is for: DIR/train, DIR/validation and DIR/test, with \
              DIR/CLASS/NAME.png in each of them"
         ))
     }
@@ -205,7 +205,7 @@ impl ImageFolder {
                 "the {classes} {}{more} {have} no picture for training that can be read",
                 names.join(", ")
             ))
-            .remedy(format!("{how}; or move its folder out of `{}`", self.folder.display())))
+            .help(format!("{how}; or move its folder out of `{}`", self.folder.display())))
     }
 
     /// The pictures of `split`.
@@ -239,7 +239,7 @@ const LAYOUT: &str = "give a folder with `--data_dir` that has a folder for each
     autoencoder, with the pictures in it: DIR/NAME.png";
 
 fn unusable(folder: &Path, why: impl Into<String>) -> Failure {
-    failure(folder).why(why).remedy(LAYOUT)
+    failure(folder).why(why).help(LAYOUT)
 }
 
 fn failure(folder: &Path) -> Failure {
@@ -285,7 +285,7 @@ fn only_size(folder: &Path, pictures: &[Picture]) -> Result<[usize; 2], Failure>
         format!("the pictures in `{}` have different sizes", folder.display()),
     )
     .why(format!("height x width: {}", sizes.join(", ")))
-    .remedy(format!("scale them to one: --image_size {height}x{width}, or --image_size 64")))
+    .help(format!("scale them to one: --image_size {height}x{width}, or --image_size 64")))
 }
 
 /// The folder's own name, without what may not stand in the name of a run.

@@ -159,7 +159,7 @@ fn some(names: &[String]) -> String {
 fn unavailable(folder: &Path, why: &str) -> Failure {
     Failure::new(Exit::DataUnavailable, format!("ORLFaces: no faces in {}", folder.display()))
         .why(why)
-        .remedy(format!(
+        .help(format!(
             "put {ZIP}, or the folders that it unpacks to, there, or name the folder that has them \
              with `--data_dir`; they are described at https://cam-orl.co.uk/facedatabase.html and \
              not downloaded"
@@ -169,7 +169,7 @@ fn unavailable(folder: &Path, why: &str) -> Failure {
 fn damaged(path: &Path, why: String) -> Failure {
     Failure::new(Exit::Failed, format!("{} is damaged", path.display()))
         .why(instead(path).map_or(why, str::to_owned))
-        .remedy("put the original file in its place")
+        .help("put the original file in its place")
 }
 
 /// `--dataset ORLFaces`

@@ -13,7 +13,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use dytb::nn::layers::{ConvBlock, Dense, DenseBlock, DenseConfig, Regularizer};
-use dytb::{Classifier, Exit, Failure, Init, Model, Pass};
+use dytb::{Classifier, Exit, Failure, ForwardContext, Initializer, Model};
 
 /// Two convolutions and two fully connected layers.
 #[derive(Module, Debug)]
@@ -33,7 +33,7 @@ impl LeNet {
         [channels, height, width]: [usize; 3],
         classes: usize,
         regularizer: Regularizer,
-        init: &mut Init,
+        init: &mut Initializer,
     ) -> Result<Self> {
         if height.min(width) < 4 {
             let what = format!("LeNet cannot take images of {height}x{width}");
@@ -51,11 +51,11 @@ impl LeNet {
 }
 
 impl Classifier for LeNet {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<2> {
-        let maps = self.conv1.forward_halved(images, pass);
-        let maps = self.conv2.forward_halved(maps, pass);
-        let hidden = self.fc1.forward(maps.flatten(1, 3), pass);
-        self.softmax_linear.forward(hidden, pass)
+    fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<2> {
+        let maps = self.conv1.forward_halved(images, context);
+        let maps = self.conv2.forward_halved(maps, context);
+        let hidden = self.fc1.forward(maps.flatten(1, 3), context);
+        self.softmax_linear.forward(hidden, context)
     }
 }
 

@@ -11,7 +11,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use dytb::nn::layers::{Conv, ConvConfig};
-use dytb::{Activation, Autoencoder, Init, Model, Pass};
+use dytb::{Activation, Autoencoder, ForwardContext, Initializer, Model};
 
 /// One hidden layer of 32 maps.
 #[derive(Module, Debug)]
@@ -22,7 +22,7 @@ pub struct SingleLayerCAE {
 
 impl SingleLayerCAE {
     /// For images of `[channels, height, width]`.
-    pub fn new([channels, _, _]: [usize; 3], init: &mut Init) -> Self {
+    pub fn new([channels, _, _]: [usize; 3], init: &mut Initializer) -> Self {
         Self {
             encode: ConvConfig::new([channels, 32], [3, 3])
                 .with_zero_padding(2)
@@ -37,9 +37,9 @@ impl SingleLayerCAE {
 }
 
 impl Autoencoder for SingleLayerCAE {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
-        let encoding = self.encode.forward(images, pass);
-        self.decode.forward(encoding, pass)
+    fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
+        let encoding = self.encode.forward(images, context);
+        self.decode.forward(encoding, context)
     }
 }
 

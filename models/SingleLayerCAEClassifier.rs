@@ -13,7 +13,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use dytb::nn::layers::{Conv, ConvConfig, Dense, DenseConfig};
-use dytb::{Activation, Classifier, Init, Model, Pass};
+use dytb::{Activation, Classifier, ForwardContext, Initializer, Model};
 
 /// The encoder and a fully connected layer.
 #[derive(Module, Debug)]
@@ -24,7 +24,11 @@ pub struct SingleLayerCAEClassifier {
 
 impl SingleLayerCAEClassifier {
     /// For images of `[channels, height, width]` in so many `classes`.
-    pub fn new([channels, height, width]: [usize; 3], classes: usize, init: &mut Init) -> Self {
+    pub fn new(
+        [channels, height, width]: [usize; 3],
+        classes: usize,
+        init: &mut Initializer,
+    ) -> Self {
         let encode = ConvConfig::new([channels, 32], [3, 3])
             .with_zero_padding(2)
             .with_activation(Activation::Tanh)
@@ -35,9 +39,9 @@ impl SingleLayerCAEClassifier {
 }
 
 impl Classifier for SingleLayerCAEClassifier {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<2> {
-        let maps = self.encode.forward_max_pool(images, 2, 2, pass);
-        self.softmax_linear.forward(maps.flatten(1, 3), pass)
+    fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<2> {
+        let maps = self.encode.forward_max_pool(images, 2, 2, context);
+        self.softmax_linear.forward(maps.flatten(1, 3), context)
     }
 }
 

@@ -12,7 +12,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use dytb::nn::layers::{Conv, ConvConfig, Dropout};
-use dytb::{Activation, Autoencoder, Init, Model, Pass};
+use dytb::{Activation, Autoencoder, ForwardContext, Initializer, Model};
 
 /// Autoencoders that are stacked.
 const DEPTH: usize = 9;
@@ -30,14 +30,18 @@ pub struct Layer {
 
 impl Layer {
     /// What the autoencoder makes of `images`, of the same shape.
-    pub fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
-        let encoding = self.encode.forward(images, pass);
-        self.decode.forward(Dropout::Inverted.forward(KEEP, encoding, pass), pass)
+    pub fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
+        let encoding = self.encode.forward(images, context);
+        self.decode.forward(Dropout::Inverted.forward(KEEP, encoding, context), context)
     }
 }
 
 /// Nine autoencoders for images of `[channels, height, width]`, whose encoders end in `activation`.
-pub(crate) fn layers(channels: usize, activation: Activation, init: &mut Init) -> Vec<Layer> {
+pub(crate) fn layers(
+    channels: usize,
+    activation: Activation,
+    init: &mut Initializer,
+) -> Vec<Layer> {
     let mut layer = || Layer {
         encode: ConvConfig::new([channels, MAPS], [3, 3])
             .with_zero_padding(2)
@@ -58,14 +62,14 @@ pub struct StackedCAE {
 }
 
 impl Autoencoder for StackedCAE {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
-        self.layers.iter().fold(images, |images, layer| layer.forward(images, pass))
+    fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
+        self.layers.iter().fold(images, |images, layer| layer.forward(images, context))
     }
 
-    fn loss(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<1> {
+    fn loss(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<1> {
         let (mut input, mut losses) = (images, Vec::new());
         for layer in &self.layers {
-            let output = layer.forward(input.clone(), pass);
+            let output = layer.forward(input.clone(), context);
             losses.push(self.error(output.clone(), input));
             input = output.detach();
         }

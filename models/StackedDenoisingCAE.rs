@@ -12,7 +12,7 @@ use burn::tensor::Tensor;
 
 use super::StackedCAE::{KEEP, Layer, layers};
 use dytb::nn::layers::Dropout;
-use dytb::{Activation, Autoencoder, Model, Pass};
+use dytb::{Activation, Autoencoder, ForwardContext, Model};
 
 /// The noise is no stronger than this.
 const NOISE: f32 = 0.5;
@@ -24,18 +24,18 @@ pub struct StackedDenoisingCAE {
 }
 
 impl Autoencoder for StackedDenoisingCAE {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
-        self.layers.iter().fold(images, |images, layer| layer.forward(images, pass))
+    fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
+        self.layers.iter().fold(images, |images, layer| layer.forward(images, context))
     }
 
-    fn loss(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<1> {
-        let noise = pass.uniform([-NOISE, NOISE], images.dims(), &images.device());
+    fn loss(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<1> {
+        let noise = context.uniform([-NOISE, NOISE], images.dims(), &images.device());
         let mut input = (images.clone() + noise).clamp(-1.0, 1.0);
         let mut losses = Vec::new();
         for (number, layer) in self.layers.iter().enumerate() {
-            let mut output = layer.forward(input, pass);
+            let mut output = layer.forward(input, context);
             if number + 1 < self.layers.len() {
-                output = Dropout::Inverted.forward(KEEP, output, pass);
+                output = Dropout::Inverted.forward(KEEP, output, context);
             }
             losses.push(self.error(output.clone(), images.clone()));
             input = output.detach();

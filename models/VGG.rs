@@ -14,7 +14,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use dytb::nn::layers::{ConvBlock, Dense, DenseBlock, DenseConfig, Regularizer};
-use dytb::{Classifier, Exit, Failure, Init, Model, Pass};
+use dytb::{Classifier, Exit, Failure, ForwardContext, Initializer, Model};
 
 /// Maps of each convolution, a pooling after each row.
 const MAPS: [&[usize]; 5] =
@@ -37,7 +37,7 @@ impl VGG {
         [channels, height, width]: [usize; 3],
         classes: usize,
         regularizer: Regularizer,
-        init: &mut Init,
+        init: &mut Initializer,
     ) -> Result<Self> {
         if height.min(width) < 32 {
             let what = format!("VGG cannot take images of {height}x{width}");
@@ -62,14 +62,14 @@ impl VGG {
 }
 
 impl Classifier for VGG {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<2> {
+    fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<2> {
         let maps = self.stages.iter().fold(images, |maps, stage| {
             let (last, others) = stage.split_last().expect("a stage has convolutions");
-            let maps = others.iter().fold(maps, |maps, block| block.forward(maps, pass));
-            last.forward_halved(maps, pass)
+            let maps = others.iter().fold(maps, |maps, block| block.forward(maps, context));
+            last.forward_halved(maps, context)
         });
-        let hidden = self.fc.forward(maps.flatten(1, 3), pass);
-        self.softmax_linear.forward(hidden, pass)
+        let hidden = self.fc.forward(maps.flatten(1, 3), context);
+        self.softmax_linear.forward(hidden, context)
     }
 }
 

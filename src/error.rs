@@ -5,7 +5,7 @@
 //!
 //! let failure = Failure::new(Exit::Usage, "`--batch_size 0`")
 //!     .why("a step needs at least one example")
-//!     .remedy("give a batch size of 1 or more");
+//!     .help("give a batch size of 1 or more");
 //! assert_eq!(failure.exit.code(), 2);
 //! ```
 
@@ -53,13 +53,13 @@ pub struct Failure {
     pub exit: Exit,
     what: String,
     why: Option<String>,
-    remedy: Option<String>,
+    help: Option<String>,
 }
 
 impl Failure {
     /// What happened; it names the file or the flag.
     pub fn new(exit: Exit, what: impl Into<String>) -> Self {
-        Self { exit, what: what.into(), why: None, remedy: None }
+        Self { exit, what: what.into(), why: None, help: None }
     }
 
     /// Why it happened.
@@ -69,8 +69,8 @@ impl Failure {
     }
 
     /// What the user can do; it lists the choices.
-    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = Some(remedy.into());
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
         self
     }
 }
@@ -78,7 +78,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)?;
-        for line in [&self.why, &self.remedy].into_iter().flatten() {
+        for line in [&self.why, &self.help].into_iter().flatten() {
             write!(f, "\n  {}", line.replace('\n', "\n  "))?;
         }
         Ok(())
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn lines_are_indented() {
-        let failure = Failure::new(Exit::Failed, "what").why("why").remedy("do\nthis");
+        let failure = Failure::new(Exit::Failed, "what").why("why").help("do\nthis");
         assert_eq!(failure.to_string(), "what\n  why\n  do\n  this");
     }
 

@@ -29,7 +29,7 @@ pub mod weights;
 // What a file of `models/` or `inputs/` needs.
 pub use data::{Dataset, Examples, Identity, Input, Source, Split};
 pub use error::{Exit, Failure};
-pub use nn::{Autoencoder, Classifier, Init, Model, Network, Pass};
+pub use nn::{Autoencoder, Classifier, ForwardContext, Initializer, Model, Network};
 pub use ops::Activation;
 
 /// The models: one file each in `models/`.

@@ -8,16 +8,21 @@ use crate::data::{Dataset, Source};
 use crate::error::{Exit, Failure};
 use crate::inputs::INPUTS;
 use crate::models::MODELS;
-use crate::nn::Init;
+use crate::nn::Initializer;
 use crate::nn::Kind;
 use crate::nn::Operation;
-use crate::train::Learner;
+use crate::train::AnyModel;
 
 /// The model `name` for images of `shape` `[channels, height, width]` in so many `classes`.
 ///
 /// # Errors
 /// When there is none of that name, the images do not suit it, or it is a classifier of one class.
-pub fn model(name: &str, shape: [usize; 3], classes: usize, init: &mut Init) -> Result<Learner> {
+pub fn model(
+    name: &str,
+    shape: [usize; 3],
+    classes: usize,
+    init: &mut Initializer,
+) -> Result<AnyModel> {
     let model = find(MODELS, "model", name)?;
     if model.kind() == Kind::Classifier && classes < 2 {
         // It would be right in all cases, and have learnt nothing.
@@ -26,13 +31,13 @@ pub fn model(name: &str, shape: [usize; 3], classes: usize, init: &mut Init) -> 
             format!("{name} tells classes apart, and there is only one"),
         )
         .why("a classifier needs two classes or more")
-        .remedy(
+        .help(
             "name more of them with `--classes`, or a data set with more; pictures of your own \
                      need a folder for each class (`--dataset ImageFolder`)",
         )
         .into());
     }
-    Learner::new(model, shape, classes, init)
+    AnyModel::new(model, shape, classes, init)
 }
 
 /// [`model`] for evaluation, on a device without autodiff, and what its layers do with an image.
@@ -43,12 +48,12 @@ pub fn probed_model(
     name: &str,
     shape: [usize; 3],
     classes: usize,
-    init: &mut Init,
-) -> Result<(Learner, Vec<Operation>)> {
+    init: &mut Initializer,
+) -> Result<(AnyModel, Vec<Operation>)> {
     let device = init.device().clone();
-    let mut learner = model(name, shape, classes, init)?;
-    let operations = learner.probe(name, shape, classes, &device)?;
-    Ok((learner, operations))
+    let mut model = model(name, shape, classes, init)?;
+    let operations = model.probe(name, shape, classes, &device)?;
+    Ok((model, operations))
 }
 
 /// What the model `name` is trained for.
@@ -70,7 +75,7 @@ pub fn dataset(name: &str, source: &Source) -> Result<Box<dyn Dataset>> {
         let [_, height, width] = dataset.shape();
         return Err(Failure::new(Exit::Usage, format!("`--image_size` with `--dataset {name}`"))
             .why(format!("its images are {height}x{width}, and stay so"))
-            .remedy("leave the flag out; it is for data sets whose pictures have any size")
+            .help("leave the flag out; it is for data sets whose pictures have any size")
             .into());
     }
     Ok(Box::new(dataset))

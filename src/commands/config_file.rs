@@ -30,8 +30,8 @@ pub(super) fn read(path: &Path, kind: Kind) -> Result<RunConfig> {
     let config = parse(path).and_then(|mut config| check(&mut config).map(|()| config));
     let wrong = || Failure::new(Exit::Usage, format!("`--config {}`", path.display()));
     let config = config.map_err(|error| {
-        let remedy = "give the config.json of a run, as log/SingleLayerCAE/.../config.json";
-        wrong().why(format!("{error:#}")).remedy(remedy)
+        let help = "give the config.json of a run, as log/SingleLayerCAE/.../config.json";
+        wrong().why(format!("{error:#}")).help(help)
     })?;
     if registry::kind(&config.model)? != kind {
         let (is, program) = match kind {
@@ -39,7 +39,7 @@ pub(super) fn read(path: &Path, kind: Kind) -> Result<RunConfig> {
             Kind::Classifier => ("classifier", "train_autoencoder"),
         };
         let why = format!("its model, {}, is no {is}", config.model);
-        return Err(wrong().why(why).remedy(format!("{program} trains it")).into());
+        return Err(wrong().why(why).help(format!("{program} trains it")).into());
     }
     Ok(config)
 }

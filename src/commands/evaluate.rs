@@ -10,9 +10,9 @@ use super::{SourceArgs, output, values};
 use crate::data::Split;
 use crate::device::DeviceName;
 use crate::inputs::INPUTS;
-use crate::metrics::Assessment;
+use crate::metrics::EvalReport;
 use crate::nn::Kind;
-use crate::train::Evaluation;
+use crate::train::EvalRequest;
 
 /// What to evaluate, and on what.
 #[derive(Args, Clone, Debug)]
@@ -48,9 +48,9 @@ impl EvaluateArgs {
     ///
     /// # Errors
     /// As [`evaluate::evaluate`].
-    pub fn evaluate(&self, kind: Kind, model: Option<&str>) -> Result<Assessment> {
+    pub fn evaluate(&self, kind: Kind, model: Option<&str>) -> Result<EvalReport> {
         let checkpoint = self.run.clone().or(self.checkpoint_dir.clone());
-        evaluate::evaluate(&Evaluation {
+        evaluate::evaluate(&EvalRequest {
             model: model.map(str::to_owned),
             kind,
             dataset: self.dataset.clone(),
@@ -66,7 +66,7 @@ impl EvaluateArgs {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn print(&self, assessment: &Assessment, files: &[PathBuf]) -> Result<()> {
+    pub fn print(&self, assessment: &EvalReport, files: &[PathBuf]) -> Result<()> {
         output::print(&match self.json {
             true => output::assessment_as_json(self.split(), assessment, files),
             false => output::score_as_text(self.split(), &assessment.score),

@@ -41,7 +41,7 @@ impl Export {
         let path = self.output.display();
         if self.output.exists() && !self.force {
             return Err(Failure::new(Exit::Failed, format!("`{path}` is there already"))
-                .remedy("--force replaces it; --output names another")
+                .help("--force replaces it; --output names another")
                 .into());
         }
         let (_, checkpoint) = find_checkpoint(&self.checkpoint_path)?;
@@ -65,7 +65,7 @@ fn refuse_other_formats(path: &Path) -> Result<()> {
     }
     Err(Failure::new(Exit::Usage, format!("`--output {}`", path.display()))
         .why(format!("what is written is a safetensors file, no .{ending} file"))
-        .remedy(format!(
+        .help(format!(
             "name it {}; PyTorch reads it with safetensors.torch.load_file",
             path.with_extension("safetensors").display()
         ))

@@ -8,11 +8,11 @@ use serde_json::{Map, Value, json};
 
 use crate::commands::reconstruct::gallery::{Shown, ShownImage};
 use crate::data::Split;
-use crate::metrics::Assessment;
 use crate::metrics::ClassScore;
+use crate::metrics::EvalReport;
 use crate::metrics::Score;
 use crate::metrics::fixed;
-use crate::train::Finished;
+use crate::train::FinishedRun;
 
 /// Prints `text` and a line's end. That nobody reads it to its end, as in `compare | head -1`, is no
 /// error: who closed the pipe has what was wanted.
@@ -29,7 +29,7 @@ pub(super) fn print(text: &str) -> Result<()> {
     }
 }
 
-pub(super) fn finished_as_text(Finished { outcome, folder }: &Finished) -> String {
+pub(super) fn finished_as_text(FinishedRun { outcome, folder }: &FinishedRun) -> String {
     // That of `.` is not in its name.
     let models = match folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         Some(parent) => parent.to_owned(),
@@ -50,7 +50,10 @@ pub(super) fn finished_as_text(Finished { outcome, folder }: &Finished) -> Strin
     .join("\n")
 }
 
-pub(super) fn finished_as_json(model: &str, Finished { outcome, folder }: &Finished) -> String {
+pub(super) fn finished_as_json(
+    model: &str,
+    FinishedRun { outcome, folder }: &FinishedRun,
+) -> String {
     let mut object = json!({
         "model": model,
         "folder": folder.display().to_string(),
@@ -71,7 +74,7 @@ pub(super) fn score_as_text(split: Split, score: &Score) -> String {
 
 pub(super) fn assessment_as_json(
     split: Split,
-    assessment: &Assessment,
+    assessment: &EvalReport,
     files: &[PathBuf],
 ) -> String {
     let mut object = Map::from_iter([("split".to_owned(), split.name().into())]);

@@ -61,7 +61,7 @@ impl ScheduleArgs {
                 let what = format!("`--lr_decay` contradicts `--lr_schedule {}`", other.get_name());
                 return Err(Failure::new(Exit::Usage, what)
                     .why("--lr_decay is --lr_schedule step")
-                    .remedy("give one of them")
+                    .help("give one of them")
                     .into());
             }
             (name, false) => name.unwrap_or(of_base),
@@ -73,7 +73,7 @@ impl ScheduleArgs {
                 format!("`--warmup_epochs {warmup_epochs}`: the run has {epochs} epochs"),
             )
             .why("the learning rate would still grow when the run ends")
-            .remedy("give fewer, or more --epochs")
+            .help("give fewer, or more --epochs")
             .into());
         }
         let decay = LearningRateDecay {
@@ -89,7 +89,7 @@ impl ScheduleArgs {
                 let name = name.to_possible_value().expect("every name is a value");
                 return Err(Failure::new(Exit::Usage, format!("`{flag}`: nothing decays"))
                     .why(format!("the learning rate's schedule is {}", name.get_name()))
-                    .remedy("add --lr_schedule step (or --lr_decay) or --lr_schedule exponential")
+                    .help("add --lr_schedule step (or --lr_decay) or --lr_schedule exponential")
                     .into());
             }
         }

@@ -22,7 +22,7 @@ use crate::optim::{Arguments, Entry};
 use crate::registry;
 use crate::run::{RunConfig, RunFolder, Schedule};
 use crate::train::Interrupt;
-use crate::train::Settings;
+use crate::train::TrainOptions;
 use crate::train::trainer;
 
 /// Dynamic Training Bench's default optimizer, and the arguments that it had.
@@ -282,7 +282,7 @@ impl TrainArgs {
                 let why = format!("learning_rate is {other} there");
                 return Err(Failure::new(Exit::Usage, what)
                     .why(why)
-                    .remedy("give one of them")
+                    .help("give one of them")
                     .into());
             }
             given.insert("learning_rate".to_owned(), rate.clone());
@@ -300,7 +300,7 @@ impl TrainArgs {
     ///
     /// # Errors
     /// When signals cannot be listened to.
-    fn settings(&self, folder: Option<PathBuf>) -> Result<Settings> {
+    fn settings(&self, folder: Option<PathBuf>) -> Result<TrainOptions> {
         let both = self.device.or(self.gpu);
         let (train, eval) = (self.train_device.or(both), self.eval_device.or(both));
         let train_device = DeviceName::resolve_or_best(train);
@@ -308,7 +308,7 @@ impl TrainArgs {
             true => train_device.clone(),
             false => DeviceName::resolve_or_best(eval),
         };
-        Ok(Settings {
+        Ok(TrainOptions {
             log: self.log_dir().to_owned(),
             folder,
             results: PathBuf::from("."),
@@ -331,6 +331,6 @@ fn other_data(base: &RunConfig, data: Option<&Identity>) -> anyhow::Error {
     };
     Failure::new(Exit::Failed, "these are not the pictures of the run in --config")
         .why(format!("{} there, {} now", text(base.data.as_ref()), text(data)))
-        .remedy(format!("name theirs with --data_dir; --dataset {} takes these", base.dataset))
+        .help(format!("name theirs with --data_dir; --dataset {} takes these", base.dataset))
         .into()
 }

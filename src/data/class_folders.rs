@@ -141,7 +141,7 @@ fn alike([one, other]: [&Path; 2]) -> Failure {
     let what = format!("`{}` and `{}` are one class to a reader", one.display(), other.display());
     Failure::new(Exit::Usage, what)
         .why("their names differ in case, in spaces or in how an accent is encoded, and in nothing else")
-        .remedy("give both the same name, letter by letter, or names that can be told apart")
+        .help("give both the same name, letter by letter, or names that can be told apart")
 }
 
 /// What tells one folder's pictures from another's, 16 hexadecimal digits: of the SHA-256 of their

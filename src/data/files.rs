@@ -21,12 +21,12 @@ pub fn folder(name: &str, source: &Source) -> Result<PathBuf, Failure> {
         Some(dir) => {
             Err(Failure::new(Exit::DataUnavailable, format!("`--data_dir {}`", dir.display()))
                 .why("there is no such folder")
-                .remedy(format!("make it, or leave the flag out to use {}", default_place(name))))
+                .help(format!("make it, or leave the flag out to use {}", default_place(name))))
         }
         None => cache(name).ok_or_else(|| {
             Failure::new(Exit::DataUnavailable, format!("{name}: no folder to keep its files in"))
                 .why("this user has no cache folder: neither XDG_CACHE_HOME nor HOME is set")
-                .remedy("give a folder with `--data_dir`")
+                .help("give a folder with `--data_dir`")
         }),
     }
 }
@@ -82,7 +82,7 @@ fn unavailable(dataset: &str, folder: &Path, missing: &[RemoteFile<'_>], why: &s
         let _ = write!(sums, "\n{}  {}", file.sha256, file.name);
         sums
     });
-    Failure::new(Exit::DataUnavailable, what).why(why).remedy(format!(
+    Failure::new(Exit::DataUnavailable, what).why(why).help(format!(
         "fetch them by hand from one of the addresses above and put them in {}, or name the folder \
          that has them with `--data_dir`; `--dataset Digits` needs no file. Their sha256:{sums}",
         folder.display()
@@ -97,7 +97,7 @@ pub fn unreadable(path: &Path, error: io::Error) -> Failure {
         ErrorKind::InvalidData | ErrorKind::InvalidInput => damaged(path, error),
         _ => Failure::new(Exit::Failed, format!("cannot read {}", path.display()))
             .why(error.to_string())
-            .remedy("give access to it, or name another folder with `--data_dir`"),
+            .help("give access to it, or name another folder with `--data_dir`"),
     }
 }
 
@@ -105,7 +105,7 @@ pub fn unreadable(path: &Path, error: io::Error) -> Failure {
 pub fn not_saved(dataset: &str, why: impl Display) -> Failure {
     Failure::new(Exit::Failed, format!("{dataset}: cannot save a file"))
         .why(why.to_string())
-        .remedy("make room or give access there, or name another folder with `--data_dir`")
+        .help("make room or give access there, or name another folder with `--data_dir`")
 }
 
 /// The file at `path` is not what it should be; `why` says in what, unless it is
@@ -113,7 +113,7 @@ pub fn not_saved(dataset: &str, why: impl Display) -> Failure {
 pub fn damaged(path: &Path, why: impl Display) -> Failure {
     Failure::new(Exit::Failed, format!("{} is damaged", path.display()))
         .why(instead(path).map_or_else(|| why.to_string(), str::to_owned))
-        .remedy(
+        .help(
             "put the original file in its place, or move this one elsewhere and run again to download it",
         )
 }

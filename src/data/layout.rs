@@ -124,7 +124,7 @@ fn twice(folder: &Path, split: Split, one: &OsStr, other: &OsStr) -> Failure {
     let what = format!("{} has both {one}/ and {other}/", folder.display());
     Failure::new(Exit::Usage, what)
         .why(format!("both are names for the {} pictures", split.name()))
-        .remedy("keep one of them there, and move the other one elsewhere or rename it")
+        .help("keep one of them there, and move the other one elsewhere or rename it")
 }
 
 fn no_training(folder: &Path, splits: &[(OsString, Split)]) -> Failure {
@@ -132,7 +132,7 @@ fn no_training(folder: &Path, splits: &[(OsString, Split)]) -> Failure {
     let what = format!("ImageFolder cannot use `{}`", folder.display());
     Failure::new(Exit::DataUnavailable, what)
         .why(format!("it has {}, and no folder train/ for training", layout.names()))
-        .remedy(
+        .help(
             "put the pictures for training in DIR/train, as DIR/train/CLASS/NAME.png; or, if these \
              folders are classes, rename them",
         )
@@ -146,9 +146,9 @@ fn refuse_splits_below(folders: &[PathBuf]) -> Result<(), Failure> {
         let has_train = splits.iter().any(|(_, split)| *split == Split::Train);
         if has_train && splits.iter().any(|(_, split)| *split != Split::Train) {
             let splits = Layout { splits, note: None };
-            let mut remedy = format!("name that folder: `--data_dir {}`", class.display());
+            let mut help = format!("name that folder: `--data_dir {}`", class.display());
             if folders.len() > 1 {
-                remedy += &format!(
+                help += &format!(
                     "; or, if {} are classes, put the splits above them, as DIR/train/CLASS/NAME.png",
                     some(folders)
                 );
@@ -156,7 +156,7 @@ fn refuse_splits_below(folders: &[PathBuf]) -> Result<(), Failure> {
             let what = format!("{} has {} in it", class.display(), splits.names());
             return Err(Failure::new(Exit::Usage, what)
                 .why("as a class it would mix pictures for training with the others")
-                .remedy(remedy));
+                .help(help));
         }
     }
     Ok(())

@@ -12,7 +12,7 @@ use crate::data::on_device::Resident;
 use crate::device::is_cpu;
 
 /// The examples of a split, ready for batches on one device.
-pub struct Feed {
+pub struct DataLoader {
     examples: Examples,
     device: Device,
     /// The examples on the device, where that is a GPU.
@@ -21,7 +21,7 @@ pub struct Feed {
     scale: [f32; 256],
 }
 
-impl Feed {
+impl DataLoader {
     /// Brings `examples` to `device`.
     pub fn new(examples: Examples, device: &Device) -> Self {
         let scale = std::array::from_fn(|byte| (byte as f32 / 255.0 - 0.5) * 2.0);
@@ -90,9 +90,9 @@ mod tests {
     #[test]
     fn images_are_scaled_and_mirrored() {
         let examples = Examples::new([1, 1, 3], vec![0, 51, 255, 255, 0, 0], vec![0, 1]).unwrap();
-        let feed = Feed::new(examples, &Device::flex());
+        let loader = DataLoader::new(examples, &Device::flex());
         let pixels: Vec<f32> =
-            feed.images(&[1, 0], |index| index == 1).into_data().try_to_vec().unwrap();
+            loader.images(&[1, 0], |index| index == 1).into_data().try_to_vec().unwrap();
         assert_eq!(pixels, [-1.0, -1.0, 1.0, -1.0, (51.0 / 255.0 - 0.5) * 2.0, 1.0]);
     }
 
@@ -101,11 +101,11 @@ mod tests {
         // 7 rows of 9 bytes: the examples end within a word; all bytes occur, high ones everywhere.
         let bytes: Vec<u8> = (0..8 * 63).map(|n| (n * 37 % 256) as u8).collect();
         let examples = Examples::new([1, 7, 9], bytes, (0..8).collect()).unwrap();
-        let feed = Feed::new(examples, &Device::flex());
-        let there = Resident::new(&feed.examples, &feed.scale, &feed.device);
+        let loader = DataLoader::new(examples, &Device::flex());
+        let there = Resident::new(&loader.examples, &loader.scale, &loader.device);
         let indices = [7, 0, 3, 3];
         for mirrored in [|_| false, |index: usize| index.is_multiple_of(3)] {
-            let here = feed.images(&indices, mirrored).into_data();
+            let here = loader.images(&indices, mirrored).into_data();
             there.images(&indices, mirrored).into_data().assert_eq(&here, true);
         }
     }

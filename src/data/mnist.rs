@@ -185,7 +185,7 @@ impl Files {
     /// Not "delete it" at once: it may be the right file of the other data set.
     fn not_ours(&self, path: &Path, why: &str) -> Failure {
         let name = self.name;
-        Failure::new(Exit::Failed, format!("{} is not {name}'s", path.display())).why(why).remedy(
+        Failure::new(Exit::Failed, format!("{} is not {name}'s", path.display())).why(why).help(
             format!(
                 "MNIST and FashionMNIST name their files alike: name the folder of {name}'s with \
                  `--data_dir`; if this is it, put the original file in its place, or move this one \

@@ -38,7 +38,7 @@ impl Subset {
         let lacking = (0..names.len()).find(|&class| !labels.contains(&(class as u32)));
         lacking.map_or(Ok(()), |class| {
             let what = format!("`--classes`: there is no training image of `{}`", names[class]);
-            Err(Failure::new(Exit::Failed, what).remedy("leave it out, or add images of it"))
+            Err(Failure::new(Exit::Failed, what).help("leave it out, or add images of it"))
         })
     }
 }
@@ -81,14 +81,14 @@ fn ambiguous(class: &str, labels: &[usize], names: &[String]) -> anyhow::Error {
     let classes = labels.iter().map(|&label| format!("`{}` ({label})", names[label]));
     Failure::new(Exit::Usage, format!("`--classes`: more than one class reads `{class}`"))
         .why(format!("there are {}", classes.collect::<Vec<_>>().join(" and ")))
-        .remedy("write the name as it is there, or give the number")
+        .help("write the name as it is there, or give the number")
         .into()
 }
 
 fn no_class(class: &str, names: &[String]) -> anyhow::Error {
     Failure::new(Exit::Usage, format!("`--classes`: the data set has no class `{class}`"))
         .why(format!("there are: {}", names.join(", ")))
-        .remedy("name classes, or give their numbers from 0 on, with a comma between two")
+        .help("name classes, or give their numbers from 0 on, with a comma between two")
         .into()
 }
 

@@ -4,7 +4,7 @@ use super::{ClassScore, Confusion, Score};
 
 /// How a model does on some examples.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Assessment {
+pub struct EvalReport {
     /// In all.
     pub score: Score,
     /// Which classes it takes for which, if classes are what it tells.
@@ -13,7 +13,7 @@ pub struct Assessment {
     pub class_names: Vec<String>,
 }
 
-impl Assessment {
+impl EvalReport {
     /// The score of each class; none of an autoencoder's.
     pub fn class_scores(&self) -> Vec<ClassScore> {
         let confusion = self.confusion.as_ref();

@@ -4,7 +4,7 @@ mod assessment;
 mod confusion;
 mod score;
 
-pub use assessment::Assessment;
+pub use assessment::EvalReport;
 pub use confusion::{ClassScore, Confusion};
 pub use score::Score;
 pub(crate) use score::fixed;

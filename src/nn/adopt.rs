@@ -1,4 +1,4 @@
-//! Layers that are not drawn from [`Init`], as burn's own: `ConvTranspose2dConfig::new(..).init(&device)`.
+//! Layers that are not drawn from [`Initializer`], as burn's own: `ConvTranspose2dConfig::new(..).init(&device)`.
 //!
 //! burn draws their parameters from the device's generator when they are first used, on the device that
 //! the layer was made for, and gives them random ids. So that they train like all others and the same seed
@@ -18,14 +18,14 @@ use std::sync::Mutex;
 use burn::module::{Flag, Module, ModuleMapper, Param, ParamId};
 use burn::tensor::Tensor;
 
-use crate::nn::Init;
+use crate::nn::Initializer;
 
 /// Held while parameters are drawn from a device's own generator, which is the process's.
 pub(crate) static DRAWING: Mutex<()> = Mutex::new(());
 
 /// Takes the parameters over that `init` has not made.
 pub(crate) struct Adopt<'a> {
-    init: &'a mut Init,
+    init: &'a mut Initializer,
     /// Ids up to this one are those of `init`.
     last_id: u64,
     /// New ids by the layers' own.
@@ -34,7 +34,7 @@ pub(crate) struct Adopt<'a> {
 
 impl<'a> Adopt<'a> {
     /// For a model that was built with `init`.
-    pub fn new(init: &'a mut Init) -> Self {
+    pub fn new(init: &'a mut Initializer) -> Self {
         let last_id = init.last_id();
         Self { init, last_id, ids: HashMap::new() }
     }

@@ -20,7 +20,7 @@ const STREAM: usize = 1 << 16;
 
 /// One forward pass.
 #[derive(Default)]
-pub struct Pass<'a> {
+pub struct ForwardContext<'a> {
     /// Where a pass of training has its random numbers from.
     chance: Option<Chance>,
     penalties: Option<Vec<Tensor<1>>>,
@@ -33,7 +33,7 @@ struct Chance {
     draws: u64,
 }
 
-impl<'a> Pass<'a> {
+impl<'a> ForwardContext<'a> {
     /// A pass of training, whose random numbers are a function of `seed` alone.
     pub fn training(seed: u64) -> Self {
         Self { chance: Some(Chance { seed, draws: 0 }), ..Self::default() }
@@ -115,7 +115,7 @@ impl<'a> Pass<'a> {
 
     /// Adds `weight` to the weights that the L2 penalty is taken from, unless it is frozen: its
     /// penalty would be a constant.
-    pub fn penalise<const D: usize>(&mut self, weight: impl FnOnce() -> Tensor<D>) {
+    pub fn add_l2_penalty<const D: usize>(&mut self, weight: impl FnOnce() -> Tensor<D>) {
         let Some(penalties) = &mut self.penalties else { return };
         let weight = weight();
         if !is_frozen(&weight) {
@@ -144,9 +144,9 @@ mod tests {
     fn draws_are_as_they_say() {
         let device = Device::flex();
         let mean = |tensor: Tensor<1>| tensor.mean().into_scalar::<f32>();
-        let mut pass = Pass::training(1);
+        let mut context = ForwardContext::training(1);
         let n = 1_000_000;
-        let ones = pass.bernoulli(0.7, [n], &device);
+        let ones = context.bernoulli(0.7, [n], &device);
         assert!(
             ones.clone()
                 .equal_elem(0.0)
@@ -155,7 +155,7 @@ mod tests {
                 .into_scalar::<bool>()
         );
         assert!((mean(ones) - 0.7).abs() < 3.0 * (0.21f32 / n as f32).sqrt());
-        let numbers = pass.uniform([-0.5, 0.5], [n], &device);
+        let numbers = context.uniform([-0.5, 0.5], [n], &device);
         assert!(numbers.clone().abs().max().into_scalar::<f32>() <= 0.5);
         assert!(mean(numbers).abs() < 3.0 * (1.0 / 12.0 / n as f32).sqrt());
     }
@@ -163,14 +163,14 @@ mod tests {
     #[test]
     fn a_seed_draws_the_same_again_but_not_twice() {
         let device = Device::flex();
-        let draw = |pass: &mut Pass| {
-            pass.uniform([0.0, 1.0], [9], &device).into_data().try_to_vec::<f32>().unwrap()
+        let draw = |context: &mut ForwardContext| {
+            context.uniform([0.0, 1.0], [9], &device).into_data().try_to_vec::<f32>().unwrap()
         };
-        let (mut one, mut other) = (Pass::training(5), Pass::training(5));
+        let (mut one, mut other) = (ForwardContext::training(5), ForwardContext::training(5));
         let first = draw(&mut one);
         assert_eq!(first, draw(&mut other));
         assert_ne!(first, draw(&mut one));
-        assert_ne!(first, draw(&mut Pass::training(6)));
+        assert_ne!(first, draw(&mut ForwardContext::training(6)));
     }
 
     #[test]
@@ -179,7 +179,8 @@ mod tests {
         let draw = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
-                let numbers = Pass::training(5).uniform([0.0, 1.0], [3 * STREAM + 5], &device);
+                let numbers =
+                    ForwardContext::training(5).uniform([0.0, 1.0], [3 * STREAM + 5], &device);
                 numbers.into_data().try_to_vec::<f32>().unwrap()
             })
         };

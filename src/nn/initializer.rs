@@ -6,9 +6,9 @@
 //!
 //! ```
 //! use burn::tensor::Device;
-//! use dytb::Init;
+//! use dytb::Initializer;
 //!
-//! let mut init = Init::new(1, &Device::flex());
+//! let mut init = Initializer::new(1, &Device::flex());
 //! let weight = init.he_normal([32, 1, 3, 3], 9);
 //! assert_eq!(weight.val().dims(), [32, 1, 3, 3]);
 //! ```
@@ -22,7 +22,7 @@ use rand_distr::{Distribution, StandardNormal};
 use crate::util::random::mix;
 
 /// Draws the parameters of one model, in the order in which its layers ask for them.
-pub struct Init {
+pub struct Initializer {
     device: Device,
     seed: u64,
     rng: ChaCha8Rng,
@@ -32,7 +32,7 @@ pub struct Init {
     keeps_statistics: bool,
 }
 
-impl Init {
+impl Initializer {
     /// Parameters on `device`, drawn from `seed`.
     pub fn new(seed: u64, device: &Device) -> Self {
         let rng = ChaCha8Rng::seed_from_u64(seed);
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     fn draw(seed: u64) -> Vec<f32> {
-        let weight = Init::new(seed, &Device::flex()).he_normal([32, 3, 3, 3], 27);
+        let weight = Initializer::new(seed, &Device::flex()).he_normal([32, 3, 3, 3], 27);
         weight.val().into_data().try_to_vec().unwrap()
     }
 

@@ -11,11 +11,11 @@ pub(crate) mod record;
 mod recorder;
 mod scopes;
 
-pub use context::Pass;
-pub use initializer::Init;
+pub use context::ForwardContext;
+pub use initializer::Initializer;
 pub(crate) use module::larger;
 pub use module::{
-    Autoencoder, BuildAutoencoder, BuildClassifier, Classifier, CopyAutoencoder, CopyClassifier,
+    Autoencoder, BuildAutoencoder, BuildClassifier, Classifier, ForkAutoencoder, ForkClassifier,
     Kind, Model, Network,
 };
 pub use parameter::Parameter;

@@ -6,7 +6,7 @@
 //! use burn::module::Module;
 //! use burn::tensor::Tensor;
 //! use dytb::nn::layers::{Conv, ConvConfig};
-//! use dytb::{Autoencoder, Init, Model, Pass};
+//! use dytb::{Autoencoder, Initializer, Model, ForwardContext};
 //!
 //! #[derive(Module, Debug)]
 //! pub struct OneConvolution {
@@ -14,8 +14,8 @@
 //! }
 //!
 //! impl Autoencoder for OneConvolution {
-//!     fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
-//!         self.layer.forward(images, pass)
+//!     fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
+//!         self.layer.forward(images, context)
 //!     }
 //! }
 //!
@@ -33,9 +33,9 @@ use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Int, Tensor};
 
+use crate::nn::ForwardContext;
 use crate::nn::Freeze;
-use crate::nn::Init;
-use crate::nn::Pass;
+use crate::nn::Initializer;
 use crate::nn::Scopes;
 use crate::nn::adopt::Adopt;
 use crate::nn::layers;
@@ -45,9 +45,9 @@ use crate::util::tensor::floats;
 use crate::weights::{Set, Weights};
 
 /// A network that reconstructs its input. Images are `[batch, channels, height, width]` in -1..=1.
-pub trait Autoencoder: Network + CopyAutoencoder {
+pub trait Autoencoder: Network + ForkAutoencoder {
     /// The reconstructions of `images`, of the same shape.
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4>;
+    fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4>;
 
     /// Half the mean squared error, Σ (x' - x)² / 2n over all n pixels: `[1]`.
     fn error(&self, reconstructions: Tensor<4>, images: Tensor<4>) -> Tensor<1> {
@@ -56,16 +56,16 @@ pub trait Autoencoder: Network + CopyAutoencoder {
 
     /// What training brings down, `[1]`: the error of the reconstructions, unless the model is
     /// trained on more than its output. The L2 penalty is added elsewhere.
-    fn loss(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<1> {
-        let reconstructions = self.forward(images.clone(), pass);
+    fn loss(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<1> {
+        let reconstructions = self.forward(images.clone(), context);
         self.error(reconstructions, images)
     }
 }
 
 /// A network that tells classes apart. Images are `[batch, channels, height, width]` in -1..=1.
-pub trait Classifier: Network + CopyClassifier {
+pub trait Classifier: Network + ForkClassifier {
     /// The logits `[batch, classes]` of `images`.
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<2>;
+    fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<2>;
 
     /// The mean cross-entropy of `logits` `[batch, classes]` and `labels` `[batch]`: `[1]`.
     fn loss(&self, logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
@@ -74,33 +74,33 @@ pub trait Classifier: Network + CopyClassifier {
 }
 
 /// A copy of an autoencoder. Every autoencoder has it; nobody implements it by hand.
-pub trait CopyAutoencoder {
-    /// The same parameters, in a graph of their own: see [`Learner::apart`](crate::train::Learner::apart).
-    fn apart(&self) -> Box<dyn Autoencoder>;
+pub trait ForkAutoencoder {
+    /// The same parameters, in a graph of their own: see [`AnyModel::apart`](crate::train::AnyModel::apart).
+    fn fork(&self) -> Box<dyn Autoencoder>;
 }
 
 /// A copy of a classifier. Every classifier has it; nobody implements it by hand.
-pub trait CopyClassifier {
-    /// The same parameters, in a graph of their own: see [`Learner::apart`](crate::train::Learner::apart).
-    fn apart(&self) -> Box<dyn Classifier>;
+pub trait ForkClassifier {
+    /// The same parameters, in a graph of their own: see [`AnyModel::apart`](crate::train::AnyModel::apart).
+    fn fork(&self) -> Box<dyn Classifier>;
 }
 
-impl<M: Module + Autoencoder + 'static> CopyAutoencoder for M {
-    fn apart(&self) -> Box<dyn Autoencoder> {
-        Box::new(self.clone().map(&mut Apart))
+impl<M: Module + Autoencoder + 'static> ForkAutoencoder for M {
+    fn fork(&self) -> Box<dyn Autoencoder> {
+        Box::new(self.clone().map(&mut Fork))
     }
 }
 
-impl<M: Module + Classifier + 'static> CopyClassifier for M {
-    fn apart(&self) -> Box<dyn Classifier> {
-        Box::new(self.clone().map(&mut Apart))
+impl<M: Module + Classifier + 'static> ForkClassifier for M {
+    fn fork(&self) -> Box<dyn Classifier> {
+        Box::new(self.clone().map(&mut Fork))
     }
 }
 
 /// Makes each trained parameter a leaf of a new graph, with the same values and the same id.
-struct Apart;
+struct Fork;
 
-impl ModuleMapper for Apart {
+impl ModuleMapper for Fork {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         match param.is_require_grad() {
             true => param.map(|tensor| tensor.detach().require_grad()),
@@ -110,9 +110,9 @@ impl ModuleMapper for Apart {
 }
 
 /// Takes the numbers that are trained out of a network, so that it holds the place of another one.
-struct Hollow;
+struct Placeholder;
 
-impl ModuleMapper for Hollow {
+impl ModuleMapper for Placeholder {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         // A statistic is shared by all copies of its network, and would be taken from the other one.
         match param.is_require_grad() {
@@ -132,7 +132,7 @@ pub trait Network: Send + Sync {
 
     /// Makes the network's parameters all those of `init`: what a layer of burn's own has drawn is drawn
     /// from the seed, on the device, with an id that is the same in every process.
-    fn adopt(&mut self, init: &mut Init);
+    fn adopt(&mut self, init: &mut Initializer);
 
     /// Brings what layers of burn's own have noted of a step into their statistics, so that a checkpoint
     /// has it.
@@ -190,7 +190,7 @@ impl<M: Module + Sync + 'static> Network for M {
         parameters.found
     }
 
-    fn adopt(&mut self, init: &mut Init) {
+    fn adopt(&mut self, init: &mut Initializer) {
         *self = self.clone().map(&mut Adopt::new(init));
     }
 
@@ -230,7 +230,7 @@ impl<M: Module + Sync + 'static> Network for M {
         learning_rate: f64,
     ) {
         // The parameters must have one owner: a step that shares them has to copy them first.
-        let hollow = self.clone().map(&mut Hollow);
+        let hollow = self.clone().map(&mut Placeholder);
         let model = std::mem::replace(self, hollow);
         *self = optimizer.step(learning_rate, model, gradients);
     }
@@ -326,10 +326,10 @@ impl ModuleVisitor for Search<'_> {
 }
 
 /// Builds an autoencoder for images of `[channels, height, width]`.
-pub type BuildAutoencoder = fn([usize; 3], &mut Init) -> Result<Box<dyn Autoencoder>>;
+pub type BuildAutoencoder = fn([usize; 3], &mut Initializer) -> Result<Box<dyn Autoencoder>>;
 
 /// Builds a classifier of images of `[channels, height, width]` in so many classes.
-pub type BuildClassifier = fn([usize; 3], usize, &mut Init) -> Result<Box<dyn Classifier>>;
+pub type BuildClassifier = fn([usize; 3], usize, &mut Initializer) -> Result<Box<dyn Classifier>>;
 
 /// How to build a model: the constant `MODEL` that every file of `models/` ends with.
 #[derive(Clone, Copy)]

@@ -7,7 +7,7 @@ use burn_pack::{Reader, Shape, Tensor, Writer};
 
 use crate::nn::Parameter;
 
-/// Ids from here on are random; [`Init`](crate::nn::Init) counts from 1.
+/// Ids from here on are random; [`Initializer`](crate::nn::Initializer) counts from 1.
 const RANDOM: u64 = 1 << 32;
 
 /// A tensor of a pack.

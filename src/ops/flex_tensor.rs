@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use burn::tensor::{Bytes, DType, Shape};
 use burn_flex::{FlexTensor, Layout};
 
-use crate::ops::layout::{Images, Order, Size};
+use crate::ops::layout::{ImageLayout, Images, Size};
 
 /// Channels, rows and columns of `[images, channels, rows, columns]`.
 pub(crate) fn size(shape: &Shape) -> Size {
@@ -25,7 +25,7 @@ pub(crate) fn values(tensor: &FlexTensor) -> Cow<'_, [f32]> {
 pub(crate) struct Batch<'a> {
     values: Cow<'a, [f32]>,
     size: Size,
-    order: Order,
+    layout: ImageLayout,
 }
 
 impl<'a> Batch<'a> {
@@ -36,14 +36,14 @@ impl<'a> Batch<'a> {
         if !tensor.is_contiguous() && pixels.is_contiguous() {
             let from = pixels.start_offset();
             let values = &tensor.storage::<f32>()[from..from + pixels.num_elements()];
-            return Self { values: Cow::Borrowed(values), size, order: Order::Pixels };
+            return Self { values: Cow::Borrowed(values), size, layout: ImageLayout::Nhwc };
         }
-        Self { values: values(tensor), size, order: Order::Planes }
+        Self { values: values(tensor), size, layout: ImageLayout::Nchw }
     }
 
     /// The same, borrowed.
     pub(crate) fn images(&self) -> Images<'_> {
-        Images { values: &self.values, size: self.size, order: self.order }
+        Images { values: &self.values, size: self.size, layout: self.layout }
     }
 }
 
@@ -59,13 +59,18 @@ pub(crate) fn bytes(values: Vec<u8>) -> FlexTensor {
 }
 
 /// A tensor `[images, channels, rows, columns]` of images that lie in this order.
-pub(crate) fn tensor(values: Vec<f32>, images: usize, size: Size, order: Order) -> FlexTensor {
+pub(crate) fn tensor(
+    values: Vec<f32>,
+    images: usize,
+    size: Size,
+    layout: ImageLayout,
+) -> FlexTensor {
     let Size { channels, rows, columns } = size;
-    match order {
-        Order::Planes => {
+    match layout {
+        ImageLayout::Nchw => {
             flat(values, Layout::contiguous(Shape::from([images, channels, rows, columns])))
         }
-        Order::Pixels => {
+        ImageLayout::Nhwc => {
             let layout = Layout::contiguous(Shape::from([images, rows, columns, channels]));
             flat(values, layout.permute(&[0, 3, 1, 2]))
         }

@@ -2,11 +2,11 @@
 
 /// The order of an image's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum ImageLayout {
     /// `[channels, rows, columns]`: a plane for each channel.
-    Planes,
+    Nchw,
     /// `[rows, columns, channels]`: the channels of a pixel together.
-    Pixels,
+    Nhwc,
 }
 
 /// Channels, rows, columns.
@@ -24,10 +24,10 @@ impl Size {
     }
 
     /// From one channel, row, column to the next, in values.
-    pub(crate) fn strides(self, order: Order) -> [usize; 3] {
-        match order {
-            Order::Planes => [self.rows * self.columns, self.columns, 1],
-            Order::Pixels => [1, self.columns * self.channels, self.channels],
+    pub(crate) fn strides(self, layout: ImageLayout) -> [usize; 3] {
+        match layout {
+            ImageLayout::Nchw => [self.rows * self.columns, self.columns, 1],
+            ImageLayout::Nhwc => [1, self.columns * self.channels, self.channels],
         }
     }
 
@@ -42,7 +42,7 @@ impl Size {
 pub(crate) struct Images<'a> {
     pub values: &'a [f32],
     pub size: Size,
-    pub order: Order,
+    pub layout: ImageLayout,
 }
 
 impl<'a> Images<'a> {
@@ -52,38 +52,43 @@ impl<'a> Images<'a> {
     }
 
     /// Image `i` in this order; `scratch` holds it if it must be reordered.
-    pub(crate) fn image_in<'s>(self, i: usize, order: Order, scratch: &'s mut Vec<f32>) -> &'s [f32]
+    pub(crate) fn image_in<'s>(
+        self,
+        i: usize,
+        layout: ImageLayout,
+        scratch: &'s mut Vec<f32>,
+    ) -> &'s [f32]
     where
         'a: 's,
     {
-        if self.order == order || self.size.is_flat() {
+        if self.layout == layout || self.size.is_flat() {
             return self.image(i);
         }
         scratch.resize(self.size.len(), 0.0);
-        place(self.image(i), self.order, self.size, [0, 0], scratch, order, self.size);
+        place(self.image(i), self.layout, self.size, [0, 0], scratch, layout, self.size);
         scratch
     }
 }
 
-/// Copies an image of `size` into the larger or smaller image `out` of size `room`, its corner at
-/// row and column `corner`. What lies outside of `room` is left out; what is outside of the image
+/// Copies an image of `size` into the larger or smaller image `out` of size `buffer`, its corner at
+/// row and column `offset`. What lies outside of `buffer` is left out; what is outside of the image
 /// stays as it is in `out`.
 pub(crate) fn place(
     image: &[f32],
-    from: Order,
+    from: ImageLayout,
     size: Size,
-    corner: [isize; 2],
+    offset: [isize; 2],
     out: &mut [f32],
-    to: Order,
-    room: Size,
+    to: ImageLayout,
+    buffer: Size,
 ) {
-    let (rows, top) = overlap(size.rows, corner[0], room.rows);
-    let (columns, left) = overlap(size.columns, corner[1], room.columns);
-    let ([from_c, from_r, from_p], [to_c, to_r, to_p]) = (size.strides(from), room.strides(to));
+    let (rows, top) = overlap(size.rows, offset[0], buffer.rows);
+    let (columns, left) = overlap(size.columns, offset[1], buffer.columns);
+    let ([from_c, from_r, from_p], [to_c, to_r, to_p]) = (size.strides(from), buffer.strides(to));
     let n = columns.len();
     for (i, r) in rows.enumerate() {
         let (read, write) = (r * from_r + columns.start * from_p, (top + i) * to_r + left * to_p);
-        if from == Order::Pixels && to == Order::Pixels {
+        if from == ImageLayout::Nhwc && to == ImageLayout::Nhwc {
             let n = n * size.channels;
             out[write..][..n].copy_from_slice(&image[read..][..n]);
             continue;
@@ -94,18 +99,18 @@ pub(crate) fn place(
                 out[write..][..n].copy_from_slice(&image[read..][..n]);
             } else {
                 let values = image[read..].iter().step_by(from_p);
-                let places = out[write..].iter_mut().step_by(to_p);
-                places.zip(values).take(n).for_each(|(place, value)| *place = *value);
+                let argmax = out[write..].iter_mut().step_by(to_p);
+                argmax.zip(values).take(n).for_each(|(place, value)| *place = *value);
             }
         }
     }
 }
 
-/// Which of `n` places fall inside `room` when the first is put at `at`, and where the first of
+/// Which of `n` places fall inside `buffer` when the first is put at `at`, and where the first of
 /// these falls.
-fn overlap(n: usize, at: isize, room: usize) -> (std::ops::Range<usize>, usize) {
+fn overlap(n: usize, at: isize, buffer: usize) -> (std::ops::Range<usize>, usize) {
     let start = at.min(0).unsigned_abs().min(n);
     let first = at.max(0).unsigned_abs();
-    let end = (start + room.saturating_sub(first)).min(n);
+    let end = (start + buffer.saturating_sub(first)).min(n);
     (start..end, first)
 }

@@ -44,15 +44,15 @@ pub(crate) fn of_images_with_places<T: Default>(
     n: usize,
     work: impl Fn(usize, &mut T, &mut [f32], &mut [u8]) + Sync,
 ) -> (Vec<f32>, Vec<u8>) {
-    let (mut out, mut places) = (zeros(count * n), vec![0; count * n]);
-    let mut groups: Vec<_> = out.chunks_mut(GROUP * n).zip(places.chunks_mut(GROUP * n)).collect();
+    let (mut out, mut argmax) = (zeros(count * n), vec![0; count * n]);
+    let mut groups: Vec<_> = out.chunks_mut(GROUP * n).zip(argmax.chunks_mut(GROUP * n)).collect();
     for_groups(&mut groups, 1, |group, parts| {
-        let (out, places) = &mut parts[0];
+        let (out, argmax) = &mut parts[0];
         let mut scratch = T::default();
-        let images = out.chunks_exact_mut(n).zip(places.chunks_exact_mut(n)).enumerate();
-        images.for_each(|(i, (out, places))| work(group * GROUP + i, &mut scratch, out, places));
+        let images = out.chunks_exact_mut(n).zip(argmax.chunks_exact_mut(n)).enumerate();
+        images.for_each(|(i, (out, argmax))| work(group * GROUP + i, &mut scratch, out, argmax));
     });
-    (out, places)
+    (out, argmax)
 }
 
 /// From so many numbers on threads share the zeroing.

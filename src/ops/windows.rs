@@ -7,7 +7,7 @@
 //! together, so that the inner loops run over neighbours in memory. They are safe loops that the
 //! compiler turns into vectors, for the processor that the program finds itself on.
 
-use crate::ops::layout::{Order, Size};
+use crate::ops::layout::{ImageLayout, Size};
 use crate::ops::simd::{Kernel, Simd};
 
 /// Windows of `side` x `side` values, `stride` apart.
@@ -17,18 +17,18 @@ pub struct Windows {
     pub stride: usize,
 }
 
-/// `out` becomes the largest value of each window of `image`, `places` where it lies: the first of
+/// `out` becomes the largest value of each window of `image`, `argmax` where it lies: the first of
 /// equal ones, the last NaN. All are in the order of the image.
-pub(crate) struct Largest<'a> {
+pub(crate) struct MaxPool<'a> {
     pub windows: Windows,
     pub image: &'a [f32],
     pub size: Size,
-    pub order: Order,
+    pub layout: ImageLayout,
     pub out: &'a mut [f32],
-    pub places: &'a mut [u8],
+    pub argmax: &'a mut [u8],
 }
 
-impl Kernel for Largest<'_> {
+impl Kernel for MaxPool<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         self.plain();
@@ -36,16 +36,16 @@ impl Kernel for Largest<'_> {
 
     #[inline(always)]
     fn plain(self) {
-        let Self { windows, image, size, order, out, places } = self;
-        let (output, channels) = (windows.output(size), channels(size, order));
-        let outputs = planes_mut(out, output, order).zip(planes_mut(places, output, order));
-        for (image, (out, places)) in planes(image, size, order).zip(outputs) {
-            let outputs = out.chunks_exact_mut(channels).zip(places.chunks_exact_mut(channels));
-            for (window, (out, places)) in outputs.enumerate() {
+        let Self { windows, image, size, layout, out, argmax } = self;
+        let (output, channels) = (windows.output(size), channels(size, layout));
+        let outputs = planes_mut(out, output, layout).zip(planes_mut(argmax, output, layout));
+        for (image, (out, argmax)) in planes(image, size, layout).zip(outputs) {
+            let outputs = out.chunks_exact_mut(channels).zip(argmax.chunks_exact_mut(channels));
+            for (window, (out, argmax)) in outputs.enumerate() {
                 out.fill(f32::NEG_INFINITY);
-                places.fill(0);
+                argmax.fill(0);
                 for (number, from) in windows.values(window, size, output).enumerate() {
-                    let outputs = out.iter_mut().zip(&mut *places);
+                    let outputs = out.iter_mut().zip(&mut *argmax);
                     for ((most, place), &value) in outputs.zip(&image[from * channels..]) {
                         // No short cut: a branch would be stores under a mask, which are slow.
                         let larger = (value > *most) | value.is_nan();
@@ -59,17 +59,17 @@ impl Kernel for Largest<'_> {
 }
 
 /// Adds the `gradient` of each largest value to `dx` at its place; all are in the order of the image.
-pub(crate) struct Spread<'a> {
+pub(crate) struct MaxPoolBackward<'a> {
     pub windows: Windows,
     pub size: Size,
-    pub order: Order,
-    pub places: &'a [u8],
+    pub layout: ImageLayout,
+    pub argmax: &'a [u8],
     pub gradient: &'a [f32],
     /// Zeros; where windows do not overlap, only what is in none of them has to be zero.
     pub dx: &'a mut [f32],
 }
 
-impl Kernel for Spread<'_> {
+impl Kernel for MaxPoolBackward<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         self.plain();
@@ -85,19 +85,19 @@ impl Kernel for Spread<'_> {
     }
 }
 
-impl Spread<'_> {
+impl MaxPoolBackward<'_> {
     /// `SHARED`: values may be in several windows, and get a gradient from each; else each is written
     /// once, without being read.
     #[inline(always)]
     fn spread<const SHARED: bool>(self) {
-        let Self { windows, size, order, places, gradient, dx } = self;
-        let (output, channels) = (windows.output(size), channels(size, order));
-        let outputs = planes(places, output, order).zip(planes(gradient, output, order));
-        for (dx, (places, gradient)) in planes_mut(dx, size, order).zip(outputs) {
-            let outputs = places.chunks_exact(channels).zip(gradient.chunks_exact(channels));
-            for (window, (places, gradient)) in outputs.enumerate() {
+        let Self { windows, size, layout, argmax, gradient, dx } = self;
+        let (output, channels) = (windows.output(size), channels(size, layout));
+        let outputs = planes(argmax, output, layout).zip(planes(gradient, output, layout));
+        for (dx, (argmax, gradient)) in planes_mut(dx, size, layout).zip(outputs) {
+            let outputs = argmax.chunks_exact(channels).zip(gradient.chunks_exact(channels));
+            for (window, (argmax, gradient)) in outputs.enumerate() {
                 for (number, to) in windows.values(window, size, output).enumerate() {
-                    let outputs = places.iter().zip(gradient);
+                    let outputs = argmax.iter().zip(gradient);
                     for (dx, (&place, &gradient)) in dx[to * channels..].iter_mut().zip(outputs) {
                         let gradient = if place == number as u8 { gradient } else { 0.0 };
                         *dx = if SHARED { *dx + gradient } else { gradient };
@@ -121,26 +121,30 @@ impl Windows {
     /// Where the values of window number `window` lie in a plane, row by row.
     #[inline(always)]
     fn values(self, window: usize, input: Size, output: Size) -> impl Iterator<Item = usize> {
-        let corner = window / output.columns * self.stride * input.columns
+        let offset = window / output.columns * self.stride * input.columns
             + window % output.columns * self.stride;
         (0..self.side * self.side)
-            .map(move |i| corner + i / self.side * input.columns + i % self.side)
+            .map(move |i| offset + i / self.side * input.columns + i % self.side)
     }
 }
 
 /// Channels that lie together.
-fn channels(size: Size, order: Order) -> usize {
-    if order == Order::Pixels { size.channels } else { 1 }
+fn channels(size: Size, layout: ImageLayout) -> usize {
+    if layout == ImageLayout::Nhwc { size.channels } else { 1 }
 }
 
-fn plane(size: Size, order: Order) -> usize {
-    size.rows * size.columns * channels(size, order)
+fn plane(size: Size, layout: ImageLayout) -> usize {
+    size.rows * size.columns * channels(size, layout)
 }
 
-fn planes<T>(image: &[T], size: Size, order: Order) -> impl Iterator<Item = &[T]> {
-    image.chunks_exact(plane(size, order))
+fn planes<T>(image: &[T], size: Size, layout: ImageLayout) -> impl Iterator<Item = &[T]> {
+    image.chunks_exact(plane(size, layout))
 }
 
-fn planes_mut<T>(image: &mut [T], size: Size, order: Order) -> impl Iterator<Item = &mut [T]> {
-    image.chunks_exact_mut(plane(size, order))
+fn planes_mut<T>(
+    image: &mut [T],
+    size: Size,
+    layout: ImageLayout,
+) -> impl Iterator<Item = &mut [T]> {
+    image.chunks_exact_mut(plane(size, layout))
 }

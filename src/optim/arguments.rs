@@ -215,7 +215,7 @@ fn check(entry: &Entry, parameter: &Parameter, given: Option<&Value>) -> Result<
             format!("`--optimizer_args` has no `{}`", parameter.name),
         )
         .why(format!("{} needs it", entry.name))
-        .remedy(example(entry))
+        .help(example(entry))
         .into()),
     }
 }
@@ -248,13 +248,13 @@ fn unknown_argument<'a>(
     )
     .why(format!("its arguments: {}", names.join(", ")));
     if unknown == "momentum" && entry.short == "GradientDescent" {
-        return failure.remedy("MomentumOptimizer has it").into();
+        return failure.help("MomentumOptimizer has it").into();
     }
     if unknown == "lr" {
-        return failure.remedy("a similar one: `learning_rate`").into();
+        return failure.help("a similar one: `learning_rate`").into();
     }
     match nearest {
-        Some((_, name)) => failure.remedy(format!("a similar one: `{name}`")).into(),
+        Some((_, name)) => failure.help(format!("a similar one: `{name}`")).into(),
         None => failure.into(),
     }
 }

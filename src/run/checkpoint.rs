@@ -159,7 +159,7 @@ impl Checkpoint {
                 let what = format!("the checkpoint `{}` is of format {format}", path.display());
                 Err(Failure::new(Exit::Failed, what)
                     .why(format!("this program reads format {FORMAT}"))
-                    .remedy("use the version of the program that wrote it")
+                    .help("use the version of the program that wrote it")
                     .into())
             }
             Err(error) => Ok(Contents::Damaged(format!("{error:#}"))),
@@ -254,7 +254,7 @@ pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
     let lines = found.iter().map(|(path, why)| format!("`{}`: {why}", path.display()));
     Err(Failure::new(Exit::Failed, what)
         .why(lines.collect::<Vec<_>>().join("\n"))
-        .remedy(
+        .help(
             "put back a copy of one; --comment trains a run of its own, and --restart deletes this one and \
              begins it anew",
         )
@@ -266,7 +266,7 @@ pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
 fn damaged(path: &Path, why: String) -> Failure {
     Failure::new(Exit::Failed, format!("the checkpoint `{}` is damaged", path.display()))
         .why(why)
-        .remedy("put back a copy of it, if there is one")
+        .help("put back a copy of it, if there is one")
 }
 
 /// Deletes all checkpoints in `folder` but the newest `keep`.
@@ -312,7 +312,7 @@ pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>> {
 fn cannot_read(path: &Path, error: &std::io::Error) -> anyhow::Error {
     Failure::new(Exit::Failed, format!("cannot read `{}`", path.display()))
         .why(error.to_string())
-        .remedy("give access to it, or put it back")
+        .help("give access to it, or put it back")
         .into()
 }
 

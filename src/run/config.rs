@@ -168,7 +168,7 @@ impl RunConfig {
         }
         Err(Failure::new(Exit::Failed, format!("`{}` holds another run", path.display()))
             .why(format!("it differs in\n{}", differences.join("\n")))
-            .remedy("--comment gives this run a folder of its own; --restart deletes the other")
+            .help("--comment gives this run a folder of its own; --restart deletes the other")
             .into())
     }
 

@@ -67,7 +67,7 @@ impl DataSummary {
         let what = format!("the run in `{}` was trained on other data", path.display());
         Err(Failure::new(Exit::Failed, what)
             .why(rows.join("\n"))
-            .remedy(
+            .help(
                 "name its data with --data_dir or put them back as they were; --comment trains a run \
                  of its own on these",
             )

@@ -120,7 +120,7 @@ impl RunFolder {
             Lock::HeldElsewhere => {
                 Err(Failure::new(Exit::Failed, format!("`{}` is in use", path.display()))
                     .why("another process trains this run now")
-                    .remedy("wait for it, or start another run with --comment")
+                    .help("wait for it, or start another run with --comment")
                     .into())
             }
         }
@@ -168,7 +168,7 @@ impl RunFolder {
         }
         Err(Failure::new(Exit::Failed, format!("`{}` is gone", self.path.display()))
             .why(format!("`{LOCK}` in it is not the file that this process has locked"))
-            .remedy("nothing more can be kept there: begin the run anew")
+            .help("nothing more can be kept there: begin the run anew")
             .into())
     }
 
@@ -278,7 +278,7 @@ impl RunFolder {
             let what = format!("the folder of the run's data is gone: `{}`", data_dir.display());
             return Err(Failure::new(Exit::DataUnavailable, what)
                 .why(format!("`{}` was trained on the files in it", path.display()))
-                .remedy("put it back, or name where they are now with --data_dir")
+                .help("put it back, or name where they are now with --data_dir")
                 .into());
         }
         Ok(Source { data_dir: Some(data_dir), ..source.clone() })
@@ -315,7 +315,7 @@ pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     let value = serde_json::from_slice(&json).map_err(|error| {
         Failure::new(Exit::Failed, format!("`{}` is damaged", path.display()))
             .why(error.to_string())
-            .remedy(
+            .help(
                 "put back a copy of it, or train a run of its own with --comment; --restart deletes this \
                  run and begins it anew",
             )

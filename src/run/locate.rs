@@ -21,7 +21,7 @@ pub(crate) fn find_checkpoint(path: &Path) -> Result<(PathBuf, Checkpoint)> {
             let what = format!("`{}` is no checkpoint of this program", path.display());
             return Err(Failure::new(Exit::Failed, what)
                 .why(format!("it is {}", kind.describe()))
-                .remedy(
+                .help(
                     "name a run's folder, a folder of checkpoints or a checkpoint; weights of other \
                      programs are what train_... --checkpoint_path begins with",
                 )
@@ -36,6 +36,6 @@ pub(crate) fn find_checkpoint(path: &Path) -> Result<(PathBuf, Checkpoint)> {
     }
     Err(Failure::new(Exit::Failed, format!("there is no checkpoint in `{}`", path.display()))
         .why("neither in the folder itself nor in its best/ or checkpoints/")
-        .remedy("name a run's folder, as log/SingleLayerCAE/MNIST_Adam_lr=1e-05")
+        .help("name a run's folder, as log/SingleLayerCAE/MNIST_Adam_lr=1e-05")
         .into())
 }

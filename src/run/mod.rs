@@ -18,6 +18,6 @@ pub use data_summary::DataSummary;
 pub use folder::RunFolder;
 pub(crate) use locate::find_checkpoint;
 pub use recovery::recover;
-pub use results::{Outcome, record, refuse_unwritable};
+pub use results::{RunResult, record, refuse_unwritable};
 pub use schedule::{LearningRateDecay, Schedule, Shape};
 pub use status::{Status, StatusFile, StatusKind};

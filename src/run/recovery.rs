@@ -33,7 +33,7 @@ pub fn recover(
             let what = format!("the checkpoints are gone from `{}`", checkpoints.display());
             return Err(Failure::new(Exit::Failed, what)
                 .why(format!("the run has begun: {evidence}"))
-                .remedy(
+                .help(
                     "put them back, or train a run of its own with --comment; --restart deletes what is \
                      left of this one and begins it anew",
                 )
@@ -127,7 +127,7 @@ fn recover_best(best: &Path, checkpoints: &Path, known: Best) -> Result<Option<u
             format!("the best model is gone from `{}`", best.display()),
         )
         .why(format!("it was that of step {}", known.step))
-        .remedy(
+        .help(
             "put it back, or train a run of its own with --comment; --restart deletes this one and begins \
              it anew",
         )

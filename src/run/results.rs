@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::{RESULTS, read_json};
 use super::{Best, RunConfig, RunFolder};
-use crate::metrics::Assessment;
 use crate::metrics::ClassScore;
+use crate::metrics::EvalReport;
 use crate::metrics::Score;
 use crate::util::python_number::python_repr;
 
 /// What a finished run reached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct RunResult {
     /// Epochs trained.
     pub epochs: u64,
     /// The best validation.
@@ -34,9 +34,9 @@ pub struct Outcome {
     recorded: bool,
 }
 
-impl Outcome {
+impl RunResult {
     /// Of a run that has not been recorded yet.
-    pub fn new(epochs: u64, best: Best, test: &Assessment) -> Self {
+    pub fn new(epochs: u64, best: Best, test: &EvalReport) -> Self {
         let test_classes = test.class_scores();
         Self { epochs, best, test: test.score, test_classes, recorded: false }
     }
@@ -92,12 +92,12 @@ pub fn record(
     directory: &Path,
     run: &RunFolder,
     config: &RunConfig,
-    mut outcome: Outcome,
-) -> Result<Outcome> {
+    mut outcome: RunResult,
+) -> Result<RunResult> {
     // A crash between the lines and the last word on them finds the intention: lines that are
     // already there are then not written twice.
     // (Damaged ones are no intention.)
-    let intended = run.read_json::<Outcome>(RESULTS).ok().flatten();
+    let intended = run.read_json::<RunResult>(RESULTS).ok().flatten();
     let interrupted = intended.as_ref() == Some(&outcome);
     run.write_json(RESULTS, &outcome)?;
     for (file, score) in FILES.into_iter().zip([outcome.best.score, outcome.test]) {

@@ -15,7 +15,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::folder::read_json;
-use super::{Outcome, RunFolder};
+use super::{RunFolder, RunResult};
 use crate::util::stderr::tell;
 
 /// The file's name.
@@ -117,7 +117,7 @@ impl<'a> StatusFile<'a> {
     ///
     /// # Errors
     /// When that cannot be written.
-    pub fn finished(folder: &'a RunFolder, outcome: &Outcome) -> Result<()> {
+    pub fn finished(folder: &'a RunFolder, outcome: &RunResult) -> Result<()> {
         // A damaged one tells only how long the run has taken.
         let last = Status::of(folder.path()).ok().flatten();
         if last.is_some_and(|last| last.state == StatusKind::Finished) {
@@ -179,7 +179,7 @@ impl Drop for StatusFile<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Assessment;
+    use crate::metrics::EvalReport;
     use crate::metrics::Score;
     use crate::run::Best;
     use std::fs;
@@ -211,8 +211,8 @@ mod tests {
 
         let score = Score::Error { error: 0.5 };
         let best = Best { score, step: 30, epoch: 3 };
-        let test = Assessment { score, confusion: None, class_names: Vec::new() };
-        StatusFile::finished(&folder, &Outcome::new(4, best, &test)).unwrap();
+        let test = EvalReport { score, confusion: None, class_names: Vec::new() };
+        StatusFile::finished(&folder, &RunResult::new(4, best, &test)).unwrap();
         assert_eq!(now(), Some((StatusKind::Finished, 4)));
         assert_eq!(Status::of(log.path()).unwrap().unwrap().step, 40);
     }

@@ -6,11 +6,11 @@ use std::sync::PoisonError;
 use anyhow::Result;
 use burn::tensor::{Device, Int, Tensor};
 
-use crate::data::Feed;
+use crate::data::DataLoader;
 use crate::error::{Exit, Failure};
 use crate::metrics::Score;
-use crate::nn::Init;
-use crate::nn::Pass;
+use crate::nn::ForwardContext;
+use crate::nn::Initializer;
 use crate::nn::adopt::DRAWING;
 use crate::nn::{Autoencoder, Classifier, Kind, Model, Network, Parameter};
 use crate::nn::{Operation, Recorder};
@@ -18,7 +18,7 @@ use crate::nn::{complete, has};
 use crate::util::panics::quietly;
 
 /// A model that was built.
-pub struct Learner {
+pub struct AnyModel {
     model: Built,
     whole_batches: bool,
     draws_on_device: bool,
@@ -47,7 +47,7 @@ fn refuse_shared(parameters: &[Parameter]) -> Result<()> {
             let what = format!("{} and {} are one parameter", first.name, own.name);
             return Err(Failure::new(Exit::Failed, what)
                 .why("a layer that was cloned into two fields of a model would be trained as two, wrongly")
-                .remedy("keep it in one field, and call its forward pass twice")
+                .help("keep it in one field, and call its forward pass twice")
                 .into());
         }
     }
@@ -85,19 +85,24 @@ fn batch_size(shape: [usize; 3], operations: &[Operation], parameters: &[Paramet
 }
 
 /// What a model makes of a batch.
-pub struct Measured {
+pub struct BatchOutput {
     /// The mean over the examples `[1]`, without the L2 penalty.
     pub loss: Tensor<1>,
     /// The class of each example `[batch]`, if classes are what the model tells.
     pub predictions: Option<Tensor<1, Int>>,
 }
 
-impl Learner {
+impl AnyModel {
     /// `model` for images of `shape` `[channels, height, width]` in so many `classes`.
     ///
     /// # Errors
     /// When the images do not suit the model.
-    pub fn new(model: Model, shape: [usize; 3], classes: usize, init: &mut Init) -> Result<Self> {
+    pub fn new(
+        model: Model,
+        shape: [usize; 3],
+        classes: usize,
+        init: &mut Initializer,
+    ) -> Result<Self> {
         let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
         // A layer of burn's own may draw at once.
         init.seed_device(0, init.device());
@@ -117,7 +122,7 @@ impl Learner {
     }
 
     /// Passes an image of `shape` `[channels, height, width]` through the model, called `name`, which is on
-    /// `device`, without autodiff: what the layers do with it. From here on [`Learner::batch_size`] is
+    /// `device`, without autodiff: what the layers do with it. From here on [`AnyModel::batch_size`] is
     /// what such images allow.
     ///
     /// # Errors
@@ -134,19 +139,18 @@ impl Learner {
         let image = Tensor::<4>::zeros([1, channels, height, width], device);
         let passed = quietly(|| {
             let mut recorder = Recorder::new(self.network());
-            let pass = &mut Pass::recording(&mut recorder);
+            let context = &mut ForwardContext::recording(&mut recorder);
             let output = match &self.model {
-                Built::Autoencoder(model) => model.forward(image, pass).dims().to_vec(),
-                Built::Classifier(model) => model.forward(image, pass).dims().to_vec(),
+                Built::Autoencoder(model) => model.forward(image, context).dims().to_vec(),
+                Built::Classifier(model) => model.forward(image, context).dims().to_vec(),
             };
             (output, recorder.into_operations())
         });
         let cannot = || format!("{name} cannot take images of {height}x{width}");
         let mend =
             format!("choose other images (--dataset, --image_size), or mend models/{name}.rs");
-        let (output, mut operations) = passed.map_err(|panic| {
-            Failure::new(Exit::Failed, cannot()).why(panic).remedy(mend.clone())
-        })?;
+        let (output, mut operations) = passed
+            .map_err(|panic| Failure::new(Exit::Failed, cannot()).why(panic).help(mend.clone()))?;
         let wanted = match self.kind() {
             Kind::Autoencoder => shape.to_vec(),
             Kind::Classifier => vec![classes],
@@ -158,7 +162,7 @@ impl Learner {
                 Kind::Classifier => format!("there are {classes} classes"),
             };
             let why = format!("{why}: {}", cannot());
-            return Err(Failure::new(Exit::Failed, what).why(why).remedy(mend).into());
+            return Err(Failure::new(Exit::Failed, what).why(why).help(mend).into());
         }
         self.batch_size = batch_size(shape, &operations, &self.network().parameters());
         complete(&mut operations, &self.network().parameters());
@@ -199,10 +203,10 @@ impl Learner {
     /// burn keeps what shares a parameter in one graph, and locks all of it for a backward pass: the
     /// pieces of a batch would wait for each other, and with burn 0.22.1 for ever, where one piece's
     /// forward pass joins graphs while another's backward pass takes itself out of them.
-    pub fn apart(&self) -> Self {
+    pub fn fork(&self) -> Self {
         let model = match &self.model {
-            Built::Autoencoder(model) => Built::Autoencoder(model.apart()),
-            Built::Classifier(model) => Built::Classifier(model.apart()),
+            Built::Autoencoder(model) => Built::Autoencoder(model.fork()),
+            Built::Classifier(model) => Built::Classifier(model.fork()),
         };
         Self { model, ..*self }
     }
@@ -217,29 +221,29 @@ impl Learner {
         self.model.network_mut()
     }
 
-    /// What it makes of the examples of `feed` at `indices`, those mirrored for which `mirrored`
+    /// What it makes of the examples of `loader` at `indices`, those mirrored for which `mirrored`
     /// says so.
-    pub fn measure(
+    pub fn forward_batch(
         &self,
-        feed: &Feed,
+        loader: &DataLoader,
         indices: &[usize],
         mirrored: impl Fn(usize) -> bool,
-        pass: &mut Pass,
-    ) -> Measured {
-        let images = feed.images(indices, mirrored);
+        context: &mut ForwardContext,
+    ) -> BatchOutput {
+        let images = loader.images(indices, mirrored);
         match &self.model {
-            Built::Autoencoder(model) if pass.is_training() => {
-                Measured { loss: model.loss(images, pass), predictions: None }
+            Built::Autoencoder(model) if context.is_training() => {
+                BatchOutput { loss: model.loss(images, context), predictions: None }
             }
             Built::Autoencoder(model) => {
-                let reconstructions = model.forward(images.clone(), pass);
-                Measured { loss: model.error(reconstructions, images), predictions: None }
+                let reconstructions = model.forward(images.clone(), context);
+                BatchOutput { loss: model.error(reconstructions, images), predictions: None }
             }
             Built::Classifier(model) => {
-                let logits = model.forward(images, pass);
+                let logits = model.forward(images, context);
                 let predictions = logits.clone().argmax(1).flatten(0, 1);
-                let loss = model.loss(logits, feed.labels(indices));
-                Measured { loss, predictions: Some(predictions) }
+                let loss = model.loss(logits, loader.labels(indices));
+                BatchOutput { loss, predictions: Some(predictions) }
             }
         }
     }
@@ -248,7 +252,9 @@ impl Learner {
     /// reconstructions are what the model makes.
     pub fn reconstruct(&self, images: Tensor<4>) -> Option<Tensor<4>> {
         match &self.model {
-            Built::Autoencoder(model) => Some(model.forward(images, &mut Pass::evaluation())),
+            Built::Autoencoder(model) => {
+                Some(model.forward(images, &mut ForwardContext::evaluation()))
+            }
             Built::Classifier(_) => None,
         }
     }
@@ -257,10 +263,10 @@ impl Learner {
     /// the output is forgotten.
     pub fn record(&self, images: Tensor<4>) -> Recorder {
         let mut recorder = Recorder::new(self.network());
-        let pass = &mut Pass::recording(&mut recorder);
+        let context = &mut ForwardContext::recording(&mut recorder);
         match &self.model {
-            Built::Autoencoder(model) => drop(model.forward(images, pass)),
-            Built::Classifier(model) => drop(model.forward(images, pass)),
+            Built::Autoencoder(model) => drop(model.forward(images, context)),
+            Built::Classifier(model) => drop(model.forward(images, context)),
         }
         recorder.complete(self.network());
         recorder

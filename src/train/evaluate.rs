@@ -1,28 +1,28 @@
 //! The error or the accuracy of a trained model on a part of a data set.
 
-use crate::metrics::Assessment;
+use crate::metrics::EvalReport;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use burn::tensor::Device;
 
-use crate::data::Feed;
+use crate::data::DataLoader;
 use crate::data::Subset;
 use crate::data::subset;
 use crate::data::{Dataset, Source, Split};
 use crate::error::{Exit, Failure};
 use crate::metrics::Confusion;
-use crate::nn::Init;
+use crate::nn::Initializer;
 use crate::nn::Kind;
 use crate::registry;
 use crate::run::{Checkpoint, RunFolder, State, find_checkpoint};
+use crate::train::AnyModel;
 use crate::train::Interrupt;
-use crate::train::Learner;
 use crate::train::step;
 
 /// What to evaluate, and on what.
 #[derive(Clone, Debug)]
-pub struct Evaluation {
+pub struct EvalRequest {
     /// The model that it has to be, a file of `models/`; `None` for any of this kind.
     pub model: Option<String>,
     /// What the model has to be trained for.
@@ -50,7 +50,7 @@ pub struct Evaluation {
 /// # Errors
 /// When there is no such checkpoint, it is damaged or another model's, the data cannot be had, or have
 /// classes that a classifier does not know.
-pub fn evaluate(evaluation: &Evaluation) -> Result<Assessment> {
+pub fn evaluate(evaluation: &EvalRequest) -> Result<EvalReport> {
     let (path, checkpoint) = find_checkpoint(&evaluation.checkpoint)?;
     let state = &checkpoint.state;
     refuse_other_model(evaluation, state, &path)?;
@@ -77,18 +77,18 @@ pub fn evaluate(evaluation: &Evaluation) -> Result<Assessment> {
     }
     let size = (dataset.shape(), classes);
     let model = restore(&checkpoint, &path, size, &evaluation.device)?;
-    let feed = Feed::new(examples, &evaluation.device);
-    Ok(assess(&model, &feed, class_names))
+    let loader = DataLoader::new(examples, &evaluation.device);
+    Ok(assess(&model, &loader, class_names))
 }
 
 /// Fails where the checkpoint at `path`, which stands at `state`, is not of the model that is asked for.
-fn refuse_other_model(evaluation: &Evaluation, state: &State, path: &Path) -> Result<()> {
+fn refuse_other_model(evaluation: &EvalRequest, state: &State, path: &Path) -> Result<()> {
     let found = &state.config.model;
     if let Some(model) = evaluation.model.as_ref().filter(|model| *model != found) {
         let what = format!("`{}` is no {model}", path.display());
         return Err(Failure::new(Exit::Failed, what)
             .why(format!("it is a checkpoint of {found}"))
-            .remedy(format!("leave --model out, or name another run than this one of {found}"))
+            .help(format!("leave --model out, or name another run than this one of {found}"))
             .into());
     }
     if registry::kind(found)? != evaluation.kind {
@@ -99,7 +99,7 @@ fn refuse_other_model(evaluation: &Evaluation, state: &State, path: &Path) -> Re
         let what = format!("`{}` is no {kind}", path.display());
         return Err(Failure::new(Exit::Failed, what)
             .why(format!("it is a checkpoint of {found}"))
-            .remedy(format!("{program} evaluates it"))
+            .help(format!("{program} evaluates it"))
             .into());
     }
     Ok(())
@@ -163,7 +163,7 @@ impl UnknownClasses {
             .why(format!(
                 "it was trained on: {known}\n{name} has: {names}\nit does not know: {unknown}"
             ))
-            .remedy("--classes leaves the others out, as --classes a,b")
+            .help("--classes leaves the others out, as --classes a,b")
     }
 }
 
@@ -193,26 +193,30 @@ pub(crate) fn dataset_for(
         .into())
 }
 
-/// How `model` does on the examples of `feed`, both on a device without autodiff.
-pub(crate) fn assess(model: &Learner, feed: &Feed, class_names: Vec<String>) -> Assessment {
-    let assessment = assess_unless(model, feed, class_names, &Interrupt::default());
+/// How `model` does on the examples of `loader`, both on a device without autodiff.
+pub(crate) fn assess(
+    model: &AnyModel,
+    loader: &DataLoader,
+    class_names: Vec<String>,
+) -> EvalReport {
+    let assessment = assess_unless(model, loader, class_names, &Interrupt::default());
     assessment.expect("nothing interrupts it")
 }
 
 /// The same, or `None` where the signal of `interrupt` came meanwhile.
 pub(crate) fn assess_unless(
-    model: &Learner,
-    feed: &Feed,
+    model: &AnyModel,
+    loader: &DataLoader,
     class_names: Vec<String>,
     interrupt: &Interrupt,
-) -> Option<Assessment> {
-    let step::Evaluated { loss, predictions } =
-        step::evaluate_unless(model, feed, model.batch_size(), interrupt)?;
-    let labels = feed.examples().labels();
+) -> Option<EvalReport> {
+    let step::EvalOutput { loss, predictions } =
+        step::loss_and_predictions_unless(model, loader, model.batch_size(), interrupt)?;
+    let labels = loader.examples().labels();
     let score = model.score(loss, &predictions, labels);
     let confusion = (model.kind() == Kind::Classifier)
         .then(|| Confusion::new(class_names.len(), labels, &predictions));
-    Some(Assessment { score, confusion, class_names })
+    Some(EvalReport { score, confusion, class_names })
 }
 
 /// The model of `checkpoint`, which was read from `path`, for images of `shape` `[channels, height,
@@ -226,14 +230,14 @@ pub(crate) fn restore(
     path: &Path,
     (shape, classes): ([usize; 3], usize),
     device: &Device,
-) -> Result<Learner> {
+) -> Result<AnyModel> {
     let state = &checkpoint.state;
-    let mut init = Init::new(state.config.seed, device);
+    let mut init = Initializer::new(state.config.seed, device);
     let (mut model, _) = registry::probed_model(&state.config.model, shape, classes, &mut init)?;
     model.network_mut().load_bytes(checkpoint.model.clone()).map_err(|error| {
         Failure::new(Exit::Failed, format!("`{}` is no {}", path.display(), state.config.model))
             .why(format!("{error:#}"))
-            .remedy("its file in models/ has changed since: put it back as it was then")
+            .help("its file in models/ has changed since: put it back as it was then")
     })?;
     Ok(model)
 }

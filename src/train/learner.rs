@@ -7,18 +7,18 @@ use anyhow::Result;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 
-use crate::data::Feed;
+use crate::data::DataLoader;
 use crate::device::is_cpu;
 use crate::error::{Exit, Failure};
-use crate::metrics::Assessment;
-use crate::nn::Init;
+use crate::metrics::EvalReport;
+use crate::nn::Initializer;
 use crate::nn::Operation;
 use crate::nn::larger;
 use crate::optim;
 use crate::registry;
 use crate::run::{Checkpoint, DataSummary, RunConfig, State};
+use crate::train::AnyModel;
 use crate::train::Interrupt;
-use crate::train::Learner;
 use crate::train::pretrained;
 use crate::train::pretrained::Transfer;
 use crate::train::report::Report;
@@ -27,13 +27,13 @@ use crate::weights::Weights;
 
 /// What is trained: the model, its optimizer, and a copy of the model for evaluation, which may be
 /// on another device.
-pub(crate) struct Trainee {
+pub(crate) struct Learner {
     /// On the training device, with autodiff.
-    pub model: Learner,
+    pub model: AnyModel,
     /// With its slots.
     pub optimizer: ModuleOptimizer,
     /// On the evaluation device; has the parameters of the last validation.
-    evaluated: Learner,
+    evaluated: AnyModel,
     /// What it does with an image.
     operations: Vec<Operation>,
     /// Whether a step has shown that all that is trained has gradients.
@@ -42,9 +42,9 @@ pub(crate) struct Trainee {
 
 /// Fails where two models of `name`, built from one seed, have other parameters: a run of it would not
 /// come out again.
-fn refuse_unseeded(name: &str, one: &Learner, other: &Learner) -> Result<()> {
+fn refuse_unseeded(name: &str, one: &AnyModel, other: &AnyModel) -> Result<()> {
     // Not both at once: of a large model each takes gigabytes.
-    let hashes = |learner: &Learner| -> Result<Vec<(String, String)>> {
+    let hashes = |learner: &AnyModel| -> Result<Vec<(String, String)>> {
         let weights = Weights::from_pack(learner.network().to_bytes()?)?;
         Ok(weights.iter().map(|(name, values)| (name.to_owned(), values.sha256())).collect())
     };
@@ -54,13 +54,16 @@ fn refuse_unseeded(name: &str, one: &Learner, other: &Learner) -> Result<()> {
     if names.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(Exit::Failed, format!("{name}: {} not drawn from `Init`", names.join(", ")))
-        .why("built twice from the same seed, the model has other values there")
-        .remedy("draw them with `Init`, or let a layer of burn's initialise them")
-        .into())
+    Err(Failure::new(
+        Exit::Failed,
+        format!("{name}: {} not drawn from `Initializer`", names.join(", ")),
+    )
+    .why("built twice from the same seed, the model has other values there")
+    .help("draw them with `Initializer`, or let a layer of burn's initialise them")
+    .into())
 }
 
-impl Trainee {
+impl Learner {
     /// The run `config` at its beginning, with the parameters frozen that it does not train, for
     /// images of `shape` `[channels, height, width]` in so many `classes`.
     ///
@@ -75,15 +78,15 @@ impl Trainee {
         eval_device: &Device,
     ) -> Result<Self> {
         let (name, seed) = (&config.model, config.seed);
-        let mut init = Init::new(seed, &train_device.clone().autodiff());
+        let mut init = Initializer::new(seed, &train_device.clone().autodiff());
         let mut model = registry::model(name, shape, classes, &mut init)?;
-        let mut init = Init::new(seed, eval_device);
+        let mut init = Initializer::new(seed, eval_device);
         let (evaluated, operations) = registry::probed_model(name, shape, classes, &mut init)?;
         // Devices draw differently: built twice on the same one, the model is the same.
         match is_cpu(train_device) && is_cpu(eval_device) {
             true => refuse_unseeded(name, &model, &evaluated)?,
             false => {
-                let mut init = Init::new(seed, train_device);
+                let mut init = Initializer::new(seed, train_device);
                 refuse_unseeded(name, &model, &registry::model(name, shape, classes, &mut init)?)?;
             }
         }
@@ -116,7 +119,7 @@ impl Trainee {
         let damaged = |error: anyhow::Error| {
             Failure::new(Exit::Failed, format!("cannot go on from `{}`", path.display()))
                 .why(format!("{error:#}"))
-                .remedy(
+                .help(
                     "put models/ back as it was when the run began, or train a run of its own with \
                      --comment; --restart deletes this one and begins it anew",
                 )
@@ -142,8 +145,8 @@ impl Trainee {
             let what = format!("the loss does not depend on {}", names.join(", "));
             return Err(Failure::new(Exit::Failed, what)
                 .why("a trainable parameter without a gradient would never be trained")
-                .remedy(
-                    "use it in the model's forward pass, take it out, or leave it out of the training \
+                .help(
+                    "use it in the model's forward context, take it out, or leave it out of the training \
                      with --trainable_scopes",
                 )
                 .into());
@@ -169,10 +172,10 @@ impl Trainee {
     /// How the model does on the examples of `validation`; `None` where a signal came meanwhile.
     pub fn validate(
         &mut self,
-        validation: &Feed,
+        validation: &DataLoader,
         names: Vec<String>,
         interrupt: &Interrupt,
-    ) -> Result<Option<Assessment>> {
+    ) -> Result<Option<EvalReport>> {
         self.evaluated.network_mut().load_bytes(self.model.network().to_bytes()?)?;
         Ok(evaluate::assess_unless(&self.evaluated, validation, names, interrupt))
     }
@@ -209,7 +212,7 @@ mod tests {
     use burn::module::{Module, Param};
 
     use super::*;
-    use crate::nn::Pass;
+    use crate::nn::ForwardContext;
     use crate::nn::{Autoencoder, Model};
 
     /// A factor for all pixels.
@@ -219,7 +222,7 @@ mod tests {
     }
 
     impl Autoencoder for Factor {
-        fn forward(&self, images: Tensor<4>, _pass: &mut Pass) -> Tensor<4> {
+        fn forward(&self, images: Tensor<4>, _pass: &mut ForwardContext) -> Tensor<4> {
             images * self.factor.val().unsqueeze()
         }
     }
@@ -227,7 +230,8 @@ mod tests {
     #[test]
     fn what_is_not_drawn_from_the_seed_is_named() {
         let device = Device::flex();
-        let build = |model| Learner::new(model, [1, 2, 2], 1, &mut Init::new(1, &device)).unwrap();
+        let build =
+            |model| AnyModel::new(model, [1, 2, 2], 1, &mut Initializer::new(1, &device)).unwrap();
         // burn's own draws are the seed's; any other chance is not.
         let seeded = Model::Autoencoder(|_, init| {
             let draw = burn::tensor::Distribution::Default;
@@ -240,6 +244,9 @@ mod tests {
             Ok(Box::new(Factor { factor }))
         });
         let error = refuse_unseeded("Factor", &build(unseeded), &build(unseeded)).unwrap_err();
-        assert!(error.to_string().contains("Factor: factor not drawn from `Init`"), "{error}");
+        assert!(
+            error.to_string().contains("Factor: factor not drawn from `Initializer`"),
+            "{error}"
+        );
     }
 }

@@ -12,8 +12,8 @@ mod report;
 mod step;
 pub(crate) mod trainer;
 
-pub use any_model::{Learner, Measured};
-pub use evaluate::{Evaluation, evaluate};
+pub use any_model::{AnyModel, BatchOutput};
+pub use evaluate::{EvalRequest, evaluate};
 pub use interrupt::Interrupt;
-pub use step::{Evaluated, Step, StepConfig, evaluate as evaluate_feed, take};
-pub use trainer::{Finished, Settings, train};
+pub use step::{EvalOutput, StepConfig, StepOutput, loss_and_gradients, loss_and_predictions};
+pub use trainer::{FinishedRun, TrainOptions, train};

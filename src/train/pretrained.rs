@@ -43,7 +43,7 @@ pub(crate) fn read(path: &Path) -> Result<Found> {
             format!("cannot read the weights in `{}`", path.display()),
         )
         .why(format!("{error:#}"))
-        .remedy(
+        .help(
             "--checkpoint_path takes a run's folder, a checkpoint, a folder of checkpoints, a \
                      safetensors file, or a file of PyTorch with tensors by name",
         )
@@ -80,7 +80,7 @@ pub(crate) fn load(network: &mut dyn Network, pretrained: &Pretrained) -> Result
     if weights.sha256() != pretrained.sha256 {
         return Err(Failure::new(Exit::Failed, format!("`{path}` has changed"))
             .why("its weights are not those that this run was to begin with")
-            .remedy("put it back, or name others with --checkpoint_path")
+            .help("put it back, or name others with --checkpoint_path")
             .into());
     }
     let Fitted { mut weights, prefix, within, aside: others } = Fitted::new(weights, &parameters);
@@ -100,7 +100,7 @@ pub(crate) fn load(network: &mut dyn Network, pretrained: &Pretrained) -> Result
                 list(ours.collect()),
                 transfer.of_the_file().map(|row| format!("\n{row}")).collect::<String>()
             ))
-            .remedy("the names and shapes have to be the same; look at --exclude_scopes too")
+            .help("the names and shapes have to be the same; look at --exclude_scopes too")
             .into());
     }
     weights.keep(&transfer.loaded);
@@ -118,7 +118,7 @@ fn refuse_empty<'a>(
     let names: Vec<_> = names.map(str::to_owned).collect();
     Err(Failure::new(Exit::Usage, format!("`{flag} {scopes}`"))
         .why(format!("no parameter of the model is in the scope `{scope}`"))
-        .remedy(format!("there are: {}", names.join(", ")))
+        .help(format!("there are: {}", names.join(", ")))
         .into())
 }
 

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::metrics::Assessment;
+use crate::metrics::EvalReport;
 use crate::metrics::Score;
 use crate::nn::Summary;
-use crate::run::{Outcome, RunFolder};
+use crate::run::{RunFolder, RunResult};
 use crate::tensorboard::curve;
 use crate::tensorboard::{EventWriter, event_files};
 use crate::train::cards;
@@ -81,7 +81,7 @@ impl Report {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn finished(&mut self, step: u64, outcome: &Outcome) -> Result<()> {
+    pub fn finished(&mut self, step: u64, outcome: &RunResult) -> Result<()> {
         self.validation.flush().context(UNWRITABLE)?;
         let (measure, test) = outcome.test.headline();
         let better = if measure == "error" { f32::min } else { f32::max };
@@ -124,7 +124,7 @@ impl Report {
     ///
     /// # Errors
     /// When they cannot be written.
-    pub fn classes(&mut self, step: u64, validated: &Assessment) -> Result<()> {
+    pub fn classes(&mut self, step: u64, validated: &EvalReport) -> Result<()> {
         let Some(confusion) = &validated.confusion else { return Ok(()) };
         let step = step as i64;
         let picture = viz::confusion(confusion.counts(), &validated.class_names);

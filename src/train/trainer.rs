@@ -10,21 +10,21 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 
-use crate::data::Feed;
+use crate::data::DataLoader;
 use crate::data::Subset;
 use crate::data::{Dataset, Source, Split};
 use crate::error::{Exit, Failure};
-use crate::metrics::Assessment;
+use crate::metrics::EvalReport;
 use crate::registry;
 use crate::run;
 use crate::run::{
-    Best, Checkpoint, DataSummary, Outcome, RunConfig, RunFolder, State, Status, StatusFile,
+    Best, Checkpoint, DataSummary, RunConfig, RunFolder, RunResult, State, Status, StatusFile,
     StatusKind,
 };
 use crate::train::Interrupt;
 use crate::train::StepConfig;
 use crate::train::cards::Cards;
-use crate::train::learner::Trainee;
+use crate::train::learner::Learner;
 use crate::train::progress::Progress;
 use crate::train::report::Report;
 use crate::train::step;
@@ -37,7 +37,7 @@ const PICTURE_SETS: u64 = 50;
 
 /// Where and how a run is trained: nothing of it changes what the run is.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct TrainOptions {
     /// The folder of all runs.
     pub log: PathBuf,
     /// The run's own folder, where it is not the one that its configuration names below `log`.
@@ -65,9 +65,9 @@ pub struct Settings {
 
 /// A finished run.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Finished {
+pub struct FinishedRun {
     /// What it reached.
-    pub outcome: Outcome,
+    pub outcome: RunResult,
     /// Its folder.
     pub folder: PathBuf,
 }
@@ -75,18 +75,18 @@ pub struct Finished {
 /// What a run is trained on.
 struct Data {
     dataset: Box<dyn Dataset>,
-    train: Feed,
-    validation: Feed,
+    train: DataLoader,
+    validation: DataLoader,
     summary: DataSummary,
 }
 
 /// A run that is being trained.
 struct Run<'a> {
     config: &'a RunConfig,
-    settings: &'a Settings,
+    settings: &'a TrainOptions,
     data: &'a Data,
     folder: &'a RunFolder,
-    trainee: Trainee,
+    learner: Learner,
     state: State,
     /// Steps taken at the last checkpoint.
     saved: u64,
@@ -102,23 +102,23 @@ struct Run<'a> {
 /// [`Exit::Diverged`] when the loss is no longer finite, [`Exit::Interrupted`] after a signal,
 /// [`Exit::DataUnavailable`] without data, [`Exit::Failed`] where the folder belongs to another
 /// configuration or a file cannot be read or written.
-pub fn train(config: &RunConfig, settings: &Settings) -> Result<Finished> {
+pub fn train(config: &RunConfig, settings: &TrainOptions) -> Result<FinishedRun> {
     let in_log = || RunFolder::path_of(&settings.log, config);
     let path = settings.folder.clone().unwrap_or_else(in_log);
     if !settings.restart {
         refuse_another(config, &path)?;
         if let Some(outcome) = finished(config, &settings.source, &path)? {
-            return Ok(Finished { outcome, folder: path });
+            return Ok(FinishedRun { outcome, folder: path });
         }
     }
     run::refuse_unwritable(&settings.results)?;
     let data = Data::load(config, settings)?;
     let (shape, classes) = (data.summary.shape, data.summary.class_names.len());
-    let mut trainee =
-        Trainee::new(config, shape, classes, &settings.train_device, &settings.eval_device)?;
+    let mut learner =
+        Learner::new(config, shape, classes, &settings.train_device, &settings.eval_device)?;
     // Before the folder is made: where the weights cannot be had, nothing is.
     let may_begin = settings.restart || RunFolder::checkpoints_at(&path)?.is_empty();
-    let mut transfer = if may_begin { trainee.load_pretrained(config)? } else { None };
+    let mut transfer = if may_begin { learner.load_pretrained(config)? } else { None };
 
     let folder = RunFolder::open(&path)?;
     if settings.restart {
@@ -128,10 +128,10 @@ pub fn train(config: &RunConfig, settings: &Settings) -> Result<Finished> {
         refuse_another(config, &path)?;
     }
     let state = match run::recover(&folder, config, &data.summary)? {
-        Some((from, checkpoint)) => trainee.resume(checkpoint, &from, config, &data.summary)?,
+        Some((from, checkpoint)) => learner.resume(checkpoint, &from, config, &data.summary)?,
         None => {
             if !may_begin {
-                transfer = trainee.load_pretrained(config)?;
+                transfer = learner.load_pretrained(config)?;
             }
             if let (Some(transfer), Some(from)) = (transfer, &config.pretrained) {
                 let from = from.checkpoint_path.display();
@@ -140,19 +140,19 @@ pub fn train(config: &RunConfig, settings: &Settings) -> Result<Finished> {
             State::new(config.clone(), data.summary.clone())
         }
     };
-    let run = Run::open(config, settings, &data, &folder, trainee, state)?;
+    let run = Run::open(config, settings, &data, &folder, learner, state)?;
     settings.interrupt.defer();
     // On a thread of the pool, which works on the pieces of a batch itself instead of waking
     // another thread and waiting for it at every step.
     let run = rayon::scope(|_| run.train())?;
     let outcome = run.finish()?;
-    Ok(Finished { outcome, folder: path })
+    Ok(FinishedRun { outcome, folder: path })
 }
 
 /// What the run at `path` has reached, if it is finished and has nothing left to do.
-fn finished(config: &RunConfig, source: &Source, path: &Path) -> Result<Option<Outcome>> {
-    let reached = || -> Result<Option<Outcome>> {
-        let outcome = Outcome::at(path).unwrap_or_else(|error| {
+fn finished(config: &RunConfig, source: &Source, path: &Path) -> Result<Option<RunResult>> {
+    let reached = || -> Result<Option<RunResult>> {
+        let outcome = RunResult::at(path).unwrap_or_else(|error| {
             tell(&format!("warning: {error}\nnote: the test is done once more"));
             None
         });
@@ -196,7 +196,7 @@ fn went_on(config: &RunConfig, status: &Status, path: &Path) -> anyhow::Error {
     let what = format!("`--epochs {}`: the run has trained {}", config.epochs, status.epochs);
     Failure::new(Exit::Failed, what)
         .why(format!("`{}` was finished once, and went on", path.display()))
-        .remedy(format!(
+        .help(format!(
             "--epochs {} or more ends it; --comment trains a run of fewer epochs of its own",
             status.epochs
         ))
@@ -205,27 +205,27 @@ fn went_on(config: &RunConfig, status: &Status, path: &Path) -> anyhow::Error {
 
 impl Data {
     /// Reads the examples for training and for validation, and looks whether the test's files are whole.
-    fn load(config: &RunConfig, settings: &Settings) -> Result<Self> {
+    fn load(config: &RunConfig, settings: &TrainOptions) -> Result<Self> {
         let source = Source { image_size: config.image_size, ..settings.source.clone() };
         let whole = registry::dataset(&config.dataset, &source)?;
         let dataset = Subset::of(whole, config.classes.as_deref())?;
         let (train, validation) = (dataset.load(Split::Train)?, dataset.load(Split::Validation)?);
         dataset.verify_test()?;
         let summary = DataSummary::new(&train, &validation, dataset.class_names());
-        let train = Feed::new(train, &settings.train_device.clone().autodiff());
-        let validation = Feed::new(validation, &settings.eval_device);
+        let train = DataLoader::new(train, &settings.train_device.clone().autodiff());
+        let validation = DataLoader::new(validation, &settings.eval_device);
         Ok(Self { dataset, train, validation, summary })
     }
 }
 
 impl<'a> Run<'a> {
-    /// The run `trainee`, which stands at `state`, with its files open.
+    /// The run `learner`, which stands at `state`, with its files open.
     fn open(
         config: &'a RunConfig,
-        settings: &'a Settings,
+        settings: &'a TrainOptions,
         data: &'a Data,
         folder: &'a RunFolder,
-        trainee: Trainee,
+        learner: Learner,
         state: State,
     ) -> Result<Self> {
         let steps_per_epoch = data.train.len().div_ceil(config.batch_size) as u64;
@@ -236,9 +236,9 @@ impl<'a> Run<'a> {
         report.cards(&Cards {
             command: &settings.command,
             config,
-            kind: trainee.model.kind(),
+            kind: learner.model.kind(),
             shape: data.summary.shape,
-            operations: trainee.operations(),
+            operations: learner.operations(),
         })?;
         let last_step = steps_per_epoch * config.epochs;
         let mut progress = Progress::new(state.step, last_step, config.epochs);
@@ -250,7 +250,7 @@ impl<'a> Run<'a> {
             settings,
             data,
             folder,
-            trainee,
+            learner,
             saved: state.step,
             state,
             steps_per_epoch,
@@ -284,15 +284,16 @@ impl<'a> Run<'a> {
             let mirrored = |index| flips && coin(config.seed, epoch, index);
             let seed = step_seed(config.seed, self.state.step);
             let particulars = StepConfig { l2_penalty: config.l2_penalty, seed };
-            let step = step::take(&self.trainee.model, train, batch, mirrored, particulars);
-            self.trainee.refuse_untrained(&step.gradients)?;
-            self.trainee.update(step.gradients, learning_rate);
+            let step =
+                step::loss_and_gradients(&self.learner.model, train, batch, mirrored, particulars);
+            self.learner.refuse_untrained(&step.gradients)?;
+            self.learner.update(step.gradients, learning_rate);
             self.state.step += 1;
             self.state.validation_is_due = self.state.step.is_multiple_of(self.steps_per_epoch);
 
             let shown = self.state.step.is_multiple_of(self.settings.log_every);
             if self.state.validation_is_due || shown {
-                let score = step::score(&self.trainee.model, step.measured, train, batch);
+                let score = step::score(&self.learner.model, step.output, train, batch);
                 self.refuse_divergence("loss", score.loss())?;
                 self.report.step(self.state.step, &score, learning_rate)?;
                 self.progress.step(self.state.step, epoch, &score, images_per_step);
@@ -308,7 +309,7 @@ impl<'a> Run<'a> {
     fn validate(&mut self, epoch: u64, first: &[usize]) -> Result<()> {
         let names = self.data.dataset.class_names();
         let interrupt = &self.settings.interrupt;
-        let Some(validated) = self.trainee.validate(&self.data.validation, names, interrupt)?
+        let Some(validated) = self.learner.validate(&self.data.validation, names, interrupt)?
         else {
             return Err(self.interrupted(interrupt.signal().unwrap_or(0))?);
         };
@@ -322,7 +323,7 @@ impl<'a> Run<'a> {
             let shown = &first[..first.len().min(viz::shown(self.data.summary.shape))];
             let images = self.data.train.images(shown, |_| false).inner();
             let images = images.to_device(&self.settings.eval_device);
-            self.trainee.picture(images, step, &mut self.report)?;
+            self.learner.picture(images, step, &mut self.report)?;
             self.report.classes(step, &validated)?;
         }
         self.report.sync()?;
@@ -343,7 +344,7 @@ impl<'a> Run<'a> {
     }
 
     /// The test of the best model, and the results.
-    fn finish(mut self) -> Result<Outcome> {
+    fn finish(mut self) -> Result<RunResult> {
         let step = self.state.step;
         let epochs = self.state.epochs(self.steps_per_epoch);
         self.progress.finish();
@@ -364,7 +365,7 @@ impl<'a> Run<'a> {
         for (name, value) in test.score.scalars() {
             self.refuse_divergence(&format!("test {name}"), value)?;
         }
-        let outcome = Outcome::new(epochs, best, &test);
+        let outcome = RunResult::new(epochs, best, &test);
         self.folder.refuse_loss()?;
         let outcome = run::record(&self.settings.results, self.folder, self.config, outcome)?;
         self.report.finished(step, &outcome)?;
@@ -375,7 +376,7 @@ impl<'a> Run<'a> {
     /// The run as it stands. Fails when something in it is not finite: the loss may be, as tanh(∞) is 1,
     /// and a parameter whose step is only a sign, while the optimizer's slots are lost for ever.
     fn checkpoint(&mut self) -> Result<Checkpoint> {
-        let (checkpoint, largest) = self.trainee.checkpoint(&self.state)?;
+        let (checkpoint, largest) = self.learner.checkpoint(&self.state)?;
         self.refuse_divergence("largest parameter or slot", largest.into())?;
         Ok(checkpoint)
     }
@@ -402,7 +403,7 @@ impl<'a> Run<'a> {
         };
         Err(Failure::new(Exit::Diverged, format!("the {what} became {value} at step {step}"))
             .why(why)
-            .remedy("try a lower learning_rate in --optimizer_args, with --restart or --comment")
+            .help("try a lower learning_rate in --optimizer_args, with --restart or --comment")
             .into())
     }
 
@@ -423,7 +424,7 @@ impl<'a> Run<'a> {
         self.status.end(StatusKind::Interrupted, step);
         Failure::new(Exit::Interrupted(signal), format!("interrupted after step {step}"))
             .why("a checkpoint was written")
-            .remedy("the same command goes on from there")
+            .help("the same command goes on from there")
             .into()
     }
 }
@@ -435,15 +436,15 @@ fn test(
     best: Best,
     dataset: &dyn Dataset,
     device: &Device,
-) -> Result<Assessment> {
+) -> Result<EvalReport> {
     let found = run::latest(&folder.best())?.filter(|(_, found)| found.state.step == best.step);
     let (path, checkpoint) = found.with_context(|| {
         format!("the best checkpoint is gone from `{}`", folder.best().display())
     })?;
     let model =
         evaluate::restore(&checkpoint, &path, (dataset.shape(), dataset.num_classes()), device)?;
-    let feed = Feed::new(dataset.load(Split::Test)?, device);
-    Ok(evaluate::assess(&model, &feed, dataset.class_names()))
+    let loader = DataLoader::new(dataset.load(Split::Test)?, device);
+    Ok(evaluate::assess(&model, &loader, dataset.class_names()))
 }
 
 /// Fails when the run that lives at `path` is not the run `config`.

@@ -47,13 +47,13 @@ pub(crate) fn cannot_write(path: &Path, error: &std::io::Error) -> anyhow::Error
     use ErrorKind::{
         FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
     };
-    let remedy = match error.kind() {
+    let help = match error.kind() {
         StorageFull | QuotaExceeded | FileTooLarge => "free some space, or choose another place",
         PermissionDenied | ReadOnlyFilesystem => "make it writable, or choose another place",
         _ => "choose another place, or see what is wrong with this one",
     };
     Failure::new(Exit::Failed, format!("cannot write `{}`", path.display()))
         .why(error.to_string())
-        .remedy(remedy)
+        .help(help)
         .into()
 }

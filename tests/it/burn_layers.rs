@@ -9,14 +9,14 @@ use burn::nn::{
     LinearConfig, PRelu, PReluConfig, PaddingConfig2d,
 };
 use burn::tensor::{Device, Tensor};
-use dytb::data::Feed;
+use dytb::data::DataLoader;
 use dytb::nn::layers::{Conv, ConvConfig};
 use dytb::optim;
 use dytb::optim::Arguments;
-use dytb::train::Learner;
-use dytb::train::{StepConfig, evaluate_feed, take};
+use dytb::train::AnyModel;
+use dytb::train::{StepConfig, loss_and_gradients, loss_and_predictions};
 use dytb::weights::Weights;
-use dytb::{Autoencoder, Classifier, Examples, Init, Model, Pass};
+use dytb::{Autoencoder, Classifier, Examples, ForwardContext, Initializer, Model};
 
 /// Ours and burn's in turn, those of burn with and without what trains, with statistics and with chance.
 #[derive(Module, Debug)]
@@ -32,7 +32,7 @@ struct Mixed {
 }
 
 impl Mixed {
-    fn new(layers: &Device, init: &mut Init) -> Self {
+    fn new(layers: &Device, init: &mut Initializer) -> Self {
         Self {
             first: ConvConfig::new([1, 4], [3, 3]).with_zero_padding(1).init(init),
             down: Conv2dConfig::new([4, 6], [3, 3])
@@ -50,10 +50,10 @@ impl Mixed {
 }
 
 impl Autoencoder for Mixed {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
-        let maps = self.down.forward(self.first.forward(images, pass));
+    fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
+        let maps = self.down.forward(self.first.forward(images, context));
         let maps = self.prelu.forward(self.group.forward(self.norm.forward(maps)));
-        self.last.forward(self.up.forward(self.dropout.forward(maps)), pass)
+        self.last.forward(self.up.forward(self.dropout.forward(maps)), context)
     }
 }
 
@@ -65,7 +65,7 @@ struct Linears {
 }
 
 impl Classifier for Linears {
-    fn forward(&self, images: Tensor<4>, _pass: &mut Pass) -> Tensor<2> {
+    fn forward(&self, images: Tensor<4>, _pass: &mut ForwardContext) -> Tensor<2> {
         self.output.forward(self.hidden.forward(images.flatten(1, 3)).tanh())
     }
 }
@@ -98,32 +98,32 @@ const MODELS: [(&str, Model); 3] = [
 const SHAPE: [usize; 3] = [1, 8, 8];
 const CLASSES: usize = 3;
 
-fn build(model: Model, seed: u64, device: &Device) -> Result<Learner> {
-    Learner::new(model, SHAPE, CLASSES, &mut Init::new(seed, device))
+fn build(model: Model, seed: u64, device: &Device) -> Result<AnyModel> {
+    AnyModel::new(model, SHAPE, CLASSES, &mut Initializer::new(seed, device))
 }
 
-fn feed(device: &Device) -> Feed {
+fn loader(device: &Device) -> DataLoader {
     let pixels = (0..40 * 64).map(|i: u32| (i.wrapping_mul(0x9e37_79b9) >> 24) as u8).collect();
-    Feed::new(Examples::new(SHAPE, pixels, (0..40).map(|i| i % 3).collect()).unwrap(), device)
+    DataLoader::new(Examples::new(SHAPE, pixels, (0..40).map(|i| i % 3).collect()).unwrap(), device)
 }
 
 /// The losses of ten steps, and the bytes of the model after them.
 fn trained(model: Model, seed: u64) -> (Vec<f32>, Vec<u8>) {
     let device = Device::flex().autodiff();
-    let (mut learner, feed) = (build(model, seed, &device).unwrap(), feed(&device));
+    let (mut model, loader) = (build(model, seed, &device).unwrap(), loader(&device));
     let entry = optim::find("Adam").unwrap();
     let arguments = serde_json::from_str(r#"{"learning_rate": 1e-2}"#).unwrap();
     let mut optimizer = (entry.build)(&Arguments::new(entry, arguments).unwrap());
-    let all: Vec<_> = (0..feed.len()).collect();
+    let all: Vec<_> = (0..loader.len()).collect();
     let losses = (0..10).map(|number| {
         let config = StepConfig { l2_penalty: 0.0, seed: number };
-        let step = take(&learner, &feed, &all, |_| false, config);
-        assert!(learner.network().without_gradient(&step.gradients).is_empty());
-        learner.network_mut().update(step.gradients, &mut optimizer, 1e-2);
-        step.measured.loss.into_scalar::<f32>()
+        let step = loss_and_gradients(&model, &loader, &all, |_| false, config);
+        assert!(model.network().without_gradient(&step.gradients).is_empty());
+        model.network_mut().update(step.gradients, &mut optimizer, 1e-2);
+        step.output.loss.into_scalar::<f32>()
     });
     let losses = losses.collect();
-    (losses, learner.network().to_bytes().unwrap())
+    (losses, model.network().to_bytes().unwrap())
 }
 
 fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
@@ -169,14 +169,14 @@ fn all_chance_comes_from_the_seed() {
 fn what_is_frozen_keeps_its_statistics() {
     let device = Device::flex().autodiff();
     let (_, model) = MODELS[1];
-    let mut learner = build(model, 1, &device).unwrap();
-    learner.network_mut().train_only(&"last".parse().unwrap());
+    let mut model = build(model, 1, &device).unwrap();
+    model.network_mut().train_only(&"last".parse().unwrap());
     // A checkpoint does not thaw it.
-    let bytes = learner.network().to_bytes().unwrap();
-    learner.network_mut().load_bytes(bytes).unwrap();
+    let bytes = model.network().to_bytes().unwrap();
+    model.network_mut().load_bytes(bytes).unwrap();
     let weights =
-        |learner: &Learner| Weights::from_pack(learner.network().to_bytes().unwrap()).unwrap();
-    let before = weights(&learner);
+        |model: &AnyModel| Weights::from_pack(model.network().to_bytes().unwrap()).unwrap();
+    let before = weights(&model);
     let entry = optim::find("Adam").unwrap();
     let arguments = serde_json::from_str(r#"{"learning_rate": 1e-2}"#).unwrap();
     let mut optimizer = (entry.build)(&Arguments::new(entry, arguments).unwrap());
@@ -184,14 +184,14 @@ fn what_is_frozen_keeps_its_statistics() {
     let mut losses = Vec::new();
     for seed in [1, 1, 2] {
         let config = StepConfig { l2_penalty: 0.0, seed };
-        let step = take(&learner, &feed(&device), &all, |_| false, config);
-        losses.push(step.measured.loss.into_scalar::<f32>());
+        let step = loss_and_gradients(&model, &loader(&device), &all, |_| false, config);
+        losses.push(step.output.loss.into_scalar::<f32>());
         if seed == 2 {
-            learner.network_mut().update(step.gradients, &mut optimizer, 1e-2);
+            model.network_mut().update(step.gradients, &mut optimizer, 1e-2);
         }
     }
     assert!(losses[0] == losses[1] && losses[1] != losses[2], "{losses:?}");
-    let after = weights(&learner);
+    let after = weights(&model);
     for (name, values) in before.iter() {
         assert_eq!(after.get(name) == Some(values), !name.starts_with("last."), "{name}");
     }
@@ -205,14 +205,14 @@ fn a_model_survives_the_disk() {
     for (name, model) in MODELS {
         let (_, bytes) = trained(model, 3);
         let evaluated = || {
-            let mut learner = build(model, 4, &device).unwrap();
-            learner.network_mut().load_bytes(bytes.clone()).unwrap();
-            assert!(learner.network().to_bytes().unwrap() == bytes, "{name}");
-            evaluate_feed(&learner, &feed(&device), 16)
+            let mut model = build(model, 4, &device).unwrap();
+            model.network_mut().load_bytes(bytes.clone()).unwrap();
+            assert!(model.network().to_bytes().unwrap() == bytes, "{name}");
+            loss_and_predictions(&model, &loader(&device), 16)
         };
         assert_eq!(evaluated(), evaluated(), "{name}");
-        let ids = |learner: &Learner| {
-            let parameters = learner.network().parameters().into_iter();
+        let ids = |model: &AnyModel| {
+            let parameters = model.network().parameters().into_iter();
             parameters.filter(|own| own.trained).map(|own| own.id.val()).collect::<Vec<_>>()
         };
         let ids = [(); 2].map(|()| ids(&build(model, 1, &device.clone().autodiff()).unwrap()));
@@ -224,17 +224,17 @@ fn a_model_survives_the_disk() {
 fn they_show_themselves() {
     let device = Device::flex();
     for (name, model) in MODELS {
-        let mut learner = build(model, 1, &device).unwrap();
+        let mut model = build(model, 1, &device).unwrap();
         let image = Tensor::zeros([1, 1, 8, 8], &device);
-        let summaries = learner.record(image).into_summaries();
-        for parameter in learner.network().parameters() {
+        let summaries = model.record(image).into_summaries();
+        for parameter in model.network().parameters() {
             let layer = format!("{}/", parameter.name.rsplit_once('.').unwrap().0);
             assert!(
                 summaries.iter().any(|summary| summary.tag().starts_with(&layer)),
                 "{name}: {layer}"
             );
         }
-        let operations = learner.probe(name, SHAPE, CLASSES, &device).unwrap();
+        let operations = model.probe(name, SHAPE, CLASSES, &device).unwrap();
         let graph: Vec<_> = operations.iter().map(|o| format!("{}:{}", o.layer, o.kind)).collect();
         let expected: &[&str] = match model.kind() {
             dytb::nn::Kind::Autoencoder => &[
@@ -262,8 +262,8 @@ fn what_gets_no_gradient_is_named() {
         alone: Param<Tensor<1>>,
     }
     impl Autoencoder for Idle {
-        fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
-            self.used.forward(images, pass)
+        fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
+            self.used.forward(images, context)
         }
     }
     let model = Model::Autoencoder(|_, init| {
@@ -275,10 +275,10 @@ fn what_gets_no_gradient_is_named() {
         }))
     });
     let device = Device::flex().autodiff();
-    let learner = build(model, 1, &device).unwrap();
+    let model = build(model, 1, &device).unwrap();
     let config = StepConfig { l2_penalty: 0.0, seed: 1 };
-    let step = take(&learner, &feed(&device), &[0, 1], |_| false, config);
-    let names = learner.network().without_gradient(&step.gradients);
+    let step = loss_and_gradients(&model, &loader(&device), &[0, 1], |_| false, config);
+    let names = model.network().without_gradient(&step.gradients);
     assert_eq!(names, ["idle.weight", "idle.bias", "alone"]);
 }
 
@@ -293,7 +293,7 @@ fn outputs_of_another_shape() {
         up: ConvTranspose2d,
     }
     impl Autoencoder for UpDown {
-        fn forward(&self, images: Tensor<4>, _pass: &mut Pass) -> Tensor<4> {
+        fn forward(&self, images: Tensor<4>, _pass: &mut ForwardContext) -> Tensor<4> {
             self.up.forward(self.down.forward(images))
         }
     }
@@ -309,8 +309,9 @@ fn outputs_of_another_shape() {
     });
     let device = Device::flex();
     let probe = |model: Model, shape: [usize; 3]| {
-        let mut learner = Learner::new(model, shape, CLASSES, &mut Init::new(1, &device)).unwrap();
-        learner.probe("UpDown", shape, CLASSES, &device).map_err(|error| error.to_string())
+        let mut model =
+            AnyModel::new(model, shape, CLASSES, &mut Initializer::new(1, &device)).unwrap();
+        model.probe("UpDown", shape, CLASSES, &device).map_err(|error| error.to_string())
     };
     probe(model, [3, 32, 32]).unwrap();
     let error = probe(model, [3, 30, 30]).unwrap_err();
@@ -347,12 +348,12 @@ fn shared_parameters_are_refused() {
         same: L,
     }
     impl Autoencoder for Twice<Conv> {
-        fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
-            self.same.forward(self.one.forward(images, pass), pass)
+        fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
+            self.same.forward(self.one.forward(images, context), context)
         }
     }
     impl Autoencoder for Twice<Conv2d> {
-        fn forward(&self, images: Tensor<4>, _pass: &mut Pass) -> Tensor<4> {
+        fn forward(&self, images: Tensor<4>, _pass: &mut ForwardContext) -> Tensor<4> {
             self.same.forward(self.one.forward(images))
         }
     }

@@ -6,15 +6,15 @@
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
-use dytb::data::Feed;
+use dytb::data::DataLoader;
 use dytb::device::DeviceName;
 use dytb::models::MODELS;
 use dytb::nn::Summary;
 use dytb::optim;
 use dytb::optim::Arguments;
-use dytb::train::{Evaluated, StepConfig, evaluate_feed, take};
-use dytb::train::{Learner, Measured};
-use dytb::{Examples, Init, Model, Pass};
+use dytb::train::{AnyModel, BatchOutput};
+use dytb::train::{EvalOutput, StepConfig, loss_and_gradients, loss_and_predictions};
+use dytb::{Examples, ForwardContext, Initializer, Model};
 
 /// MNIST's and Cifar10's `[channels, height, width]`.
 const SHAPES: [[usize; 3]; 2] = [[1, 28, 28], [3, 32, 32]];
@@ -56,14 +56,14 @@ fn every_model_computes_the_same_on_every_device() {
 fn images_are_the_same_on_every_device_to_the_last_bit() {
     for shape in [SHAPES[0], SHAPES[1], [1, 5, 5], [3, 3, 2]] {
         let examples = examples(shape);
-        let here = Feed::new(examples.clone(), &Device::flex());
+        let here = DataLoader::new(examples.clone(), &Device::flex());
         for name in DeviceName::available() {
             let device = name.find().unwrap();
             for device in [device.clone(), device.autodiff()] {
-                let there = Feed::new(examples.clone(), &device);
+                let there = DataLoader::new(examples.clone(), &device);
                 for mirrored in [|_| false, |index| index % 3 == 0, |_| true] {
-                    let [here, there] =
-                        [&here, &there].map(|feed| floats(feed.images(&[30, 0, 9, 9], mirrored)));
+                    let [here, there] = [&here, &there]
+                        .map(|loader| floats(loader.images(&[30, 0, 9, 9], mirrored)));
                     assert!(here == there, "{name}, {shape:?}");
                 }
             }
@@ -72,70 +72,75 @@ fn images_are_the_same_on_every_device_to_the_last_bit() {
 }
 
 /// As the trainer computes it, on `device`.
-fn on(model: Model, shape: [usize; 3], device: &Device) -> Computed {
+fn on(entry: Model, shape: [usize; 3], device: &Device) -> Computed {
     let [train, validation] = [device.clone().autodiff(), device.clone()]
-        .map(|device| Feed::new(examples(shape), &device));
-    let evaluated = built(model, shape, device).unwrap();
-    let Evaluated { loss, .. } = evaluate_feed(&evaluated, &validation, 20);
+        .map(|device| DataLoader::new(examples(shape), &device));
+    let evaluated = built(entry, shape, device).unwrap();
+    let EvalOutput { loss, .. } = loss_and_predictions(&evaluated, &validation, 20);
     let mut computed = vec![("mean loss".to_owned(), vec![loss as f32])];
     let images = validation.images(&all(), mirrored);
     computed
         .extend(evaluated.reconstruct(images).map(|output| ("output".to_owned(), floats(output))));
-    let learner = built(model, shape, train.device()).unwrap();
-    if has_no_chance(model, shape, &train) {
+    let model = built(entry, shape, train.device()).unwrap();
+    if has_no_chance(entry, shape, &train) {
         let config = StepConfig { l2_penalty: L2_PENALTY, seed: 1 };
-        let step = take(&learner, &train, &all(), mirrored, config);
-        computed.push(("loss".to_owned(), floats(step.measured.loss)));
-        computed.extend(descended(model, shape, learner, step.gradients));
+        let step = loss_and_gradients(&model, &train, &all(), mirrored, config);
+        computed.push(("loss".to_owned(), floats(step.output.loss)));
+        computed.extend(descended(entry, shape, model, step.gradients));
     }
     computed
 }
 
 /// The same of one forward and one backward pass over all examples on Flex.
-fn whole(model: Model, shape: [usize; 3]) -> Computed {
-    let feed = Feed::new(examples(shape), &Device::flex().autodiff());
-    let learner = built(model, shape, feed.device()).unwrap();
-    let upright = learner.measure(&feed, &all(), |_| false, &mut Pass::evaluation());
+fn whole(entry: Model, shape: [usize; 3]) -> Computed {
+    let loader = DataLoader::new(examples(shape), &Device::flex().autodiff());
+    let model = built(entry, shape, loader.device()).unwrap();
+    let upright =
+        model.forward_batch(&loader, &all(), |_| false, &mut ForwardContext::evaluation());
     let mut computed = vec![("mean loss".to_owned(), floats(upright.loss))];
-    let images = feed.images(&all(), mirrored);
-    computed
-        .extend(learner.reconstruct(images).map(|output| ("output".to_owned(), floats(output))));
-    if has_no_chance(model, shape, &feed) {
-        let mut pass = Pass::training(1).with_penalties();
-        let Measured { loss, .. } = learner.measure(&feed, &all(), mirrored, &mut pass);
-        let penalty = pass.penalty().expect("a model has weights") * L2_PENALTY;
+    let images = loader.images(&all(), mirrored);
+    computed.extend(model.reconstruct(images).map(|output| ("output".to_owned(), floats(output))));
+    if has_no_chance(entry, shape, &loader) {
+        let mut context = ForwardContext::training(1).with_penalties();
+        let BatchOutput { loss, .. } = model.forward_batch(&loader, &all(), mirrored, &mut context);
+        let penalty = context.penalty().expect("a model has weights") * L2_PENALTY;
         let loss = loss + penalty;
         computed.push(("loss".to_owned(), floats(loss.clone())));
-        let gradients = learner.network().gradients(loss);
-        computed.extend(descended(model, shape, learner, gradients));
+        let gradients = model.network().gradients(loss);
+        computed.extend(descended(entry, shape, model, gradients));
     }
     computed
 }
 
 /// Whether the layers draw nothing: devices draw each in its own way. (A model of its own: training
 /// changes the statistics.)
-fn has_no_chance(model: Model, shape: [usize; 3], feed: &Feed) -> bool {
-    let learner = built(model, shape, feed.device()).unwrap();
-    let loss =
-        |seed| floats(learner.measure(feed, &[0, 1], mirrored, &mut Pass::training(seed)).loss);
+fn has_no_chance(entry: Model, shape: [usize; 3], loader: &DataLoader) -> bool {
+    let model = built(entry, shape, loader.device()).unwrap();
+    let loss = |seed| {
+        floats(
+            model
+                .forward_batch(loader, &[0, 1], mirrored, &mut ForwardContext::training(seed))
+                .loss,
+        )
+    };
     loss(1) == loss(2)
 }
 
-/// The parameters of `learner` after a step down `gradients` so long that nothing else is left of
+/// The parameters of `model` after a step down `gradients` so long that nothing else is left of
 /// them, brought to Flex as a checkpoint brings them: gradients of any rank, read by name.
 fn descended(
-    model: Model,
+    entry: Model,
     shape: [usize; 3],
-    mut learner: Learner,
+    mut model: AnyModel,
     gradients: GradientsParams,
 ) -> Computed {
     let descent = optim::find("GradientDescentOptimizer").unwrap();
     let arguments = serde_json::json!({ "learning_rate": 1e6 }).as_object().unwrap().clone();
     let mut optimizer = (descent.build)(&Arguments::new(descent, arguments).unwrap());
-    learner.network_mut().update(gradients, &mut optimizer, 1e6);
+    model.network_mut().update(gradients, &mut optimizer, 1e6);
 
-    let mut here = built(model, shape, &Device::flex()).unwrap();
-    here.network_mut().load_bytes(learner.network().to_bytes().unwrap()).unwrap();
+    let mut here = built(entry, shape, &Device::flex()).unwrap();
+    here.network_mut().load_bytes(model.network().to_bytes().unwrap()).unwrap();
     let parameters = parameters(&here, shape);
     let shown: usize = parameters.iter().map(|(_, values)| values.len()).sum();
     assert_eq!(shown, here.network().num_parameters(), "a layer does not show its parameters");
@@ -143,18 +148,18 @@ fn descended(
 }
 
 /// The parameters, as the layers show them.
-fn parameters(learner: &Learner, [channels, height, width]: [usize; 3]) -> Computed {
+fn parameters(model: &AnyModel, [channels, height, width]: [usize; 3]) -> Computed {
     let image = Tensor::zeros([1, channels, height, width], &Device::flex());
     let histogram = |summary| match summary {
         Summary::Histogram { tag, values } => Some((format!("gradient of {tag}"), values)),
         _ => None,
     };
-    learner.record(image).into_summaries().into_iter().filter_map(histogram).collect()
+    model.record(image).into_summaries().into_iter().filter_map(histogram).collect()
 }
 
 /// The model; `None` where the images are too small for it.
-fn built(model: Model, shape: [usize; 3], device: &Device) -> Option<Learner> {
-    Learner::new(model, shape, CLASSES, &mut Init::new(7, device)).ok()
+fn built(entry: Model, shape: [usize; 3], device: &Device) -> Option<AnyModel> {
+    AnyModel::new(entry, shape, CLASSES, &mut Initializer::new(7, device)).ok()
 }
 
 /// Noise: every byte occurs, and no image is another's.

@@ -10,13 +10,13 @@ use std::process::{Command, Stdio};
 use crate::common::command::Bench;
 use crate::common::skip::skipped;
 use burn::tensor::Device;
-use dytb::data::Feed;
+use dytb::data::DataLoader;
 use dytb::inputs::INPUTS;
 use dytb::models::MODELS;
 use dytb::run::latest;
-use dytb::train::Learner;
+use dytb::train::AnyModel;
 use dytb::weights::{Values, Weights};
-use dytb::{Init, Source, Split};
+use dytb::{Initializer, Source, Split};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
@@ -50,8 +50,8 @@ fn another_program_reconstructs_the_same() {
     let device = Device::flex();
     let (_, open) = INPUTS.iter().find(|(name, _)| *name == "Digits").unwrap();
     let digits = open(&Source::default()).unwrap();
-    let feed = Feed::new(digits.load(Split::Test).unwrap(), &device);
-    let images = feed.images(&(0..20).collect::<Vec<_>>(), |_| false);
+    let loader = DataLoader::new(digits.load(Split::Test).unwrap(), &device);
+    let images = loader.images(&(0..20).collect::<Vec<_>>(), |_| false);
     let mut file = Weights::default();
     let pixels = images.clone().try_into_vec_as().unwrap();
     file.insert("images", Values::new(images.dims().to_vec(), pixels)).unwrap();
@@ -66,10 +66,11 @@ fn another_program_reconstructs_the_same() {
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
 
     let (_, model) = MODELS.iter().find(|(name, _)| *name == "SingleLayerCAE").unwrap();
-    let mut learner = Learner::new(*model, [1, 8, 8], 10, &mut Init::new(7, &device)).unwrap();
+    let mut model =
+        AnyModel::new(*model, [1, 8, 8], 10, &mut Initializer::new(7, &device)).unwrap();
     let best = latest(&bench.path(&format!("{RUN}/best"))).unwrap().unwrap().1;
-    learner.network_mut().load_bytes(best.model).unwrap();
-    let expected: Vec<f32> = learner.reconstruct(images).unwrap().try_into_vec_as().unwrap();
+    model.network_mut().load_bytes(best.model).unwrap();
+    let expected: Vec<f32> = model.reconstruct(images).unwrap().try_into_vec_as().unwrap();
     let theirs = found["outputs"].as_array().unwrap();
     assert_eq!(theirs.len(), expected.len());
     for (at, (ours, theirs)) in expected.iter().zip(theirs).enumerate() {

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use dytb::nn::layers::{
     BatchNorm, Conv, ConvConfig, Dropout, Padding, max_pool, softmax_cross_entropy,
 };
-use dytb::{Activation, Init, Network, Pass};
+use dytb::{Activation, ForwardContext, Initializer, Network};
 use serde_json::Value;
 
 fn tensor<const D: usize>(value: &Value) -> Tensor<D> {
@@ -77,17 +77,18 @@ fn convolutions_with_same_padding() {
         let layer: Conv = ConvConfig::new([inputs, outputs], [height, width])
             .with_same_padding()
             .with_stride(case["stride"].as_u64().unwrap() as usize)
-            .init(&mut Init::new(1, &device));
+            .init(&mut Initializer::new(1, &device));
         let layer = layer.map(&mut Put(vec![flat(&case["w"]), flat(&case["b"])], our_layout));
         let x = images(&case["x"]);
-        let y = layer.forward(x.clone(), &mut Pass::training(1));
+        let y = layer.forward(x.clone(), &mut ForwardContext::training(1));
         assert_as(name, &as_tensorflow(y.clone()), &case["output"]);
         let loss = (y * images(&case["upstream"]).detach()).sum();
         let gradients = loss.backward();
         let dx = x.grad(&gradients).unwrap();
         assert_as(&format!("{name}: dx"), &as_tensorflow(dx), &case["gradients"]["x"]);
 
-        let loss = (layer.forward(x, &mut Pass::training(1)) * images(&case["upstream"])).sum();
+        let loss =
+            (layer.forward(x, &mut ForwardContext::training(1)) * images(&case["upstream"])).sum();
         let gradients = layer.gradients(loss);
         let [weight, bias] = [0, 1].map(|i| layer.parameters()[i].id);
         let dw = gradients.get::<4>(weight).unwrap().permute([2, 3, 1, 0]);
@@ -104,7 +105,7 @@ fn max_pooling() {
     let Some(golden) = golden("layers.json") else { return };
     let case = &golden["max_pool_2x2_same_stride2_5x5"];
     let x = images(&case["x"]);
-    let y = max_pool(x.clone(), 2, 2, Padding::Same, &mut Pass::evaluation());
+    let y = max_pool(x.clone(), 2, 2, Padding::Same, &mut ForwardContext::evaluation());
     assert_as("output", &as_tensorflow(y.clone()), &case["output"]);
     let gradients = (y * images(&case["upstream"]).detach()).sum().backward();
     let dx = x.grad(&gradients).unwrap();
@@ -117,7 +118,7 @@ fn batch_normalisation() {
     let Some(golden) = golden("layers.json") else { return };
     let case = &golden["batch_norm"];
     let device = Device::flex().autodiff();
-    let layer = BatchNorm::new(2, &mut Init::new(1, &device));
+    let layer = BatchNorm::new(2, &mut Initializer::new(1, &device));
     let given = vec![flat(&case["gamma"]), flat(&case["beta"])];
     let layer = layer.map(&mut Put(given, |values, _| values.to_vec()));
     let upstream = || images(&case["upstream"]).detach();
@@ -125,7 +126,7 @@ fn batch_normalisation() {
     assert_eq!(steps.len(), 3);
     for (number, step) in steps.iter().enumerate() {
         let x = images(&step["x"]);
-        let y = layer.forward(x.clone(), Activation::Identity, &mut Pass::training(1));
+        let y = layer.forward(x.clone(), Activation::Identity, &mut ForwardContext::training(1));
         assert_as(&format!("output {number}"), &as_tensorflow(y.clone()), &step["output"]);
         let mut gradients = (y * upstream()).sum().backward();
         let dx = x.grad(&gradients).unwrap();
@@ -142,7 +143,11 @@ fn batch_normalisation() {
         assert_as(&format!("variance {number}"), &moving.0[1], &step["moving_variance"]);
     }
     let inference = &case["inference"];
-    let y = layer.forward(images(&inference["x"]), Activation::Identity, &mut Pass::evaluation());
+    let y = layer.forward(
+        images(&inference["x"]),
+        Activation::Identity,
+        &mut ForwardContext::evaluation(),
+    );
     assert_as("inference", &as_tensorflow(y), &inference["output"]);
 }
 
@@ -172,14 +177,15 @@ fn dropout() {
         assert_as("gradient", &values(dx), &case["gradient_of_sum"]);
 
         let ones = Tensor::<2>::ones([1000, 1000], &Device::flex());
-        let kept = Dropout::Inverted.forward(keep, ones.clone(), &mut Pass::training(1));
+        let kept = Dropout::Inverted.forward(keep, ones.clone(), &mut ForwardContext::training(1));
         let mean = kept.clone().mean().into_scalar::<f32>();
         assert!((mean - case["ones_mean"].as_f64().unwrap() as f32).abs() < 3e-3, "{mean}");
         let mut found = values(kept);
         found.sort_by(f32::total_cmp);
         found.dedup();
         assert_as("values", &found, &case["ones_values"]);
-        let evaluated = Dropout::Inverted.forward(keep, ones.clone(), &mut Pass::evaluation());
+        let evaluated =
+            Dropout::Inverted.forward(keep, ones.clone(), &mut ForwardContext::evaluation());
         evaluated.into_data().assert_eq(&ones.into_data(), true);
     }
 }

@@ -11,7 +11,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use dytb::optim;
 use dytb::optim::{Arguments, Default as Given, Entry, OPTIMIZERS};
 use dytb::run::{LearningRateDecay, Schedule, Shape};
-use dytb::{Init, Network};
+use dytb::{Initializer, Network};
 use serde_json::{Map, Value};
 
 /// A module of one parameter.
@@ -160,8 +160,11 @@ fn weights_are_drawn_as_in_tensorflow() {
         let draws = case["sampled"]["n"].as_u64().unwrap() as usize;
         let copies = draws / kernel.iter().product::<usize>();
         let shape = [copies * channels_out, channels_in, height, width];
-        let values: Vec<f32> =
-            Init::new(1, &Device::flex()).he_normal(shape, fan_in).val().try_into_vec_as().unwrap();
+        let values: Vec<f32> = Initializer::new(1, &Device::flex())
+            .he_normal(shape, fan_in)
+            .val()
+            .try_into_vec_as()
+            .unwrap();
 
         let bound = case["bound"].as_f64().unwrap();
         let extreme = values.iter().fold(0.0, |most, value| f64::from(value.abs()).max(most));

@@ -10,7 +10,7 @@ use dytb::models::SingleLayerCAE;
 use dytb::nn::Parameter;
 use dytb::optim;
 use dytb::optim::Arguments;
-use dytb::{Autoencoder, Init, Network, Pass};
+use dytb::{Autoencoder, ForwardContext, Initializer, Network};
 use serde_json::Value;
 
 /// TensorFlow's names of the parameters, and ours.
@@ -61,16 +61,16 @@ fn model_and_images(case: &Value) -> (SingleLayerCAE, Tensor<4>) {
     let images = Tensor::<4>::from_data(TensorData::new(flat(&case["x"]), shape), &device);
     let images = images.permute([0, 3, 1, 2]);
     let [_, channels, height, width] = images.dims();
-    let model = SingleLayerCAE::new([channels, height, width], &mut Init::new(1, &device));
+    let model = SingleLayerCAE::new([channels, height, width], &mut Initializer::new(1, &device));
     let values = NAMES.map(|(theirs, ours)| (ours, our_layout(&case[theirs]))).into();
     (model.map(&mut Put { path: vec![], values }), images)
 }
 
 /// The loss with λ = `l2_penalty`, `[1]`, and the reconstructions.
 fn loss(model: &SingleLayerCAE, images: &Tensor<4>, l2_penalty: f64) -> (Tensor<1>, Tensor<4>) {
-    let mut pass = Pass::training(1).with_penalties();
-    let output = model.forward(images.clone(), &mut pass);
-    let penalty = pass.penalty().expect("the encoder's weights are penalised") * l2_penalty;
+    let mut context = ForwardContext::training(1).with_penalties();
+    let output = model.forward(images.clone(), &mut context);
+    let penalty = context.penalty().expect("the encoder's weights are penalised") * l2_penalty;
     (model.error(output.clone(), images.clone()) + penalty, output)
 }
 

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use crate::common::command::{Bench, Done};
 use burn::tensor::Device;
-use dytb::data::Feed;
+use dytb::data::DataLoader;
 use dytb::models::MODELS;
 use dytb::run::{Checkpoint, latest};
-use dytb::train::Learner;
+use dytb::train::AnyModel;
 use dytb::weights::{Values, Weights};
-use dytb::{Examples, Init, Pass};
+use dytb::{Examples, ForwardContext, Initializer};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
@@ -134,14 +134,16 @@ fn a_file_of_pytorch() {
     let folder = bench.path(done.json()["folder"].as_str().unwrap());
     let device = Device::flex();
     let (_, model) = MODELS.iter().find(|(name, _)| *name == "SingleLayerCAEClassifier").unwrap();
-    let mut learner = Learner::new(*model, [1, 8, 8], 10, &mut Init::new(7, &device)).unwrap();
-    learner.network_mut().load_bytes(last(&folder.join("best")).model).unwrap();
+    let mut model =
+        AnyModel::new(*model, [1, 8, 8], 10, &mut Initializer::new(7, &device)).unwrap();
+    model.network_mut().load_bytes(last(&folder.join("best")).model).unwrap();
     let pixels = (0..3 * 64).map(|n| (n * 37 % 256) as u8).collect();
-    let feed = Feed::new(Examples::new([1, 8, 8], pixels, vec![0, 1, 2]).unwrap(), &device);
+    let loader = DataLoader::new(Examples::new([1, 8, 8], pixels, vec![0, 1, 2]).unwrap(), &device);
     let expected = fs::read(interchange("losses.json")).unwrap();
     let expected: Vec<f32> = serde_json::from_slice(&expected).unwrap();
     for (index, expected) in expected.into_iter().enumerate() {
-        let measured = learner.measure(&feed, &[index], |_| false, &mut Pass::evaluation());
+        let measured =
+            model.forward_batch(&loader, &[index], |_| false, &mut ForwardContext::evaluation());
         let loss = measured.loss.into_scalar::<f32>();
         assert!((loss - expected).abs() < 1e-5, "{index}: {loss}, expected {expected}");
     }

@@ -4,7 +4,7 @@ use std::fs;
 
 use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Tensor};
-use dytb::data::Feed;
+use dytb::data::DataLoader;
 use dytb::inputs::INPUTS;
 use dytb::models::MODELS;
 use dytb::nn::Scopes;
@@ -12,10 +12,10 @@ use dytb::nn::Summary;
 use dytb::nn::{Kind, Parameter};
 use dytb::optim;
 use dytb::optim::Arguments;
-use dytb::train::{Evaluated, StepConfig, evaluate_feed, take};
-use dytb::train::{Learner, Measured};
+use dytb::train::{AnyModel, BatchOutput};
+use dytb::train::{EvalOutput, StepConfig, loss_and_gradients, loss_and_predictions};
 use dytb::weights::Weights;
-use dytb::{Examples, Exit, Init, Pass};
+use dytb::{Examples, Exit, ForwardContext, Initializer};
 
 /// Shapes of images, `[channels, height, width]`, the smallest first.
 const SHAPES: [[usize; 3]; 4] = [[1, 8, 8], [1, 28, 28], [3, 32, 32], [1, 40, 33]];
@@ -23,14 +23,14 @@ const CLASSES: usize = 10;
 const PLAIN: StepConfig = StepConfig { l2_penalty: 0.0, seed: 9 };
 
 /// The model in a row of the table, for images of `shape`; an error where it does not take them.
-fn build(row: usize, shape: [usize; 3], seed: u64, device: &Device) -> anyhow::Result<Learner> {
+fn build(row: usize, shape: [usize; 3], seed: u64, device: &Device) -> anyhow::Result<AnyModel> {
     let (name, model) = MODELS[row];
     let plain = device.clone().inner();
-    let mut probed = Learner::new(model, shape, CLASSES, &mut Init::new(seed, &plain))?;
+    let mut probed = AnyModel::new(model, shape, CLASSES, &mut Initializer::new(seed, &plain))?;
     probed.probe(name, shape, CLASSES, &plain)?;
     match *device == plain && !device.is_autodiff() {
         true => Ok(probed),
-        false => Learner::new(model, shape, CLASSES, &mut Init::new(seed, device)),
+        false => AnyModel::new(model, shape, CLASSES, &mut Initializer::new(seed, device)),
     }
 }
 
@@ -49,20 +49,19 @@ fn models() -> impl Iterator<Item = Entry> {
     MODELS.iter().enumerate().map(|(row, (name, _))| {
         let build = |shape| Some((shape, build(row, shape, 1, &Device::flex()).ok()?));
         let built = SHAPES.into_iter().find_map(build);
-        let (shape, learner) = built.unwrap_or_else(|| panic!("{name} takes none"));
-        let is_large =
-            learner.wants_whole_batches() && learner.network().num_parameters() > 1 << 20;
+        let (shape, model) = built.unwrap_or_else(|| panic!("{name} takes none"));
+        let is_large = model.wants_whole_batches() && model.network().num_parameters() > 1 << 20;
         Entry { row, name, shape, examples: if is_large { 10 } else { 20 } }
     })
 }
 
 /// Images of noise of all classes, the same every time.
-fn feed(shape: [usize; 3], examples: usize, device: &Device) -> Feed {
+fn loader(shape: [usize; 3], examples: usize, device: &Device) -> DataLoader {
     let pixels = (0..examples * shape.iter().product::<usize>())
         .map(|i| ((i as u32).wrapping_mul(0x9e37_79b9).rotate_left(15) >> 24) as u8)
         .collect();
     let labels = (0..examples).map(|example| (example % CLASSES) as u32).collect();
-    Feed::new(Examples::new(shape, pixels, labels).unwrap(), device)
+    DataLoader::new(Examples::new(shape, pixels, labels).unwrap(), device)
 }
 
 fn adam() -> ModuleOptimizer {
@@ -71,15 +70,20 @@ fn adam() -> ModuleOptimizer {
     (entry.build)(&Arguments::new(entry, arguments).unwrap())
 }
 
-fn all(feed: &Feed) -> Vec<usize> {
-    (0..feed.len()).collect()
+fn all(loader: &DataLoader) -> Vec<usize> {
+    (0..loader.len()).collect()
 }
 
-/// One step of training on all of `feed`; the loss before it.
-fn train(learner: &mut Learner, feed: &Feed, optimizer: &mut ModuleOptimizer, rate: f64) -> f32 {
-    let step = take(learner, feed, &all(feed), |_| false, PLAIN);
-    learner.network_mut().update(step.gradients, optimizer, rate);
-    step.measured.loss.into_scalar()
+/// One step of training on all of `loader`; the loss before it.
+fn train(
+    model: &mut AnyModel,
+    loader: &DataLoader,
+    optimizer: &mut ModuleOptimizer,
+    rate: f64,
+) -> f32 {
+    let step = loss_and_gradients(model, loader, &all(loader), |_| false, PLAIN);
+    model.network_mut().update(step.gradients, optimizer, rate);
+    step.output.loss.into_scalar()
 }
 
 #[test]
@@ -106,8 +110,8 @@ fn outputs_have_the_shape_they_should_have() {
     let device = Device::flex();
     for Entry { row, name, shape: smallest, .. } in models() {
         for shape in SHAPES {
-            let learner = match build(row, shape, 1, &device) {
-                Ok(learner) => learner,
+            let model = match build(row, shape, 1, &device) {
+                Ok(model) => model,
                 Err(error) => {
                     let [_, height, width] = shape;
                     let needle = format!("{name} cannot take images of {height}x{width}");
@@ -123,14 +127,14 @@ fn outputs_have_the_shape_they_should_have() {
                     continue;
                 }
             };
-            let feed = feed(shape, 3, &device);
-            let images = feed.images(&[0, 1, 2], |_| false);
-            if let Some(output) = learner.reconstruct(images.clone()) {
+            let loader = loader(shape, 3, &device);
+            let images = loader.images(&[0, 1, 2], |_| false);
+            if let Some(output) = model.reconstruct(images.clone()) {
                 assert_eq!(output.dims(), images.dims(), "{name}");
             }
-            let Evaluated { loss, predictions } = evaluate_feed(&learner, &feed, 2);
+            let EvalOutput { loss, predictions } = loss_and_predictions(&model, &loader, 2);
             assert!(loss.is_finite(), "{name}");
-            let expected = if learner.kind() == Kind::Classifier { 3 } else { 0 };
+            let expected = if model.kind() == Kind::Classifier { 3 } else { 0 };
             assert_eq!(predictions.len(), expected, "{name}");
             assert!(predictions.iter().all(|&class| (class as usize) < CLASSES), "{name}");
         }
@@ -142,16 +146,16 @@ fn outputs_have_the_shape_they_should_have() {
 fn every_model_learns() {
     let device = Device::flex().autodiff();
     for Entry { row, name, shape, examples } in models() {
-        let feed = feed(shape, examples, &device);
-        let mut learner = build(row, shape, 1, &device).unwrap();
-        let step = take(&learner, &feed, &all(&feed), |_| false, PLAIN);
-        let parameters = learner.network().parameters();
+        let loader = loader(shape, examples, &device);
+        let mut model = build(row, shape, 1, &device).unwrap();
+        let step = loss_and_gradients(&model, &loader, &all(&loader), |_| false, PLAIN);
+        let parameters = model.network().parameters();
         let trained = parameters.iter().filter(|parameter| parameter.trained).count();
         assert_eq!(step.gradients.len(), trained, "{name}: {parameters:?}");
 
         let mut optimizer = adam();
         let losses: Vec<_> =
-            (0..10).map(|_| train(&mut learner, &feed, &mut optimizer, 1e-3)).collect();
+            (0..10).map(|_| train(&mut model, &loader, &mut optimizer, 1e-3)).collect();
         assert!(losses[9] < 0.95 * losses[0], "{name}: {losses:?}");
     }
 }
@@ -161,16 +165,17 @@ fn every_model_learns() {
 fn threads_do_not_change_a_bit() {
     let device = Device::flex().autodiff();
     for Entry { row, name, shape, examples } in models() {
-        let feed = feed(shape, examples, &device);
+        let loader = loader(shape, examples, &device);
         let on_threads = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
-                let mut learner = build(row, shape, 2, &device).unwrap();
+                let mut model = build(row, shape, 2, &device).unwrap();
                 let config = StepConfig { l2_penalty: 0.1, seed: 3 };
-                let step = take(&learner, &feed, &all(&feed), |i| i % 2 == 0, config);
-                learner.network_mut().update(step.gradients, &mut adam(), 1e-3);
-                let loss: f32 = step.measured.loss.into_scalar();
-                (loss, learner.network().to_bytes().unwrap())
+                let step =
+                    loss_and_gradients(&model, &loader, &all(&loader), |i| i % 2 == 0, config);
+                model.network_mut().update(step.gradients, &mut adam(), 1e-3);
+                let loss: f32 = step.output.loss.into_scalar();
+                (loss, model.network().to_bytes().unwrap())
             })
         };
         let one = on_threads(1);
@@ -188,8 +193,8 @@ fn threads_do_not_change_a_bit_of_many_numbers() {
     let (device, plain) = (Device::flex().autodiff(), Device::flex());
     let lamb = optim::find("Lamb").unwrap();
     for (row, (name, model)) in MODELS.iter().enumerate() {
-        let largest = |learner: &Learner| {
-            let parameters = learner.network().parameters().into_iter();
+        let largest = |model: &AnyModel| {
+            let parameters = model.network().parameters().into_iter();
             parameters.map(|own| own.shape.iter().product::<usize>()).max().unwrap()
         };
         let has_many =
@@ -201,18 +206,19 @@ fn threads_do_not_change_a_bit_of_many_numbers() {
             Kind::Autoencoder if layers <= 4 => ([3, 840, 840], 2),
             _ => continue,
         };
-        let feed = feed(shape, examples, &device);
+        let loader = loader(shape, examples, &device);
         let on_threads = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
-                let mut learner = build(row, shape, 2, &device).unwrap();
+                let mut model = build(row, shape, 2, &device).unwrap();
                 let config = StepConfig { l2_penalty: 0.1, seed: 3 };
-                let step = take(&learner, &feed, &all(&feed), |i| i % 2 == 0, config);
+                let step =
+                    loss_and_gradients(&model, &loader, &all(&loader), |i| i % 2 == 0, config);
                 let given = serde_json::from_str(r#"{"learning_rate": 1e-3}"#).unwrap();
                 let mut optimizer = (lamb.build)(&Arguments::new(lamb, given).unwrap());
-                learner.network_mut().update(step.gradients, &mut optimizer, 1e-3);
-                let loss: f32 = step.measured.loss.into_scalar();
-                (loss, learner.network().to_bytes().unwrap())
+                model.network_mut().update(step.gradients, &mut optimizer, 1e-3);
+                let loss: f32 = step.output.loss.into_scalar();
+                (loss, model.network().to_bytes().unwrap())
             })
         };
         let one = on_threads(1);
@@ -228,13 +234,13 @@ fn threads_do_not_change_a_bit_of_many_numbers() {
 fn pieces_make_a_batch() {
     let device = Device::flex().autodiff();
     for Entry { row, name, shape, examples } in models() {
-        let feed = feed(shape, examples, &device);
-        let learner = build(row, shape, 2, &device).unwrap();
+        let loader = loader(shape, examples, &device);
+        let model = build(row, shape, 2, &device).unwrap();
         let whole = |seed| {
-            let mut pass = Pass::training(seed).with_penalties();
-            let Measured { loss, .. } =
-                learner.measure(&feed, &all(&feed), |i| i % 2 == 0, &mut pass);
-            let penalty = pass.penalty().map(|penalty| penalty * 0.1);
+            let mut context = ForwardContext::training(seed).with_penalties();
+            let BatchOutput { loss, .. } =
+                model.forward_batch(&loader, &all(&loader), |i| i % 2 == 0, &mut context);
+            let penalty = context.penalty().map(|penalty| penalty * 0.1);
             penalty.map_or(loss.clone(), |penalty| loss + penalty).into_scalar::<f32>()
         };
         let expected = whole(1);
@@ -242,8 +248,8 @@ fn pieces_make_a_batch() {
             continue;
         }
         let config = StepConfig { l2_penalty: 0.1, seed: 1 };
-        let step = take(&learner, &feed, &all(&feed), |i| i % 2 == 0, config);
-        let loss: f32 = step.measured.loss.into_scalar();
+        let step = loss_and_gradients(&model, &loader, &all(&loader), |i| i % 2 == 0, config);
+        let loss: f32 = step.output.loss.into_scalar();
         assert!((loss - expected).abs() < 1e-5 * expected, "{name}: {loss} and {expected}");
     }
 }
@@ -253,11 +259,12 @@ fn pieces_make_a_batch() {
 fn a_partial_batch_counts_by_its_size() {
     let device = Device::flex();
     for Entry { row, name, shape, examples } in models() {
-        let feed = feed(shape, examples + 3, &device);
-        let learner = build(row, shape, 3, &device).unwrap();
-        let whole = evaluate_feed(&learner, &feed, feed.len());
+        let loader = loader(shape, examples + 3, &device);
+        let model = build(row, shape, 3, &device).unwrap();
+        let whole = loss_and_predictions(&model, &loader, loader.len());
         for batch_size in [1, 7, 200] {
-            let Evaluated { loss, predictions } = evaluate_feed(&learner, &feed, batch_size);
+            let EvalOutput { loss, predictions } =
+                loss_and_predictions(&model, &loader, batch_size);
             assert!((loss / whole.loss - 1.0).abs() < 1e-5, "{name}: {loss} and {}", whole.loss);
             assert_eq!(predictions, whole.predictions, "{name}");
         }
@@ -269,22 +276,22 @@ fn a_partial_batch_counts_by_its_size() {
 fn parameters_survive_the_disk() {
     let device = Device::flex();
     for Entry { row, name, shape, examples } in models() {
-        let (train_feed, feed) =
-            (feed(shape, examples, &device.clone().autodiff()), feed(shape, examples, &device));
+        let (train_feed, loader) =
+            (loader(shape, examples, &device.clone().autodiff()), loader(shape, examples, &device));
         let mut trained = build(row, shape, 4, &device.clone().autodiff()).unwrap();
         let mut loaded = build(row, shape, 5, &device).unwrap();
         train(&mut trained, &train_feed, &mut adam(), 1e-3);
-        let before = evaluate_feed(&loaded, &feed, examples);
+        let before = loss_and_predictions(&loaded, &loader, examples);
         let bytes = trained.network().to_bytes().unwrap();
         loaded.network_mut().load_bytes(bytes.clone()).unwrap();
         assert_eq!(loaded.network().to_bytes().unwrap(), bytes, "{name}");
-        assert_ne!(evaluate_feed(&loaded, &feed, examples), before, "{name}");
+        assert_ne!(loss_and_predictions(&loaded, &loader, examples), before, "{name}");
 
         let mut again = build(row, shape, 6, &device).unwrap();
         again.network_mut().load_bytes(bytes.clone()).unwrap();
         assert_eq!(
-            evaluate_feed(&again, &feed, examples),
-            evaluate_feed(&loaded, &feed, examples),
+            loss_and_predictions(&again, &loader, examples),
+            loss_and_predictions(&loaded, &loader, examples),
             "{name}"
         );
         again.network_mut().load_bytes(b"no parameters".to_vec()).unwrap_err();
@@ -294,8 +301,8 @@ fn parameters_survive_the_disk() {
     }
 }
 
-fn weights(learner: &Learner) -> Weights {
-    Weights::from_pack(learner.network().to_bytes().unwrap()).unwrap()
+fn weights(model: &AnyModel) -> Weights {
+    Weights::from_pack(model.network().to_bytes().unwrap()).unwrap()
 }
 
 /// Their names are the parameters', and after the way to PyTorch's names and layout and back they are
@@ -305,7 +312,12 @@ fn weights_survive_pytorchs_layout() {
     let device = Device::flex();
     for Entry { row, name, shape, examples } in models() {
         let mut trained = build(row, shape, 4, &device.clone().autodiff()).unwrap();
-        train(&mut trained, &feed(shape, examples, &device.clone().autodiff()), &mut adam(), 1e-3);
+        train(
+            &mut trained,
+            &loader(shape, examples, &device.clone().autodiff()),
+            &mut adam(),
+            1e-3,
+        );
         let weights = weights(&trained);
         let mut names: Vec<_> =
             trained.network().parameters().into_iter().map(|own| (own.name, own.shape)).collect();
@@ -327,38 +339,38 @@ fn weights_survive_pytorchs_layout() {
 fn what_is_frozen_stays() {
     let device = Device::flex().autodiff();
     for Entry { row, name, shape, examples } in models() {
-        let feed = feed(shape, examples, &device);
+        let loader = loader(shape, examples, &device);
         for last in [false, true] {
-            let mut learner = build(row, shape, 4, &device).unwrap();
-            let parameters = learner.network().parameters();
+            let mut model = build(row, shape, 4, &device).unwrap();
+            let parameters = model.network().parameters();
             let mut trained = parameters.iter().filter(|own| own.trained);
             let some = if last { trained.next_back() } else { trained.next() }.unwrap();
             let (layer, _) = some.name.rsplit_once('.').unwrap();
             let scopes: Scopes = layer.parse().unwrap();
-            learner.network_mut().train_only(&scopes);
+            model.network_mut().train_only(&scopes);
             // A checkpoint does not thaw it.
-            let bytes = learner.network().to_bytes().unwrap();
-            learner.network_mut().load_bytes(bytes).unwrap();
+            let bytes = model.network().to_bytes().unwrap();
+            model.network_mut().load_bytes(bytes).unwrap();
 
-            let before = weights(&learner);
+            let before = weights(&model);
             let config = StepConfig { l2_penalty: 0.1, seed: 9 };
-            let step = take(&learner, &feed, &all(&feed), |_| false, config);
-            let parameters = learner.network().parameters();
+            let step = loss_and_gradients(&model, &loader, &all(&loader), |_| false, config);
+            let parameters = model.network().parameters();
             let trained = parameters.iter().filter(|own| own.trained).count();
             assert_eq!(step.gradients.len(), trained, "{name}: {layer}");
-            learner.network_mut().update(step.gradients, &mut adam(), 1e-3);
-            let after = weights(&learner);
-            for Parameter { name: own, trained, .. } in learner.network().parameters() {
+            model.network_mut().update(step.gradients, &mut adam(), 1e-3);
+            let after = weights(&model);
+            for Parameter { name: own, trained, .. } in model.network().parameters() {
                 let changed = before.get(&own) != after.get(&own);
                 assert!(trained == scopes.contains(&own) || !trained, "{name}: {own}");
                 assert!(changed == trained || scopes.contains(&own), "{name}: {own} of {layer}");
             }
             assert!(before != after, "{name}: {layer}");
 
-            let mut pass = Pass::training(1).with_penalties();
-            learner.measure(&feed, &all(&feed), |_| false, &mut pass);
+            let mut context = ForwardContext::training(1).with_penalties();
+            model.forward_batch(&loader, &all(&loader), |_| false, &mut context);
             let ours: f64 =
-                pass.penalty().map_or(0.0, |penalty| penalty.into_scalar::<f32>().into());
+                context.penalty().map_or(0.0, |penalty| penalty.into_scalar::<f32>().into());
             let weight = after.get(&format!("{layer}.weight")).map_or(&[][..], |w| w.values());
             let most: f64 = weight.iter().map(|w| f64::from(w * w) / 2.0).sum();
             assert!(ours <= most * 1.001, "{name}: {layer}: {ours} of {most}");
@@ -371,9 +383,9 @@ fn what_is_frozen_stays() {
 fn every_parameter_is_shown() {
     let device = Device::flex();
     for Entry { row, name, shape: [_, height, width], .. } in models() {
-        let learner = build(row, [3, height, width], 1, &device).unwrap();
+        let model = build(row, [3, height, width], 1, &device).unwrap();
         let images = Tensor::zeros([1, 3, height, width], &device);
-        let summaries = learner.record(images).into_summaries();
+        let summaries = model.record(images).into_summaries();
         let tags: Vec<_> = summaries
             .iter()
             .map(|summary| match summary {
@@ -382,7 +394,7 @@ fn every_parameter_is_shown() {
                 | Summary::Activations { tag, .. } => tag,
             })
             .collect();
-        for parameter in learner.network().parameters() {
+        for parameter in model.network().parameters() {
             let layer = parameter.name.rsplit_once('.').unwrap().0.replace('.', "/");
             assert!(tags.iter().any(|tag| tag.starts_with(&layer)), "{name}: {layer} in {tags:?}");
         }
@@ -390,7 +402,7 @@ fn every_parameter_is_shown() {
             Summary::Histogram { values, .. } => Some(values.len()),
             _ => None,
         });
-        assert_eq!(values.sum::<usize>(), learner.network().num_parameters(), "{name}");
+        assert_eq!(values.sum::<usize>(), model.network().num_parameters(), "{name}");
         let mut unique = tags.clone();
         unique.sort();
         unique.dedup();

@@ -104,9 +104,7 @@ impl Compare {
                 format!("there is no run that can be read in {folders}"),
             )
             .why("each `config.json` there is another program's, or damaged")
-            .remedy(
-                "name the folder of the runs (train_... --log_dir), a model's in it, or a run's",
-            )
+            .help("name the folder of the runs (train_... --log_dir), a model's in it, or a run's")
             .into();
         }
         let what = format!(
@@ -123,7 +121,7 @@ impl Compare {
             .collect();
         Failure::new(Exit::Failed, what)
             .why(format!("there are runs of: {}", there.join(", ")))
-            .remedy("name one of these; without --model and --dataset all are compared")
+            .help("name one of these; without --model and --dataset all are compared")
             .into()
     }
 }

@@ -93,7 +93,7 @@ fn no_run(folder: &Path) -> anyhow::Error {
     };
     Failure::new(Exit::Failed, what)
         .why("a run's folder has a `config.json`")
-        .remedy("name the folder of the runs (train_... --log_dir), a model's in it, or a run's")
+        .help("name the folder of the runs (train_... --log_dir), a model's in it, or a run's")
         .into()
 }
 

@@ -59,7 +59,7 @@ pub fn plot(rows: &[Row], path: &Path) -> Result<()> {
         _ => {
             return Err(Failure::new(Exit::Usage, format!("`--plot {}`", path.display()))
                 .why("the file's ending says what it is")
-                .remedy("name it .png or .svg")
+                .help("name it .png or .svg")
                 .into());
         }
     };

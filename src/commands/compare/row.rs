@@ -11,7 +11,7 @@ use crate::metrics::ClassScore;
 use crate::metrics::Score;
 use crate::nn::Kind;
 use crate::registry;
-use crate::run::{Best, Outcome, RunConfig, RunFolder, State, Status, StatusKind};
+use crate::run::{Best, RunConfig, RunFolder, RunResult, State, Status, StatusKind};
 
 /// A run, as its folder tells of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +54,7 @@ impl Row {
         let status = Status::now(folder).unwrap_or_else(|error| note(&mut wrong, error));
         // Those of a run that goes on with more epochs are not its last.
         let is_over = status.is_none_or(|status| status.state == StatusKind::Finished);
-        let outcome = Outcome::at(folder).unwrap_or_else(|error| note(&mut wrong, error));
+        let outcome = RunResult::at(folder).unwrap_or_else(|error| note(&mut wrong, error));
         let mut row = Self {
             folder: folder.to_owned(),
             model: String::new(),

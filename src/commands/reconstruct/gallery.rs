@@ -11,7 +11,7 @@ use burn::tensor::Device;
 use serde::Serialize;
 
 use crate::commands::reconstruct::shown::{Reconstructions, worst};
-use crate::data::Feed;
+use crate::data::DataLoader;
 use crate::data::Subset;
 use crate::data::image_file::{self, LONGEST};
 use crate::data::subset;
@@ -19,7 +19,7 @@ use crate::data::{Examples, Source, Split};
 use crate::error::{Exit, Failure};
 use crate::nn::Summary;
 use crate::run::Checkpoint;
-use crate::train::Learner;
+use crate::train::AnyModel;
 use crate::util::atomic_file::write_atomically;
 use crate::util::csv::quoted;
 use crate::viz;
@@ -112,18 +112,18 @@ pub fn write(request: &Request) -> Result<Shown> {
     let count = album.names.len();
     let size = (album.examples.shape(), checkpoint.state.classes.min(MOST_CLASSES));
     let model = evaluate::restore(&checkpoint, &path, size, &request.device)?;
-    let feed = Feed::new(album.examples, &request.device);
+    let loader = DataLoader::new(album.examples, &request.device);
     let none = || no_reconstructions(&path, &checkpoint);
-    let indices = choose(&request.choice, count, &model, &feed).ok_or_else(none)??;
-    let pairs = Reconstructions::of(&model, &feed, &indices).ok_or_else(none)?;
+    let indices = choose(&request.choice, count, &model, &loader).ok_or_else(none)??;
+    let pairs = Reconstructions::of(&model, &loader, &indices).ok_or_else(none)?;
 
     let images: Vec<_> = indices
         .iter()
         .zip(pairs.errors())
         .map(|(&index, error)| {
-            let label = feed.examples().labels()[index] as usize;
+            let label = loader.examples().labels()[index] as usize;
             let class = album.classes.as_ref().map(|classes| classes[label].clone());
-            let name = feed.examples().name(index).map(str::to_owned);
+            let name = loader.examples().name(index).map(str::to_owned);
             ShownImage { image: album.names[index].clone(), name, class, error }
         })
         .collect();
@@ -133,7 +133,7 @@ pub fn write(request: &Request) -> Result<Shown> {
     files.png("reconstructions", &side_by_side(&pairs, request.error_map)?)?;
     let ranking = if matches!(request.choice, Choice::Worst(_)) { "worst" } else { "errors" };
     files.write(&format!("{ranking}.csv"), csv(&images).as_bytes())?;
-    for summary in model.record(feed.images(&indices[..1], |_| false)).into_summaries() {
+    for summary in model.record(loader.images(&indices[..1], |_| false)).into_summaries() {
         files.summary(&summary)?;
     }
     Ok(Shown { images, files: files.written })
@@ -177,8 +177,8 @@ fn album(request: &Request, checkpoint: &Checkpoint, path: &Path) -> Result<Albu
 fn choose(
     choice: &Choice,
     count: usize,
-    model: &Learner,
-    feed: &Feed,
+    model: &AnyModel,
+    loader: &DataLoader,
 ) -> Option<Result<Vec<usize>>> {
     Some(Ok(match choice {
         Choice::First => (0..count.min(FIRST)).collect(),
@@ -187,7 +187,7 @@ fn choose(
             rand::seq::index::sample(&mut rand::rng(), count, count.min(*wanted)).into_vec()
         }
         Choice::Worst(wanted) => {
-            worst(model, feed, *wanted)?.into_iter().map(|(at, _)| at).collect()
+            worst(model, loader, *wanted)?.into_iter().map(|(at, _)| at).collect()
         }
         Choice::Indices(indices) => {
             if let Some(index) = indices.iter().find(|&&index| index >= count) {
@@ -288,6 +288,6 @@ fn no_reconstructions(path: &Path, checkpoint: &Checkpoint) -> anyhow::Error {
     let model = &checkpoint.state.config.model;
     Failure::new(Exit::Failed, format!("`{}` makes no reconstructions", path.display()))
         .why(format!("{model} tells classes apart"))
-        .remedy("name a run of an autoencoder; evaluate_classifier evaluates classifiers")
+        .help("name a run of an autoencoder; evaluate_classifier evaluates classifiers")
         .into()
 }

@@ -4,8 +4,8 @@
 //! one, Σ (y - x)² / (2 n) over its n values; its error map `[height, width]` is |y - x|, the mean
 //! over the channels.
 
-use crate::data::Feed;
-use crate::train::Learner;
+use crate::data::DataLoader;
+use crate::train::AnyModel;
 use crate::util::tensor::floats;
 
 /// Images beside their reconstructions, all `[images, channels, height, width]`.
@@ -19,14 +19,14 @@ pub struct Reconstructions {
 }
 
 impl Reconstructions {
-    /// What `model` makes of the examples of `feed` at `indices`, both on a device without autodiff;
+    /// What `model` makes of the examples of `loader` at `indices`, both on a device without autodiff;
     /// `None` if it makes no reconstructions.
-    pub fn of(model: &Learner, feed: &Feed, indices: &[usize]) -> Option<Self> {
-        let [channels, height, width] = feed.examples().shape();
+    pub fn of(model: &AnyModel, loader: &DataLoader, indices: &[usize]) -> Option<Self> {
+        let [channels, height, width] = loader.examples().shape();
         let shape = [indices.len(), channels, height, width];
         let (mut images, mut reconstructions) = (Vec::new(), Vec::new());
         for batch in indices.chunks(model.batch_size()) {
-            let batch = feed.images(batch, |_| false);
+            let batch = loader.images(batch, |_| false);
             reconstructions.extend(floats(model.reconstruct(batch.clone())?));
             images.extend(floats(batch));
         }
@@ -68,13 +68,13 @@ fn error(image: &[f32], reconstruction: &[f32]) -> f64 {
     squares.sum::<f64>() / (2.0 * image.len() as f64)
 }
 
-/// The `count` examples of `feed` with the largest errors, the largest first: index and error. `None`
+/// The `count` examples of `loader` with the largest errors, the largest first: index and error. `None`
 /// if `model` makes no reconstructions.
-pub fn worst(model: &Learner, feed: &Feed, count: usize) -> Option<Vec<(usize, f64)>> {
-    let all: Vec<_> = (0..feed.len()).collect();
+pub fn worst(model: &AnyModel, loader: &DataLoader, count: usize) -> Option<Vec<(usize, f64)>> {
+    let all: Vec<_> = (0..loader.len()).collect();
     let mut errors = Vec::new();
     for batch in all.chunks(model.batch_size()) {
-        errors.extend(Reconstructions::of(model, feed, batch)?.errors());
+        errors.extend(Reconstructions::of(model, loader, batch)?.errors());
     }
     let mut ranking: Vec<_> = errors.into_iter().enumerate().collect();
     ranking.sort_by(|(_, one), (_, other)| other.total_cmp(one));

@@ -14,8 +14,8 @@
 use burn::module::{Module, Param, RunningState};
 use burn::tensor::Tensor;
 
-use crate::nn::Init;
-use crate::nn::Pass;
+use crate::nn::ForwardContext;
+use crate::nn::Initializer;
 use crate::nn::is_frozen;
 use crate::ops::Activation;
 use crate::ops::norm::{Normalised, normalise, normalise_batch};
@@ -35,7 +35,7 @@ pub struct BatchNorm {
 
 impl BatchNorm {
     /// For `channels` channels: γ 1, β 0.
-    pub fn new(channels: usize, init: &mut Init) -> Self {
+    pub fn new(channels: usize, init: &mut Initializer) -> Self {
         init.whole_batches();
         Self {
             gamma: init.constant(1.0, [channels]),
@@ -50,11 +50,11 @@ impl BatchNorm {
         &self,
         x: Tensor<D>,
         activation: Activation,
-        pass: &mut Pass,
+        context: &mut ForwardContext,
     ) -> Tensor<D> {
         let (gamma, beta) = (self.gamma.val(), self.beta.val());
-        if !pass.is_training() || (is_frozen(&gamma) && is_frozen(&beta)) {
-            self.record(&x, activation, pass);
+        if !context.is_training() || (is_frozen(&gamma) && is_frozen(&beta)) {
+            self.record(&x, activation, context);
             let by = [self.moving_mean.value(), self.moving_variance.value()];
             return normalise(x, by, [gamma, beta], EPSILON, activation);
         }
@@ -66,8 +66,13 @@ impl BatchNorm {
     }
 
     /// Shows the layer, whose output has the shape of `x`.
-    fn record<const D: usize>(&self, x: &Tensor<D>, activation: Activation, pass: &mut Pass) {
-        let Some(recorder) = pass.recorder() else { return };
+    fn record<const D: usize>(
+        &self,
+        x: &Tensor<D>,
+        activation: Activation,
+        context: &mut ForwardContext,
+    ) {
+        let Some(recorder) = context.recorder() else { return };
         recorder.operation("FusedBatchNorm", Some(self.gamma.id), activation, x);
         let (mean, variance) = (self.moving_mean.value(), self.moving_variance.value());
         let values = [self.gamma.val(), self.beta.val(), mean, variance];

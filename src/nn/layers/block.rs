@@ -7,8 +7,8 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::{BatchNorm, Conv, ConvConfig, Dense, DenseConfig, Dropout, Padding, max_pool};
-use crate::nn::Init;
-use crate::nn::Pass;
+use crate::nn::ForwardContext;
+use crate::nn::Initializer;
 use crate::ops::Activation;
 
 /// What keeps a network from learning its examples by heart.
@@ -28,7 +28,7 @@ impl Regularizer {
         if self == Self::BatchNorm { Activation::Identity } else { Activation::Relu }
     }
 
-    fn norm(self, channels: usize, init: &mut Init) -> Option<BatchNorm> {
+    fn norm(self, channels: usize, init: &mut Initializer) -> Option<BatchNorm> {
         (self == Self::BatchNorm).then(|| BatchNorm::new(channels, init))
     }
 
@@ -38,11 +38,11 @@ impl Regularizer {
         sums: Tensor<D>,
         norm: Option<&BatchNorm>,
         keep: f64,
-        pass: &mut Pass,
+        context: &mut ForwardContext,
     ) -> Tensor<D> {
         match (self, norm) {
-            (Self::Dropout(dropout), _) => dropout.forward(keep, sums, pass),
-            (_, Some(norm)) => norm.forward(sums, Activation::Relu, pass),
+            (Self::Dropout(dropout), _) => dropout.forward(keep, sums, context),
+            (_, Some(norm)) => norm.forward(sums, Activation::Relu, context),
             (_, None) => sums,
         }
     }
@@ -67,7 +67,7 @@ impl ConvBlock {
         kernel: usize,
         regularizer: Regularizer,
         keep: f64,
-        init: &mut Init,
+        init: &mut Initializer,
     ) -> Self {
         let conv = ConvConfig::new(channels, [kernel; 2])
             .with_same_padding()
@@ -77,18 +77,18 @@ impl ConvBlock {
     }
 
     /// `[batch, in, height, width]` to `[batch, out, height, width]`.
-    pub fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
-        let sums = self.conv.forward(images, pass);
-        self.regularizer.apply(sums, self.norm.as_ref(), self.keep, pass)
+    pub fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
+        let sums = self.conv.forward(images, context);
+        self.regularizer.apply(sums, self.norm.as_ref(), self.keep, context)
     }
 
     /// [`ConvBlock::forward`], then the largest value of each window of 2x2:
     /// `[batch, out, ⌊height / 2⌋, ⌊width / 2⌋]`.
-    pub fn forward_halved(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
+    pub fn forward_halved(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
         if self.regularizer == Regularizer::None {
-            return self.conv.forward_max_pool(images, 2, 2, pass);
+            return self.conv.forward_max_pool(images, 2, 2, context);
         }
-        max_pool(self.forward(images, pass), 2, 2, Padding::Valid, pass)
+        max_pool(self.forward(images, context), 2, 2, Padding::Valid, context)
     }
 }
 
@@ -105,14 +105,19 @@ pub struct DenseBlock {
 
 impl DenseBlock {
     /// From `neurons[0]` to `neurons[1]`. A dropout keeps neurons with probability `keep`.
-    pub fn new(neurons: [usize; 2], regularizer: Regularizer, keep: f64, init: &mut Init) -> Self {
+    pub fn new(
+        neurons: [usize; 2],
+        regularizer: Regularizer,
+        keep: f64,
+        init: &mut Initializer,
+    ) -> Self {
         let dense = DenseConfig::new(neurons).with_activation(regularizer.activation()).init(init);
         Self { dense, norm: regularizer.norm(neurons[1], init), regularizer, keep }
     }
 
     /// `[batch, in]` to `[batch, out]`.
-    pub fn forward(&self, x: Tensor<2>, pass: &mut Pass) -> Tensor<2> {
-        let sums = self.dense.forward(x, pass);
-        self.regularizer.apply(sums, self.norm.as_ref(), self.keep, pass)
+    pub fn forward(&self, x: Tensor<2>, context: &mut ForwardContext) -> Tensor<2> {
+        let sums = self.dense.forward(x, context);
+        self.regularizer.apply(sums, self.norm.as_ref(), self.keep, context)
     }
 }

@@ -6,14 +6,14 @@
 //! ```
 //! use burn::tensor::{Device, Tensor};
 //! use dytb::nn::layers::ConvConfig;
-//! use dytb::{Activation, Init, Pass};
+//! use dytb::{Activation, Initializer, ForwardContext};
 //!
 //! let device = Device::flex();
 //! let layer = ConvConfig::new([1, 32], [3, 3])
 //!     .with_zero_padding(2)
 //!     .with_activation(Activation::Tanh)
-//!     .init(&mut Init::new(1, &device));
-//! let maps = layer.forward(Tensor::zeros([5, 1, 28, 28], &device), &mut Pass::evaluation());
+//!     .init(&mut Initializer::new(1, &device));
+//! let maps = layer.forward(Tensor::zeros([5, 1, 28, 28], &device), &mut ForwardContext::evaluation());
 //! assert_eq!(maps.dims(), [5, 32, 30, 30]);
 //! ```
 
@@ -21,8 +21,8 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use super::{Padding, max_pool};
-use crate::nn::Init;
-use crate::nn::Pass;
+use crate::nn::ForwardContext;
+use crate::nn::Initializer;
 use crate::ops::Activation;
 use crate::ops::conv::{conv2d, strided_conv2d};
 use crate::ops::pool::conv2d_max_pool2d;
@@ -78,7 +78,7 @@ impl ConvConfig {
     }
 
     /// The layer: weights after He, biases 0.
-    pub fn init(self, init: &mut Init) -> Conv {
+    pub fn init(self, init: &mut Initializer) -> Conv {
         let [channels_in, channels_out] = self.channels;
         let [height, width] = self.kernel;
         Conv {
@@ -112,15 +112,15 @@ pub struct Conv {
 
 impl Conv {
     /// `[batch, in, height, width]` to `[batch, out, height', width']`.
-    pub fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
+    pub fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
         if self.penalised {
-            pass.penalise(|| self.weight.val());
+            context.add_l2_penalty(|| self.weight.val());
         }
-        if pass.recorder().is_some() {
-            self.record(images.clone().narrow(0, 0, 1), pass);
+        if context.recorder().is_some() {
+            self.record(images.clone().narrow(0, 0, 1), context);
         }
         let maps = self.convolve(images, self.activation);
-        if let Some(recorder) = pass.recorder() {
+        if let Some(recorder) = context.recorder() {
             recorder.operation("Conv2D", Some(self.weight.id), self.activation, &maps);
         }
         maps
@@ -135,13 +135,19 @@ impl Conv {
         images: Tensor<4>,
         window: usize,
         stride: usize,
-        pass: &mut Pass,
+        context: &mut ForwardContext,
     ) -> Tensor<4> {
-        if self.stride != 1 || pass.recorder().is_some() {
-            return max_pool(self.forward(images, pass), window, stride, Padding::Valid, pass);
+        if self.stride != 1 || context.recorder().is_some() {
+            return max_pool(
+                self.forward(images, context),
+                window,
+                stride,
+                Padding::Valid,
+                context,
+            );
         }
         if self.penalised {
-            pass.penalise(|| self.weight.val());
+            context.add_l2_penalty(|| self.weight.val());
         }
         let padding = self.padding(&images);
         let (weight, bias) = (self.weight.val(), Some(self.bias.val()));
@@ -164,8 +170,8 @@ impl Conv {
     }
 
     /// Shows the layer; `image` is `[1, in, height, width]`.
-    fn record(&self, image: Tensor<4>, pass: &mut Pass) {
-        let Some(recorder) = pass.recorder() else { return };
+    fn record(&self, image: Tensor<4>, context: &mut ForwardContext) {
+        let Some(recorder) = context.recorder() else { return };
         recorder.parameters(self.weight.id, self.weight.val(), Some(self.bias.val()));
         recorder.filters(self.weight.id, self.weight.val());
         let before = self.convolve(image.clone(), Activation::Identity);

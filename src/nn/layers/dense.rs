@@ -5,24 +5,24 @@
 //! ```
 //! use burn::tensor::{Device, Tensor};
 //! use dytb::nn::layers::DenseConfig;
-//! use dytb::{Activation, Init, Pass};
+//! use dytb::{Activation, Initializer, ForwardContext};
 //!
 //! let device = Device::flex();
 //! let layer = DenseConfig::new([784, 10])
 //!     .with_activation(Activation::Relu)
-//!     .init(&mut Init::new(1, &device));
-//! let y = layer.forward(Tensor::zeros([5, 784], &device), &mut Pass::evaluation());
+//!     .init(&mut Initializer::new(1, &device));
+//! let y = layer.forward(Tensor::zeros([5, 784], &device), &mut ForwardContext::evaluation());
 //! assert_eq!(y.dims(), [5, 10]);
 //! ```
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use crate::nn::Init;
-use crate::nn::Pass;
+use crate::nn::ForwardContext;
+use crate::nn::Initializer;
 use crate::ops::Activation;
 
-/// A layer of at least so many weights wants its batches whole: see [`Init::whole_batches`].
+/// A layer of at least so many weights wants its batches whole: see [`Initializer::whole_batches`].
 const MANY_WEIGHTS: usize = 1 << 16;
 
 /// How to make a [`Dense`].
@@ -50,7 +50,7 @@ impl DenseConfig {
     }
 
     /// The layer: weights after He, biases 0.
-    pub fn init(self, init: &mut Init) -> Dense {
+    pub fn init(self, init: &mut Initializer) -> Dense {
         let [from, to] = self.neurons;
         if from * to >= MANY_WEIGHTS {
             init.whole_batches();
@@ -77,16 +77,16 @@ pub struct Dense {
 
 impl Dense {
     /// `[batch, in]` to `[batch, out]`.
-    pub fn forward(&self, x: Tensor<2>, pass: &mut Pass) -> Tensor<2> {
+    pub fn forward(&self, x: Tensor<2>, context: &mut ForwardContext) -> Tensor<2> {
         if self.penalised {
-            pass.penalise(|| self.weight.val());
+            context.add_l2_penalty(|| self.weight.val());
         }
-        if let Some(recorder) = pass.recorder() {
+        if let Some(recorder) = context.recorder() {
             recorder.parameters(self.weight.id, self.weight.val(), Some(self.bias.val()));
         }
         let sums = x.matmul(self.weight.val()) + self.bias.val().unsqueeze();
         let y = self.activation.apply(sums);
-        if let Some(recorder) = pass.recorder() {
+        if let Some(recorder) = context.recorder() {
             recorder.operation("MatMul", Some(self.weight.id), self.activation, &y);
         }
         y

@@ -14,19 +14,19 @@
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
-//! use dytb::Pass;
+//! use dytb::ForwardContext;
 //! use dytb::nn::layers::Dropout;
 //!
 //! let ones = Tensor::<2>::ones([2, 100], &Device::flex());
-//! let kept = Dropout::Inverted.forward(0.5, ones.clone(), &mut Pass::training(1));
+//! let kept = Dropout::Inverted.forward(0.5, ones.clone(), &mut ForwardContext::training(1));
 //! assert_eq!(kept.max().into_scalar::<f32>(), 2.0);
-//! let all = Dropout::Direct.forward(0.5, ones, &mut Pass::evaluation());
+//! let all = Dropout::Direct.forward(0.5, ones, &mut ForwardContext::evaluation());
 //! assert_eq!(all.min().into_scalar::<f32>(), 0.5);
 //! ```
 
 use burn::tensor::{Tensor, TensorData};
 
-use crate::nn::Pass;
+use crate::nn::ForwardContext;
 use crate::ops::Activation;
 
 /// A kind of dropout.
@@ -44,14 +44,19 @@ pub enum Dropout {
 
 impl Dropout {
     /// Keeps each neuron of `x` `[batch, ...]` with probability `keep`.
-    pub fn forward<const D: usize>(self, keep: f64, x: Tensor<D>, pass: &mut Pass) -> Tensor<D> {
-        if pass.is_training() {
+    pub fn forward<const D: usize>(
+        self,
+        keep: f64,
+        x: Tensor<D>,
+        context: &mut ForwardContext,
+    ) -> Tensor<D> {
+        if context.is_training() {
             return with_channels_last(x, |x| {
-                let mask = pass.bernoulli(keep, x.dims(), &x.device());
+                let mask = context.bernoulli(keep, x.dims(), &x.device());
                 self.train(keep, x, mask)
             });
         }
-        if let Some(recorder) = pass.recorder() {
+        if let Some(recorder) = context.recorder() {
             recorder.operation("Dropout", None, Activation::Identity, &x);
         }
         let neurons: usize = x.dims()[1..].iter().product();
@@ -161,7 +166,7 @@ mod tests {
             y,
             [1.6, 0.0, 1.6, 0.0].into_iter().chain([16.0 / 15.0; 4]).collect::<Vec<f32>>()
         );
-        let y = Dropout::DirectBinomial.forward(0.5, x, &mut Pass::evaluation());
+        let y = Dropout::DirectBinomial.forward(0.5, x, &mut ForwardContext::evaluation());
         assert_eq!(y.min().into_scalar::<f32>(), 0.625);
     }
 
@@ -174,7 +179,7 @@ mod tests {
         let pixels = Tensor::<4>::from_data(pixels, &device).permute([0, 3, 1, 2]);
         let passes = [planes, pixels].map(|x| {
             let x = x.detach().require_grad();
-            let y = Dropout::Inverted.forward(0.5, x.clone(), &mut Pass::training(1));
+            let y = Dropout::Inverted.forward(0.5, x.clone(), &mut ForwardContext::training(1));
             let dx = x.grad(&y.clone().sum().backward()).unwrap();
             [x, y, dx].map(|tensor| tensor.into_data().try_to_vec::<f32>().unwrap())
         });

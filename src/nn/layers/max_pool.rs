@@ -3,20 +3,20 @@
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
-//! use dytb::Pass;
+//! use dytb::ForwardContext;
 //! use dytb::nn::layers::{Padding, max_pool};
 //!
 //! let images = Tensor::<4>::zeros([2, 3, 5, 5], &Device::flex());
-//! let pass = &mut Pass::evaluation();
-//! assert_eq!(max_pool(images.clone(), 2, 2, Padding::Valid, pass).dims(), [2, 3, 2, 2]);
-//! assert_eq!(max_pool(images, 2, 2, Padding::Same, pass).dims(), [2, 3, 3, 3]);
+//! let context = &mut ForwardContext::evaluation();
+//! assert_eq!(max_pool(images.clone(), 2, 2, Padding::Valid, context).dims(), [2, 3, 2, 2]);
+//! assert_eq!(max_pool(images, 2, 2, Padding::Same, context).dims(), [2, 3, 3, 3]);
 //! ```
 
 use burn::tensor::Tensor;
 use burn::tensor::ops::PadMode;
 
 use super::Padding;
-use crate::nn::Pass;
+use crate::nn::ForwardContext;
 use crate::ops::Activation;
 use crate::ops::pool::max_pool2d;
 
@@ -27,7 +27,7 @@ pub fn max_pool(
     window: usize,
     stride: usize,
     padding: Padding,
-    pass: &mut Pass,
+    context: &mut ForwardContext,
 ) -> Tensor<4> {
     let [_, _, height, width] = images.dims();
     let amounts = padding.amounts([height, width], [window; 2], stride);
@@ -39,7 +39,7 @@ pub fn max_pool(
         }
     };
     let largest = max_pool2d(images, window, stride);
-    if let Some(recorder) = pass.recorder() {
+    if let Some(recorder) = context.recorder() {
         recorder.operation("MaxPool", None, Activation::Identity, &largest);
     }
     largest

@@ -2,15 +2,15 @@
 
 use crate::ops::Activation;
 use crate::ops::conv::kernels::{Narrow, Wide};
-use crate::ops::layout::{Order, Size};
-use crate::ops::simd::{Level, MAX_LANES};
+use crate::ops::layout::{ImageLayout, Size};
+use crate::ops::simd::{MAX_LANES, SimdLevel};
 
 /// `out[k][r][p] = activation(bias[k] + Σ_cij x[c][r + i][p + j] * weight[k][c][i][j])`
 pub(super) struct Correlation {
-    level: Level,
+    level: SimdLevel,
     activation: Activation,
     input: Size,
-    input_order: Order,
+    input_layout: ImageLayout,
     output: Size,
     taps: Vec<usize>,
     weight: Vec<f32>,
@@ -24,8 +24,8 @@ pub(super) fn is_wide(inputs: usize, outputs: usize) -> bool {
 }
 
 /// The order in which a layer's output is written.
-pub(super) fn output_order(inputs: usize, outputs: usize) -> Order {
-    if is_wide(inputs, outputs) { Order::Pixels } else { Order::Planes }
+pub(super) fn output_layout(inputs: usize, outputs: usize) -> ImageLayout {
+    if is_wide(inputs, outputs) { ImageLayout::Nhwc } else { ImageLayout::Nchw }
 }
 
 /// Where each weight's value lies in an image of these strides: by channel, kernel row, kernel
@@ -46,11 +46,11 @@ pub(super) fn taps(
 
 impl Correlation {
     /// Packs `weight` (`[outputs, inputs, kernel rows, kernel columns]`) for images of size `input`,
-    /// in `order` if the kernel can read that, else in [`Correlation::input_order`].
+    /// in `layout` if the kernel can read that, else in [`Correlation::input_order`].
     pub(super) fn new(
-        level: Level,
+        level: SimdLevel,
         activation: Activation,
-        (input, order): (Size, Order),
+        (input, layout): (Size, ImageLayout),
         kernel: [usize; 2],
         weight: &[f32],
         bias: &[f32],
@@ -60,7 +60,7 @@ impl Correlation {
         let columns = input.columns + 1 - kernel[1];
         let output = Size { channels: outputs, rows, columns };
         let wide = is_wide(inputs, outputs);
-        let input_order = if wide { order } else { Order::Pixels };
+        let input_layout = if wide { layout } else { ImageLayout::Nhwc };
         let mut bias = bias.to_vec();
         let (packed, taps) = if wide {
             let pitch = outputs.next_multiple_of(MAX_LANES);
@@ -69,7 +69,7 @@ impl Correlation {
             for (i, &w) in weight.iter().enumerate() {
                 packed[i % (inputs * area) * pitch + i / (inputs * area)] = w;
             }
-            (packed, taps(input.strides(input_order), inputs, kernel))
+            (packed, taps(input.strides(input_layout), inputs, kernel))
         } else {
             let pitch = inputs.next_multiple_of(MAX_LANES);
             let mut packed = vec![0.0; outputs * area * pitch];
@@ -77,21 +77,21 @@ impl Correlation {
                 let (k, c, tap) = (i / area / inputs, i / area % inputs, i % area);
                 packed[(k * area + tap) * pitch + c] = w;
             }
-            (packed, taps(input.strides(input_order), 1, kernel))
+            (packed, taps(input.strides(input_layout), 1, kernel))
         };
-        Self { level, activation, input, input_order, output, taps, weight: packed, bias }
+        Self { level, activation, input, input_layout, output, taps, weight: packed, bias }
     }
 
     /// The order in which [`Correlation::run`] wants its image.
-    pub(super) fn input_order(&self) -> Order {
-        self.input_order
+    pub(super) fn input_layout(&self) -> ImageLayout {
+        self.input_layout
     }
 
-    /// The output of one image; its order is [`output_order`].
+    /// The output of one image; its order is [`output_layout`].
     pub(super) fn run(&self, image: &[f32], out: &mut [f32]) {
         let Self { level, activation, input, output, .. } = *self;
         let (taps, weight, bias) = (&self.taps[..], &self.weight[..], &self.bias[..]);
-        let [_, row, pixel] = input.strides(self.input_order);
+        let [_, row, pixel] = input.strides(self.input_layout);
         let (rows, columns) = (output.rows, output.columns);
         if is_wide(input.channels, output.channels) {
             let channels = output.channels;

@@ -14,26 +14,26 @@ use burn_flex::{FlexTensor, Layout};
 
 use crate::ops::conv::layer::{Layer, LayerGradients, Outputs, Scratch};
 use crate::ops::flex_tensor::flat;
-use crate::ops::layout::{Images, Order, Size};
+use crate::ops::layout::{ImageLayout, Images, Size};
 use crate::ops::parallel::{GROUP, for_groups, of_images};
 use crate::ops::simd::{Activate, Derive};
 
 /// From so many weights on (a megabyte) a layer is lowered.
-const MANY_WEIGHTS: usize = 1 << 18;
+const IM2COL_MIN_WEIGHTS: usize = 1 << 18;
 /// Numbers in a cache line.
 const LINE: usize = 16;
 /// The most bytes that patches take at a time: images are gone through so many at a time. (VGG's largest
 /// layers have 0.3 MB of patches an image at 32x32, and 14 MB at 224x224.)
-const MOST_PATCHES: usize = 256 << 20;
+const MAX_COLUMN_BYTES: usize = 256 << 20;
 
 /// Whether a layer with weights of this shape is better off as a product of matrices.
 pub(super) fn is_better_for(weight: [usize; 4]) -> bool {
-    weight.iter().product::<usize>() >= MANY_WEIGHTS
+    weight.iter().product::<usize>() >= IM2COL_MIN_WEIGHTS
 }
 
 /// The activated outputs of all images, in the order of pixels.
 pub(super) fn forward(layer: &Layer, x: Images, weight: &[f32], bias: &[f32]) -> Vec<f32> {
-    forward_in(MOST_PATCHES, layer, x, weight, bias)
+    forward_in(MAX_COLUMN_BYTES, layer, x, weight, bias)
 }
 
 fn forward_in(
@@ -64,7 +64,7 @@ pub(super) fn backward(
     weight: &[f32],
     input_too: bool,
 ) -> LayerGradients {
-    backward_in(MOST_PATCHES, layer, x, outputs, weight, input_too)
+    backward_in(MAX_COLUMN_BYTES, layer, x, outputs, weight, input_too)
 }
 
 fn backward_in(
@@ -99,7 +99,7 @@ fn backward_in(
         }
     }
     let dw = dw.expect("a batch has images");
-    let input = input_too.then_some((dx, Order::Pixels));
+    let input = input_too.then_some((dx, ImageLayout::Nhwc));
     LayerGradients { input, weight: planes(layer, dw.storage::<f32>()), bias }
 }
 
@@ -108,8 +108,8 @@ fn chunks<'a>(most_bytes: usize, layer: &Layer, x: Images<'a>) -> impl Iterator<
     let output = layer.output();
     let bytes = output.rows * output.columns * width(layer) * size_of::<f32>();
     let images = (most_bytes / bytes).max(1);
-    let Images { values, size, order } = x;
-    values.chunks(images * size.len()).map(move |values| Images { values, size, order })
+    let Images { values, size, layout } = x;
+    values.chunks(images * size.len()).map(move |values| Images { values, size, layout })
 }
 
 /// How many images there are.
@@ -122,8 +122,8 @@ fn derived(layer: &Layer, Outputs { y, gradient, .. }: Outputs) -> Vec<f32> {
     let size = layer.output();
     let images = gradient.values.len() / size.len();
     of_images(images, size.len(), |i, (a, b): &mut Scratch, out| {
-        let gradient = gradient.image_in(i, Order::Pixels, a);
-        let output = y.image_in(i, Order::Pixels, b);
+        let gradient = gradient.image_in(i, ImageLayout::Nhwc, a);
+        let output = y.image_in(i, ImageLayout::Nhwc, b);
         let activation = layer.activation;
         layer.level.run(Derive { activation, gradient, output, out });
     })
@@ -134,15 +134,16 @@ fn patches(layer: &Layer, x: Images) -> FlexTensor {
     let (padded, output, width) = (layer.padded(), layer.output(), width(layer));
     let pixels = output.rows * output.columns;
     let images = x.values.len() / x.size.len();
-    let patches = of_images(images, pixels * width, |i, (room, scratch): &mut Scratch, patches| {
-        let image = layer.pad(x, i, Order::Pixels, room, scratch);
-        for (pixel, patch) in patches.chunks_exact_mut(width).enumerate() {
-            for (row, patch) in patch.chunks_exact_mut(width / layer.kernel[0]).enumerate() {
-                let from = at(pixel, row, padded, output);
-                patch.copy_from_slice(&image[from..][..patch.len()]);
+    let patches =
+        of_images(images, pixels * width, |i, (buffer, scratch): &mut Scratch, patches| {
+            let image = layer.pad(x, i, ImageLayout::Nhwc, buffer, scratch);
+            for (pixel, patch) in patches.chunks_exact_mut(width).enumerate() {
+                for (row, patch) in patch.chunks_exact_mut(width / layer.kernel[0]).enumerate() {
+                    let from = at(pixel, row, padded, output);
+                    patch.copy_from_slice(&image[from..][..patch.len()]);
+                }
             }
-        }
-    });
+        });
     matrix(patches, [images * pixels, width])
 }
 
@@ -151,18 +152,18 @@ fn spread(layer: &Layer, patches: &[f32]) -> Vec<f32> {
     let (padded, output, width) = (layer.padded(), layer.output(), width(layer));
     let pixels = output.rows * output.columns;
     let images = patches.len() / (pixels * width);
-    of_images(images, layer.input.len(), |i, room: &mut Vec<f32>, dx| {
-        room.clear();
-        room.resize(padded.len(), 0.0);
+    of_images(images, layer.input.len(), |i, buffer: &mut Vec<f32>, dx| {
+        buffer.clear();
+        buffer.resize(padded.len(), 0.0);
         let patches = &patches[i * pixels * width..][..pixels * width];
         for (pixel, patch) in patches.chunks_exact(width).enumerate() {
             for (row, patch) in patch.chunks_exact(width / layer.kernel[0]).enumerate() {
                 let to = at(pixel, row, padded, output);
-                let room = &mut room[to..][..patch.len()];
-                room.iter_mut().zip(patch).for_each(|(sum, value)| *sum += value);
+                let buffer = &mut buffer[to..][..patch.len()];
+                buffer.iter_mut().zip(patch).for_each(|(sum, value)| *sum += value);
             }
         }
-        layer.crop(room, dx);
+        layer.crop(buffer, dx);
     })
 }
 
@@ -224,14 +225,14 @@ fn transposed(matrix: FlexTensor) -> FlexTensor {
 mod tests {
     use super::*;
     use crate::ops::Activation;
-    use crate::ops::simd::Level;
+    use crate::ops::simd::SimdLevel;
 
     /// The images one, two or all at a time: the same up to rounding, and in their order.
     #[test]
     fn few_images_at_a_time() {
         let input = Size { channels: 3, rows: 5, columns: 4 };
         let layer = Layer {
-            level: Level::best(),
+            level: SimdLevel::best(),
             activation: Activation::Tanh,
             input,
             outputs: 7,
@@ -244,16 +245,16 @@ mod tests {
         };
         let images = 5;
         let (values, weight) = (noise(images * input.len(), 1), noise(7 * 3 * 6, 2));
-        let x = Images { values: &values, size: input, order: Order::Planes };
+        let x = Images { values: &values, size: input, layout: ImageLayout::Nchw };
         let (output, bias) = (layer.output(), noise(7, 3));
         let gradient = noise(images * output.len(), 4);
         let run = |most_bytes: usize| {
             let y = forward_in(most_bytes, &layer, x, &weight, &bias);
-            let of = |values| Images { values, size: output, order: Order::Pixels };
-            let outputs = Outputs { y: of(&y), gradient: of(&gradient), places: &[] };
+            let of = |values| Images { values, size: output, layout: ImageLayout::Nhwc };
+            let outputs = Outputs { y: of(&y), gradient: of(&gradient), argmax: &[] };
             let gradients = backward_in(most_bytes, &layer, x, outputs, &weight, true);
-            let (dx, order) = gradients.input.unwrap();
-            assert_eq!(order, Order::Pixels);
+            let (dx, layout) = gradients.input.unwrap();
+            assert_eq!(layout, ImageLayout::Nhwc);
             [y, dx, gradients.weight, gradients.bias]
         };
         let whole = run(usize::MAX);

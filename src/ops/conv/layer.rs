@@ -2,17 +2,17 @@
 //! to the largest values of its windows: padding, groups of images, threads.
 
 use crate::ops::Activation;
-use crate::ops::conv::correlation::{Correlation, output_order};
+use crate::ops::conv::correlation::{Correlation, output_layout};
 use crate::ops::conv::im2col;
-use crate::ops::layout::{Images, Order, Size, place};
+use crate::ops::layout::{ImageLayout, Images, Size, place};
 use crate::ops::parallel::{of_images, of_images_with_places};
-use crate::ops::simd::Level;
-use crate::ops::windows::{Largest, Windows};
+use crate::ops::simd::SimdLevel;
+use crate::ops::windows::{MaxPool, Windows};
 
 /// What a layer computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Layer {
-    pub level: Level,
+    pub level: SimdLevel,
     pub activation: Activation,
     pub input: Size,
     pub outputs: usize,
@@ -29,13 +29,13 @@ pub(super) struct Outputs<'a> {
     pub y: Images<'a>,
     pub gradient: Images<'a>,
     /// Of each y in its window, in the order of [`Layer::output_order`]; none without a pooling.
-    pub places: &'a [u8],
+    pub argmax: &'a [u8],
 }
 
 /// The gradients of a layer.
 pub(super) struct LayerGradients {
     /// Of the input, and its order; `None` if not asked for.
-    pub input: Option<(Vec<f32>, Order)>,
+    pub input: Option<(Vec<f32>, ImageLayout)>,
     /// `[outputs, inputs, kernel rows, kernel columns]`.
     pub weight: Vec<f32>,
     /// `[outputs]`.
@@ -61,15 +61,15 @@ impl Layer {
     }
 
     /// The order of the output.
-    pub(super) fn output_order(&self) -> Order {
-        if self.is_lowered() {
-            return Order::Pixels;
+    pub(super) fn output_layout(&self) -> ImageLayout {
+        if self.uses_im2col() {
+            return ImageLayout::Nhwc;
         }
-        output_order(self.input.channels, self.outputs)
+        output_layout(self.input.channels, self.outputs)
     }
 
     /// Whether it is a product of matrices. A pooling is never part of one.
-    pub(super) fn is_lowered(&self) -> bool {
+    pub(super) fn uses_im2col(&self) -> bool {
         let [height, width] = self.kernel;
         let weight = [self.outputs, self.input.channels, height, width];
         self.pool.is_none() && im2col::is_better_for(weight)
@@ -85,28 +85,28 @@ impl Layer {
     /// The outputs of all images, one after the other in [`Layer::output_order`], and, of a pooling,
     /// their places in their windows.
     pub(super) fn forward(&self, x: Images, weight: &[f32], bias: &[f32]) -> (Vec<f32>, Vec<u8>) {
-        if self.is_lowered() {
+        if self.uses_im2col() {
             return (im2col::forward(self, x, weight, bias), Vec::new());
         }
-        let padded = (self.padded(), x.order);
+        let padded = (self.padded(), x.layout);
         let correlation =
             Correlation::new(self.level, self.activation, padded, self.kernel, weight, bias);
-        let (images, order) = (x.values.len() / x.size.len(), correlation.input_order());
+        let (images, layout) = (x.values.len() / x.size.len(), correlation.input_layout());
         let n = self.output().len();
         let Some(windows) = self.pool else {
-            let out = of_images(images, n, |i, (room, other): &mut Scratch, out| {
-                correlation.run(self.pad(x, i, order, room, other), out);
+            let out = of_images(images, n, |i, (buffer, other): &mut Scratch, out| {
+                correlation.run(self.pad(x, i, layout, buffer, other), out);
             });
             return (out, Vec::new());
         };
-        let (size, out_order) = (self.maps(), self.output_order());
+        let (size, out_layout) = (self.maps(), self.output_layout());
         type Pooling = (Scratch, Vec<f32>);
-        of_images_with_places(images, n, |i, ((room, other), maps): &mut Pooling, out, places| {
+        of_images_with_places(images, n, |i, ((buffer, other), maps): &mut Pooling, out, argmax| {
             // Pooled while they are in the cache.
             maps.resize(size.len(), 0.0);
-            correlation.run(self.pad(x, i, order, room, other), maps);
+            correlation.run(self.pad(x, i, layout, buffer, other), maps);
             let image = &maps[..];
-            self.level.run(Largest { windows, image, size, order: out_order, out, places });
+            self.level.run(MaxPool { windows, image, size, layout: out_layout, out, argmax });
         })
     }
 
@@ -115,28 +115,28 @@ impl Layer {
         &self,
         x: Images<'a>,
         i: usize,
-        order: Order,
-        room: &'s mut Vec<f32>,
+        layout: ImageLayout,
+        buffer: &'s mut Vec<f32>,
         scratch: &'s mut Vec<f32>,
     ) -> &'s [f32] {
         if self.padding == [0; 4] {
-            return x.image_in(i, order, scratch);
+            return x.image_in(i, layout, scratch);
         }
-        room.resize(self.padded().len(), 0.0);
-        self.pad_into(x, i, order, room);
-        room
+        buffer.resize(self.padded().len(), 0.0);
+        self.pad_into(x, i, layout, buffer);
+        buffer
     }
 
-    /// Puts image `i` into `room`, whose borders stay zero from one image to the next.
-    pub(super) fn pad_into(&self, x: Images, i: usize, order: Order, room: &mut [f32]) {
+    /// Puts image `i` into `buffer`, whose borders stay zero from one image to the next.
+    pub(super) fn pad_into(&self, x: Images, i: usize, layout: ImageLayout, buffer: &mut [f32]) {
         let [top, _, left, _] = self.padding.map(|zeros| zeros as isize);
-        place(x.image(i), x.order, x.size, [top, left], room, order, self.padded());
+        place(x.image(i), x.layout, x.size, [top, left], buffer, layout, self.padded());
     }
 
     /// Puts a padded image into `image` without its padding; both have their pixels together.
-    pub(super) fn crop(&self, room: &[f32], image: &mut [f32]) {
+    pub(super) fn crop(&self, buffer: &[f32], image: &mut [f32]) {
         let [top, _, left, _] = self.padding.map(|zeros| -(zeros as isize));
-        let order = Order::Pixels;
-        place(room, order, self.padded(), [top, left], image, order, self.input);
+        let layout = ImageLayout::Nhwc;
+        place(buffer, layout, self.padded(), [top, left], image, layout, self.input);
     }
 }

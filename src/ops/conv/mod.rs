@@ -26,12 +26,12 @@ mod layer;
 mod op;
 mod sparse;
 
-use crate::ops::{Activation, simd::Level, windows::Windows};
+use crate::ops::{Activation, simd::SimdLevel, windows::Windows};
 use burn::backend::{Dispatch, DispatchDevice};
 use burn::tensor::ops::{ConvOptions, PadMode};
 use burn::tensor::{DType, Device, Tensor, module};
 
-use op::{Fused, Settings};
+use op::{ConvAttributes, Fused};
 
 /// `activation(x * weight + bias)`, stride 1: x `[batch, in, h, w]`, weight `[out, in, kh, kw]`,
 /// bias `[out]`, `padding` zeros on the top, bottom, left and right.
@@ -47,7 +47,12 @@ pub fn conv2d(
 ) -> Tensor<4> {
     check(&x, &weight, bias.as_ref(), padding);
     if can_fuse(&x, &weight, bias.as_ref()) {
-        fused(x, weight, bias, Settings { padding, activation, pool: None, level: Level::best() })
+        fused(
+            x,
+            weight,
+            bias,
+            ConvAttributes { padding, activation, pool: None, level: SimdLevel::best() },
+        )
     } else {
         plain(x, weight, bias, [1, 1], padding, activation)
     }
@@ -62,8 +67,8 @@ pub(crate) fn pooled(
     activation: Activation,
     windows: Windows,
 ) -> Tensor<4> {
-    let level = Level::best();
-    fused(x, weight, bias, Settings { padding, activation, pool: Some(windows), level })
+    let level = SimdLevel::best();
+    fused(x, weight, bias, ConvAttributes { padding, activation, pool: Some(windows), level })
 }
 
 /// Whether a pooling is better off as a part of the convolution: not where that is a product of
@@ -136,7 +141,7 @@ fn fused(
     x: Tensor<4>,
     weight: Tensor<4>,
     bias: Option<Tensor<1>>,
-    settings: Settings,
+    settings: ConvAttributes,
 ) -> Tensor<4> {
     // The operation takes tensors, not options of tensors.
     let bias = bias.unwrap_or_else(|| Tensor::zeros([weight.dims()[0]], &x.device()));

@@ -11,12 +11,12 @@ use burn_flex::{FlexTensor, Layout};
 use crate::ops::Activation;
 use crate::ops::conv::layer::{Layer, Outputs};
 use crate::ops::flex_tensor::{Batch, bytes, flat, size, tensor, values};
-use crate::ops::simd::Level;
+use crate::ops::simd::SimdLevel;
 use crate::ops::windows::Windows;
 
 /// What does not depend on the tensors.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
+pub struct ConvAttributes {
     /// Zeros on the top, bottom, left and right.
     pub padding: [usize; 4],
     /// Applied to each output.
@@ -24,7 +24,7 @@ pub struct Settings {
     /// Of the activated outputs the largest one of each window is left.
     pub pool: Option<Windows>,
     /// The kernels to use.
-    pub level: Level,
+    pub level: SimdLevel,
 }
 
 /// Backends with the fused convolution.
@@ -36,7 +36,7 @@ pub trait Fused: Backend {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        settings: Settings,
+        settings: ConvAttributes,
     ) -> FloatTensor<Self>;
 }
 
@@ -47,8 +47,8 @@ pub struct Saved<F, I> {
     weight: F,
     output: F,
     /// Of the largest values in their windows, in bytes; none without a pooling.
-    places: I,
-    settings: Settings,
+    argmax: I,
+    settings: ConvAttributes,
 }
 
 /// The gradients of the input (if asked for), the weight and the bias.
@@ -61,7 +61,7 @@ pub trait FusedBackward: Fused {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        settings: Settings,
+        settings: ConvAttributes,
     ) -> Saved<FloatTensor<Self>, IntTensor<Self>>;
 
     /// The gradients, from that of the output.
@@ -77,7 +77,7 @@ impl Fused for Flex {
         x: FlexTensor,
         weight: FlexTensor,
         bias: FlexTensor,
-        settings: Settings,
+        settings: ConvAttributes,
     ) -> FlexTensor {
         Self::fused_conv2d_saved(x, weight, bias, settings).output
     }
@@ -88,18 +88,18 @@ impl FusedBackward for Flex {
         x: FlexTensor,
         weight: FlexTensor,
         bias: FlexTensor,
-        settings: Settings,
+        settings: ConvAttributes,
     ) -> Saved<FlexTensor, FlexTensor> {
         let layer = layer(&x, &weight, settings);
         let images = Batch::new(&x);
-        let (values, places) = layer.forward(images.images(), &values(&weight), &values(&bias));
-        let output = tensor(values, x.shape()[0], layer.output(), layer.output_order());
+        let (values, argmax) = layer.forward(images.images(), &values(&weight), &values(&bias));
+        let output = tensor(values, x.shape()[0], layer.output(), layer.output_layout());
         drop(images);
-        Saved { x, weight, output, places: bytes(places), settings }
+        Saved { x, weight, output, argmax: bytes(argmax), settings }
     }
 
     fn fused_conv2d_backward(
-        Saved { x, weight, output, places, settings }: Saved<FlexTensor, FlexTensor>,
+        Saved { x, weight, output, argmax, settings }: Saved<FlexTensor, FlexTensor>,
         gradient: FlexTensor,
         input_too: bool,
     ) -> FusedGradients<FlexTensor> {
@@ -107,16 +107,16 @@ impl FusedBackward for Flex {
         let (images, shape) = (x.shape()[0], weight.shape());
         let (x, y, gradient) = (Batch::new(&x), Batch::new(&output), Batch::new(&gradient));
         let outputs =
-            Outputs { y: y.images(), gradient: gradient.images(), places: places.storage::<u8>() };
+            Outputs { y: y.images(), gradient: gradient.images(), argmax: argmax.storage::<u8>() };
         let gradients = layer.backward(x.images(), outputs, &values(&weight), input_too);
-        let input = gradients.input.map(|(dx, order)| tensor(dx, images, layer.input, order));
+        let input = gradients.input.map(|(dx, layout)| tensor(dx, images, layer.input, layout));
         let weight = flat(gradients.weight, Layout::contiguous(shape));
         let bias = Layout::contiguous(Shape::from([layer.outputs]));
         (input, weight, flat(gradients.bias, bias))
     }
 }
 
-fn layer(x: &FlexTensor, weight: &FlexTensor, settings: Settings) -> Layer {
+fn layer(x: &FlexTensor, weight: &FlexTensor, settings: ConvAttributes) -> Layer {
     let kernel = weight.shape();
     Layer {
         level: settings.level,
@@ -153,7 +153,7 @@ impl<B: FusedBackward, C: CheckpointStrategy> Fused for Autodiff<B, C> {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        settings: Settings,
+        settings: ConvAttributes,
     ) -> FloatTensor<Self> {
         let (x, x_node) = x.into_parts();
         let (weight, weight_node) = weight.into_parts();

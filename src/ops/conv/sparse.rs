@@ -8,7 +8,7 @@
 
 use crate::ops::Activation;
 use crate::ops::conv::layer::{Layer, Outputs};
-use crate::ops::layout::{Order, Size};
+use crate::ops::layout::{ImageLayout, Size};
 use crate::ops::simd::derived;
 use crate::ops::windows::Windows;
 
@@ -43,7 +43,7 @@ impl Sparse {
 pub(super) struct Plan {
     activation: Activation,
     outputs: Size,
-    order: Order,
+    layout: ImageLayout,
     /// The padded input.
     padded: Size,
     /// Of each window, the pixel of its first value.
@@ -60,8 +60,8 @@ impl Plan {
             .map(|i| at(i / outputs.columns * stride, i % outputs.columns * stride))
             .collect();
         let values = (0..side * side).map(|i| at(i / side, i % side)).collect();
-        let (activation, order) = (layer.activation, layer.output_order());
-        Self { activation, outputs, order, padded, windows, values }
+        let (activation, layout) = (layer.activation, layer.output_layout());
+        Self { activation, outputs, layout, padded, windows, values }
     }
 
     /// `by_channel` becomes G of image `i`, and the sums of its rows are added to `bias`. `scratch` is
@@ -76,10 +76,10 @@ impl Plan {
     ) {
         let [a, b] = scratch;
         let n = self.outputs.len();
-        let dy = outputs.gradient.image_in(i, self.order, a);
-        let y = outputs.y.image_in(i, self.order, b);
-        let places = &outputs.places[i * n..][..n];
-        let [channel, _, pixel] = self.outputs.strides(self.order);
+        let dy = outputs.gradient.image_in(i, self.layout, a);
+        let y = outputs.y.image_in(i, self.layout, b);
+        let argmax = &outputs.argmax[i * n..][..n];
+        let [channel, _, pixel] = self.outputs.strides(self.layout);
         let Sparse { starts, ends, columns, entries } = by_channel;
         columns.resize(n, 0);
         entries.resize(n, 0.0);
@@ -91,7 +91,7 @@ impl Plan {
                 let at = k * channel + window * pixel;
                 let g = derived(self.activation, dy[at], y[at]);
                 // Written in any case: whether it is zero cannot be predicted.
-                columns[*end] = first + self.values[usize::from(places[at])];
+                columns[*end] = first + self.values[usize::from(argmax[at])];
                 entries[*end] = g;
                 *end += usize::from(g != 0.0);
                 *bias += g;

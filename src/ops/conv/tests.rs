@@ -83,8 +83,8 @@ fn every_level_agrees_with_burn() {
         for activation in [Activation::Identity, Activation::Tanh, Activation::Relu] {
             let want =
                 gradients(&case, |x, w, b| plain(x, w, Some(b), [1, 1], padding, activation));
-            for level in Level::available() {
-                let settings = Settings { padding, activation, pool: None, level };
+            for level in SimdLevel::available() {
+                let settings = ConvAttributes { padding, activation, pool: None, level };
                 let got = gradients(&case, |x, w, b| fused(x, w, Some(b), settings));
                 for (i, (got, want)) in got.into_iter().zip(want.clone()).enumerate() {
                     let what = ["y", "dx", "dw", "db"][i];
@@ -111,8 +111,8 @@ fn pooling_as_a_part_agrees_with_pooling_afterwards() {
         let (side, stride) = [(2, 2), (3, 2), (3, 1), (1, 2), (2, 3)][number % 5];
         let windows = Windows { side: side.min(least), stride };
         let activation = [Activation::Relu, Activation::Tanh, Activation::Identity][number % 3];
-        for level in Level::available() {
-            let settings = |pool| Settings { padding, activation, pool, level };
+        for level in SimdLevel::available() {
+            let settings = |pool| ConvAttributes { padding, activation, pool, level };
             let together = |x, w, b| fused(x, w, Some(b), settings(Some(windows)));
             let first = |x: Tensor<4>, w, b| {
                 together(x.clone().detach(), w, b) + x.sum().reshape([1; 4]) * 0.0
@@ -142,8 +142,8 @@ fn threads_do_not_change_a_bit() {
     // More than two groups of images, the last one not full.
     let case = (21, 3, 17, [3, 3], [9, 7], [2, 1, 0, 2]);
     for pool in [None, Some(Windows { side: 2, stride: 2 })] {
-        let (padding, activation, level) = (case.5, Activation::Tanh, Level::best());
-        let settings = Settings { padding, activation, pool, level };
+        let (padding, activation, level) = (case.5, Activation::Tanh, SimdLevel::best());
+        let settings = ConvAttributes { padding, activation, pool, level };
         let gradients = || {
             gradients(&case, |x, w, b| fused(x, w, Some(b), settings))
                 .map(|tensor| tensor.into_data().try_into_vec::<f32>().unwrap())
@@ -199,9 +199,9 @@ fn tanh_is_accurate_and_passes_nan_on() {
         .collect();
     let data = burn::tensor::TensorData::new(values.clone(), [1, 1, 1, values.len()]);
     let x = Tensor::from_data(data, &Device::flex());
-    for level in Level::available() {
+    for level in SimdLevel::available() {
         let settings =
-            Settings { padding: [0; 4], activation: Activation::Tanh, pool: None, level };
+            ConvAttributes { padding: [0; 4], activation: Activation::Tanh, pool: None, level };
         let y = fused(x.clone(), Tensor::ones([1, 1, 1, 1], &x.device()), None, settings);
         let y = y.into_data().try_into_vec::<f32>().unwrap();
         for (x, y) in values.iter().zip(y) {

@@ -9,11 +9,11 @@ use burn_flex::{FlexTensor, Layout};
 
 use crate::ops::Activation;
 use crate::ops::flex_tensor::{Batch, flat, tensor, values};
-use crate::ops::layout::{Images, Order, Size};
-use crate::ops::norm::op::{Normalising, NormalisingBackward, Saved, Settings};
+use crate::ops::layout::{ImageLayout, Images, Size};
+use crate::ops::norm::op::{NormAttributes, Normalising, NormalisingBackward, Saved};
 use crate::ops::norm::sweeps::{By, Gradient, Image, Moments, Normalise, Sums};
 use crate::ops::parallel::of_images;
-use crate::ops::simd::Level;
+use crate::ops::simd::SimdLevel;
 
 impl Normalising for Flex {
     fn batch_statistics(x: FlexTensor) -> FlexTensor {
@@ -25,8 +25,8 @@ impl Normalising for Flex {
         let parts = of_images(count, 3 * channels, |i, scratch, part| {
             let (mean, sums) = part.split_at_mut(channels);
             let (differences, squares) = sums.split_at_mut(channels);
-            let image = x.image_in(i, Order::Pixels, scratch);
-            Level::best().run(Moments { image, mean, differences, squares });
+            let image = x.image_in(i, ImageLayout::Nhwc, scratch);
+            SimdLevel::best().run(Moments { image, mean, differences, squares });
         });
         let pixels = (x.size.rows * x.size.columns) as f64;
         let mut statistics = vec![0.0; 2 * channels];
@@ -44,7 +44,7 @@ impl Normalising for Flex {
         statistics: FlexTensor,
         gamma: FlexTensor,
         beta: FlexTensor,
-        settings: Settings,
+        settings: NormAttributes,
     ) -> FlexTensor {
         let count = x.shape()[0];
         let x = Batch::new(&x);
@@ -52,10 +52,10 @@ impl Normalising for Flex {
         let factors = Factors::new(&values(&statistics), &values(&gamma), settings);
         let n = x.size.len();
         let out = of_images(count, n, |i, scratch, out| {
-            let image = x.image_in(i, Order::Pixels, scratch);
-            Level::best().run(Normalise { image, by: factors.by(), beta: &beta, out });
+            let image = x.image_in(i, ImageLayout::Nhwc, scratch);
+            SimdLevel::best().run(Normalise { image, by: factors.by(), beta: &beta, out });
         });
-        tensor(out, count, x.size, order(x.size))
+        tensor(out, count, x.size, layout(x.size))
     }
 }
 
@@ -73,7 +73,7 @@ impl NormalisingBackward for Flex {
         let parts = of_images(count, 2 * channels, |i, scratch, part| {
             let (bias, scaled) = part.split_at_mut(channels);
             let image = image(images, i, scratch);
-            Level::best().run(Sums { image, by: factors.by(), bias, scaled });
+            SimdLevel::best().run(Sums { image, by: factors.by(), bias, scaled });
         });
         let mut sums = vec![0.0; 2 * channels];
         for part in parts.chunks_exact(2 * channels) {
@@ -84,11 +84,11 @@ impl NormalisingBackward for Flex {
         let (bias, scaled) = means.split_at(channels);
         let dx = of_images(count, size.len(), |i, scratch, dx| {
             let image = image(images, i, scratch);
-            Level::best().run(Gradient { image, by: factors.by(), bias, scaled, dx });
+            SimdLevel::best().run(Gradient { image, by: factors.by(), bias, scaled, dx });
         });
         let dgamma = sums.split_off(channels);
         let of_channels = |values| flat(values, Layout::contiguous(Shape::from([channels])));
-        [tensor(dx, count, size, order(size)), of_channels(dgamma), of_channels(sums)]
+        [tensor(dx, count, size, layout(size)), of_channels(dgamma), of_channels(sums)]
     }
 }
 
@@ -100,15 +100,15 @@ fn image<'s, 'a: 's>(
 ) -> Image<'s> {
     let [a, b, c] = scratch;
     Image {
-        x: x.image_in(i, Order::Pixels, a),
-        y: y.image_in(i, Order::Pixels, b),
-        dy: dy.image_in(i, Order::Pixels, c),
+        x: x.image_in(i, ImageLayout::Nhwc, a),
+        y: y.image_in(i, ImageLayout::Nhwc, b),
+        dy: dy.image_in(i, ImageLayout::Nhwc, c),
     }
 }
 
 /// The order of what is written.
-fn order(size: Size) -> Order {
-    if size.is_flat() { Order::Planes } else { Order::Pixels }
+fn layout(size: Size) -> ImageLayout {
+    if size.is_flat() { ImageLayout::Nchw } else { ImageLayout::Nhwc }
 }
 
 /// The mean and the biased variance of all images from the mean of each, the sum of the differences to
@@ -136,7 +136,11 @@ struct Factors {
 }
 
 impl Factors {
-    fn new(statistics: &[f32], gamma: &[f32], Settings { epsilon, activation }: Settings) -> Self {
+    fn new(
+        statistics: &[f32],
+        gamma: &[f32],
+        NormAttributes { epsilon, activation }: NormAttributes,
+    ) -> Self {
         let (mean, variance) = statistics.split_at(gamma.len());
         let inverse: Vec<f32> =
             variance.iter().map(|&variance| (variance + epsilon as f32).sqrt().recip()).collect();

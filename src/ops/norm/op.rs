@@ -28,13 +28,13 @@ pub(super) fn normalise(
         statistics.into_dispatch(),
         gamma.into_dispatch(),
         beta.into_dispatch(),
-        Settings { epsilon, activation },
+        NormAttributes { epsilon, activation },
     ))
 }
 
 /// What does not depend on the tensors.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
+pub struct NormAttributes {
     /// Added to the variance.
     pub epsilon: f64,
     /// Applied to what was normalised.
@@ -54,7 +54,7 @@ pub trait Normalising: Backend {
         statistics: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
-        settings: Settings,
+        settings: NormAttributes,
     ) -> FloatTensor<Self>;
 }
 
@@ -65,7 +65,7 @@ pub struct Saved<T> {
     pub(super) statistics: T,
     pub(super) gamma: T,
     pub(super) output: T,
-    pub(super) settings: Settings,
+    pub(super) settings: NormAttributes,
 }
 
 /// Backends with the gradient of [`Normalising::normalise_batch`].
@@ -105,7 +105,7 @@ impl<B: NormalisingBackward, C: CheckpointStrategy> Normalising for Autodiff<B, 
         statistics: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
-        settings: Settings,
+        settings: NormAttributes,
     ) -> FloatTensor<Self> {
         let (x, x_node) = x.into_parts();
         let (gamma, gamma_node) = gamma.into_parts();

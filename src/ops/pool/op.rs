@@ -9,10 +9,10 @@ use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
 use crate::ops::flex_tensor::{Batch, bytes, tensor};
-use crate::ops::layout::{Order, Size};
+use crate::ops::layout::{ImageLayout, Size};
 use crate::ops::parallel::{of_images, of_images_with_places};
-use crate::ops::simd::Level;
-use crate::ops::windows::{Largest, Spread, Windows};
+use crate::ops::simd::SimdLevel;
+use crate::ops::windows::{MaxPool, MaxPoolBackward, Windows};
 
 /// The largest values of `images`, f32 on Flex.
 pub(super) fn max_pool2d(images: Tensor<4>, windows: Windows) -> Tensor<4> {
@@ -31,7 +31,7 @@ pub trait Pooled: Backend {
 pub struct Seen {
     images: usize,
     size: Size,
-    order: Order,
+    layout: ImageLayout,
     windows: Windows,
 }
 
@@ -45,7 +45,7 @@ pub trait PooledBackward: Pooled {
 
     /// The gradient of the images, from that of the largest values.
     fn windows_max_backward(
-        places: IntTensor<Self>,
+        argmax: IntTensor<Self>,
         gradient: FloatTensor<Self>,
         seen: Seen,
     ) -> FloatTensor<Self>;
@@ -62,28 +62,28 @@ impl PooledBackward for Flex {
         let count = images.shape()[0];
         let images = Batch::new(&images);
         let images = images.images();
-        let (size, order) = (images.size, images.order);
+        let (size, layout) = (images.size, images.layout);
         let output = windows.output(size);
-        let (out, places) =
-            of_images_with_places(count, output.len(), |i, _: &mut (), out, places| {
+        let (out, argmax) =
+            of_images_with_places(count, output.len(), |i, _: &mut (), out, argmax| {
                 let image = images.image(i);
-                Level::best().run(Largest { windows, image, size, order, out, places });
+                SimdLevel::best().run(MaxPool { windows, image, size, layout, out, argmax });
             });
-        let seen = Seen { images: count, size, order, windows };
-        (tensor(out, count, output, order), bytes(places), seen)
+        let seen = Seen { images: count, size, layout, windows };
+        (tensor(out, count, output, layout), bytes(argmax), seen)
     }
 
-    fn windows_max_backward(places: FlexTensor, gradient: FlexTensor, seen: Seen) -> FlexTensor {
-        let Seen { images, size, order, windows } = seen;
-        let (places, gradient) = (places.storage::<u8>(), Batch::new(&gradient));
+    fn windows_max_backward(argmax: FlexTensor, gradient: FlexTensor, seen: Seen) -> FlexTensor {
+        let Seen { images, size, layout, windows } = seen;
+        let (argmax, gradient) = (argmax.storage::<u8>(), Batch::new(&gradient));
         let gradient = gradient.images();
         let n = windows.output(size).len();
         let dx = of_images(images, size.len(), |i, scratch, dx| {
-            let places = &places[i * n..][..n];
-            let gradient = gradient.image_in(i, order, scratch);
-            Level::best().run(Spread { windows, size, order, places, gradient, dx });
+            let argmax = &argmax[i * n..][..n];
+            let gradient = gradient.image_in(i, layout, scratch);
+            SimdLevel::best().run(MaxPoolBackward { windows, size, layout, argmax, gradient, dx });
         });
-        tensor(dx, images, size, order)
+        tensor(dx, images, size, layout)
     }
 }
 
@@ -97,9 +97,9 @@ impl<B: PooledBackward> Backward<B, 1> for PooledStep {
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
         let [parent] = ops.parents;
-        let (places, seen) = ops.state;
+        let (argmax, seen) = ops.state;
         if let Some(parent) = parent {
-            grads.register::<B>(parent.id, B::windows_max_backward(places, gradient, seen));
+            grads.register::<B>(parent.id, B::windows_max_backward(argmax, gradient, seen));
         }
     }
 }
@@ -110,8 +110,8 @@ impl<B: PooledBackward, C: CheckpointStrategy> Pooled for Autodiff<B, C> {
         match PooledStep.prepare::<C>([node]).compute_bound().stateful() {
             OpsKind::UnTracked(step) => step.finish(B::windows_max(images, windows)),
             OpsKind::Tracked(step) => {
-                let (largest, places, seen) = B::windows_max_places(images, windows);
-                step.finish((places, seen), largest)
+                let (largest, argmax, seen) = B::windows_max_places(images, windows);
+                step.finish((argmax, seen), largest)
             }
         }
     }

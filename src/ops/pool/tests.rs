@@ -17,10 +17,10 @@ fn expected(images: &Tensor<4>, window: usize, stride: usize) -> (Vec<f32>, Vec<
     for plane in 0..batch * channels {
         for r in (0..=h - window).step_by(stride) {
             for p in (0..=w - window).step_by(stride) {
-                let places = (0..window * window)
+                let argmax = (0..window * window)
                     .map(|i| plane * h * w + (r + i / window) * w + p + i % window);
                 // `max_by` takes the last of the largest: from behind.
-                let from = places.rev().max_by(|&a, &b| x[a].total_cmp(&x[b])).unwrap();
+                let from = argmax.rev().max_by(|&a, &b| x[a].total_cmp(&x[b])).unwrap();
                 largest.push(x[from]);
                 counts[from] += largest.len() as f32;
             }

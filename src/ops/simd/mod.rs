@@ -1,6 +1,6 @@
 //! What a kernel needs of a vector unit, and the choice of one at run time.
 //!
-//! A kernel is written once, as a [`Kernel`] generic over [`Simd`]; [`Level::run`] compiles it once
+//! A kernel is written once, as a [`Kernel`] generic over [`Simd`]; [`SimdLevel::run`] compiles it once
 //! for each instruction set and calls the one that this processor has.
 
 #![allow(unsafe_code)]
@@ -85,7 +85,7 @@ pub(crate) trait Kernel {
 
 /// An instruction set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
+pub enum SimdLevel {
     /// Safe Rust without explicit vectors.
     Plain,
     /// AVX2 and FMA on x86-64: 8 floats a vector.
@@ -99,30 +99,30 @@ pub enum Level {
     Neon,
 }
 
-impl Level {
+impl SimdLevel {
     /// The levels that this processor has, slowest first.
-    pub fn available() -> Vec<Level> {
-        let mut levels = vec![Level::Plain];
+    pub fn available() -> Vec<SimdLevel> {
+        let mut levels = vec![SimdLevel::Plain];
         #[cfg(target_arch = "x86_64")]
         {
             if avx2::Avx2::detect().is_some() {
-                levels.push(Level::Avx2);
+                levels.push(SimdLevel::Avx2);
             }
             if avx512::Avx512::detect().is_some() {
-                levels.push(Level::Avx512);
+                levels.push(SimdLevel::Avx512);
             }
         }
         #[cfg(target_arch = "aarch64")]
         if neon::Neon::detect().is_some() {
-            levels.push(Level::Neon);
+            levels.push(SimdLevel::Neon);
         }
         levels
     }
 
     /// The fastest level that this processor has.
-    pub fn best() -> Level {
-        static BEST: std::sync::OnceLock<Level> = std::sync::OnceLock::new();
-        *BEST.get_or_init(|| *Level::available().last().expect("plain is always there"))
+    pub fn best() -> SimdLevel {
+        static BEST: std::sync::OnceLock<SimdLevel> = std::sync::OnceLock::new();
+        *BEST.get_or_init(|| *SimdLevel::available().last().expect("plain is always there"))
     }
 
     /// Runs `kernel` on this vector unit.
@@ -132,13 +132,13 @@ impl Level {
     pub(crate) fn run(self, kernel: impl Kernel) {
         const LACKING: &str = "this processor lacks the instruction set";
         match self {
-            Level::Plain => kernel.plain(),
+            SimdLevel::Plain => kernel.plain(),
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => avx2::Avx2::detect().expect(LACKING).run(kernel),
+            SimdLevel::Avx2 => avx2::Avx2::detect().expect(LACKING).run(kernel),
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => avx512::Avx512::detect().expect(LACKING).run(kernel),
+            SimdLevel::Avx512 => avx512::Avx512::detect().expect(LACKING).run(kernel),
             #[cfg(target_arch = "aarch64")]
-            Level::Neon => neon::Neon::detect().expect(LACKING).run(kernel),
+            SimdLevel::Neon => neon::Neon::detect().expect(LACKING).run(kernel),
         }
     }
 }

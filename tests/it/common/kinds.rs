@@ -11,10 +11,10 @@ use dytb::data::{archive, cifar, class_folders, idx, image_file};
 use dytb::models::MODELS;
 use dytb::optim;
 use dytb::optim::Arguments;
-use dytb::run::{Checkpoint, Outcome, RunConfig, RunFolder, Status, latest};
-use dytb::train::Evaluation;
+use dytb::run::{Checkpoint, RunConfig, RunFolder, RunResult, Status, latest};
+use dytb::train::EvalRequest;
 use dytb::train::Interrupt;
-use dytb::train::Settings;
+use dytb::train::TrainOptions;
 use dytb::weights::Weights;
 use dytb::{Source, Split, tensorboard};
 use image::{DynamicImage, ImageFormat};
@@ -120,7 +120,7 @@ pub const KINDS: &[Kind] = &[
         read: |seeds, path| {
             let run = seeds.folder.join("run");
             fs::copy(path, run.join("results.json")).unwrap();
-            Outcome::of(&RunFolder::open(&run).unwrap()).is_ok()
+            RunResult::of(&RunFolder::open(&run).unwrap()).is_ok()
         },
     },
     Kind {
@@ -346,8 +346,8 @@ fn config(epochs: u64) -> RunConfig {
     serde_json::from_value(json).unwrap()
 }
 
-fn settings(folder: &Path) -> Settings {
-    Settings {
+fn settings(folder: &Path) -> TrainOptions {
+    TrainOptions {
         log: folder.join("log"),
         folder: None,
         results: folder.to_owned(),
@@ -377,7 +377,7 @@ fn train(flags: &[&str]) {
 
 /// Whether the checkpoint `path` of `model` can be evaluated.
 fn evaluate(model: &str, path: &Path) -> bool {
-    let evaluation = Evaluation {
+    let evaluation = EvalRequest {
         model: Some(model.into()),
         kind: MODELS.iter().find(|(name, _)| *name == model).unwrap().1.kind(),
         dataset: Some("Digits".into()),

@@ -5,15 +5,15 @@ use std::ops::Range;
 
 use crate::ops::Activation;
 use crate::ops::conv::backward::Back;
-use crate::ops::conv::correlation::{Correlation, is_wide, output_order, taps};
+use crate::ops::conv::correlation::{Correlation, is_wide, output_layout, taps};
 use crate::ops::conv::kernels::Outer;
 use crate::ops::conv::layer::{Layer, Outputs};
-use crate::ops::layout::{Images, Order, Size, place};
+use crate::ops::layout::{ImageLayout, Images, Size, place};
 use crate::ops::simd::{Derive, MAX_LANES, PlaneSums};
 
 /// The order of the image whose single values the weight gradient takes: those of one channel are
 /// read again and again, and have to fit the first cache.
-const VALUES: Order = Order::Planes;
+const VALUES: ImageLayout = ImageLayout::Nchw;
 
 /// The backward pass of a layer, its weights packed.
 pub(super) struct Dense<'a> {
@@ -27,14 +27,14 @@ impl<'a> Dense<'a> {
     pub(super) fn new(layer: &'a Layer, weight: &[f32], input_too: bool) -> Self {
         let (inputs, outputs) = (layer.input.channels, layer.outputs);
         let wide = is_wide(inputs, outputs);
-        let order = if wide { Order::Pixels } else { Order::Planes };
+        let layout = if wide { ImageLayout::Nhwc } else { ImageLayout::Nchw };
         let input = input_too.then(|| {
-            let (room, weight) = ((layer.room(), order), layer.turned(weight));
+            let (buffer, weight) = ((layer.padded_gradient(), layout), layer.rotated(weight));
             let bias = vec![0.0; inputs];
             let (level, kernel) = (layer.level, layer.kernel);
-            Correlation::new(level, Activation::Identity, room, kernel, &weight, &bias)
+            Correlation::new(level, Activation::Identity, buffer, kernel, &weight, &bias)
         });
-        let values = if wide { layer.padded() } else { layer.room() };
+        let values = if wide { layer.padded() } else { layer.padded_gradient() };
         let taps = taps(values.strides(VALUES), values.channels, layer.kernel);
         Self { layer, input, taps }
     }
@@ -60,10 +60,10 @@ impl<'a> Dense<'a> {
     ) {
         let layer = self.layer;
         let wide = is_wide(layer.input.channels, layer.outputs);
-        let order = layer.output_order();
-        let Scratch { dz, room, padded, a, b, c } = scratch;
-        let gradient = outputs.gradient.image_in(i, order, a);
-        let output = outputs.y.image_in(i, order, b);
+        let layout = layer.output_layout();
+        let Scratch { dz, buffer, padded, a, b, c } = scratch;
+        let gradient = outputs.gradient.image_in(i, layout, a);
+        let output = outputs.y.image_in(i, layout, b);
         if wide && self.input.is_none() {
             // The kernel takes the derivative as it goes: one pass through memory.
             let values = layer.pad(x, i, VALUES, padded, c);
@@ -71,17 +71,25 @@ impl<'a> Dense<'a> {
             return;
         }
         let dz = self.derive(gradient, output, dz);
-        room.resize(layer.room().len(), 0.0);
-        place(dz, order, layer.maps(), layer.corner(), room, order, layer.room());
+        buffer.resize(layer.padded_gradient().len(), 0.0);
+        place(
+            dz,
+            layout,
+            layer.maps(),
+            layer.gradient_offset(),
+            buffer,
+            layout,
+            layer.padded_gradient(),
+        );
         if let Some(correlation) = &self.input {
-            correlation.run(room, dx);
+            correlation.run(buffer, dx);
         }
         if wide {
             let values = layer.pad(x, i, VALUES, padded, c);
             self.outer((dz, Activation::Identity, &[]), values, weight, Some(bias));
         } else {
-            let vectors = x.image_in(i, Order::Pixels, c);
-            self.outer((vectors, Activation::Identity, &[]), room, weight, None);
+            let vectors = x.image_in(i, ImageLayout::Nhwc, c);
+            self.outer((vectors, Activation::Identity, &[]), buffer, weight, None);
             layer.level.run(PlaneSums { image: dz, sums: bias });
         }
     }
@@ -96,8 +104,11 @@ impl<'a> Dense<'a> {
     ) {
         let layer = self.layer;
         let wide = is_wide(layer.input.channels, layer.outputs);
-        let (of, from) =
-            if wide { (layer.maps(), layer.padded()) } else { (layer.input, layer.room()) };
+        let (of, from) = if wide {
+            (layer.maps(), layer.padded())
+        } else {
+            (layer.input, layer.padded_gradient())
+        };
         let Size { channels, rows, columns } = of;
         let [_, row, pixel] = from.strides(VALUES);
         let taps = &self.taps[..];
@@ -134,8 +145,8 @@ impl Back for Dense<'_> {
         self.weight_sums() + self.layer.outputs
     }
 
-    fn input_order(&self) -> Order {
-        output_order(self.layer.outputs, self.layer.input.channels)
+    fn input_layout(&self) -> ImageLayout {
+        output_layout(self.layer.outputs, self.layer.input.channels)
     }
 
     fn group(
@@ -177,27 +188,27 @@ impl Back for Dense<'_> {
 impl Layer {
     /// The size of the output's padded gradient: each pixel of the input is under as many of its
     /// pixels as the kernel has.
-    fn room(&self) -> Size {
+    fn padded_gradient(&self) -> Size {
         let Size { rows, columns, .. } = self.input;
         let [height, width] = self.kernel;
         Size { channels: self.outputs, rows: rows + height - 1, columns: columns + width - 1 }
     }
 
     /// Where the output's gradient lies in [`Layer::room`].
-    fn corner(&self) -> [isize; 2] {
+    fn gradient_offset(&self) -> [isize; 2] {
         let [top, _, left, _] = self.padding;
         [self.kernel[0] as isize - 1 - top as isize, self.kernel[1] as isize - 1 - left as isize]
     }
 
     /// The weights of the way back: inputs and outputs swapped, the kernel turned by half a circle.
-    fn turned(&self, weight: &[f32]) -> Vec<f32> {
+    fn rotated(&self, weight: &[f32]) -> Vec<f32> {
         let (inputs, area) = (self.input.channels, self.kernel[0] * self.kernel[1]);
-        let mut turned = vec![0.0; weight.len()];
+        let mut rotated = vec![0.0; weight.len()];
         for (i, &w) in weight.iter().enumerate() {
             let (k, c, tap) = (i / area / inputs, i / area % inputs, i % area);
-            turned[(c * self.outputs + k) * area + area - 1 - tap] = w;
+            rotated[(c * self.outputs + k) * area + area - 1 - tap] = w;
         }
-        turned
+        rotated
     }
 }
 
@@ -205,7 +216,7 @@ impl Layer {
 #[derive(Default)]
 struct Scratch {
     dz: Vec<f32>,
-    room: Vec<f32>,
+    buffer: Vec<f32>,
     padded: Vec<f32>,
     a: Vec<f32>,
     b: Vec<f32>,

@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use crate::ops::conv::im2col;
 use crate::ops::conv::layer::{Layer, LayerGradients, Outputs};
-use crate::ops::layout::{Images, Order};
+use crate::ops::layout::{ImageLayout, Images};
 use crate::ops::parallel::{GROUP, for_groups, zeros};
 use dense::Dense;
 use pooled::Pooled;
@@ -30,7 +30,7 @@ trait Back: Sync {
     fn sums(&self) -> usize;
 
     /// The order of the input's gradient.
-    fn input_order(&self) -> Order;
+    fn input_layout(&self) -> ImageLayout;
 
     /// Backward through these images: writes their input's gradient if that is asked for, and adds to
     /// the sums.
@@ -56,7 +56,7 @@ impl Layer {
         weight: &[f32],
         input_too: bool,
     ) -> LayerGradients {
-        if self.is_lowered() {
+        if self.uses_im2col() {
             return im2col::backward(self, x, outputs, weight, input_too);
         }
         match self.pool {
@@ -97,5 +97,5 @@ fn batch(back: &impl Back, x: Images, outputs: Outputs, input_too: bool) -> Laye
         total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
     }
     let (weight, bias) = back.unpack(&total);
-    LayerGradients { input: input_too.then_some((dx, back.input_order())), weight, bias }
+    LayerGradients { input: input_too.then_some((dx, back.input_layout())), weight, bias }
 }

@@ -10,7 +10,7 @@ use crate::ops::conv::backward::Back;
 use crate::ops::conv::kernels::{SparseSums, Steps};
 use crate::ops::conv::layer::{Layer, Outputs};
 use crate::ops::conv::sparse::{Plan, Sparse};
-use crate::ops::layout::{Images, Order};
+use crate::ops::layout::{ImageLayout, Images};
 use crate::ops::simd::MAX_LANES;
 use crate::ops::windows::Windows;
 
@@ -42,14 +42,14 @@ impl<'a> Pooled<'a> {
     }
 
     /// The gradient of an image of the input.
-    fn input(&self, matrix: &Sparse, weight: &[f32], room: &mut Vec<f32>, dx: &mut [f32]) {
+    fn input(&self, matrix: &Sparse, weight: &[f32], buffer: &mut Vec<f32>, dx: &mut [f32]) {
         let Layer { level, kernel: [rows, _], .. } = *self.layer;
         let (n, x_steps, out_steps) =
             (under(self.layer), weight_steps(self.layer), image_steps(self.layer));
-        room.clear();
-        room.resize(self.layer.padded().len() + MAX_LANES, 0.0);
-        level.run(SparseSums { matrix, rows, n, x: weight, x_steps, out: room, out_steps });
-        self.layer.crop(room, dx);
+        buffer.clear();
+        buffer.resize(self.layer.padded().len() + MAX_LANES, 0.0);
+        level.run(SparseSums { matrix, rows, n, x: weight, x_steps, out: buffer, out_steps });
+        self.layer.crop(buffer, dx);
     }
 }
 
@@ -58,8 +58,8 @@ impl Back for Pooled<'_> {
         packed_len(self.layer) + self.layer.outputs
     }
 
-    fn input_order(&self) -> Order {
-        Order::Pixels
+    fn input_layout(&self) -> ImageLayout {
+        ImageLayout::Nhwc
     }
 
     fn group(
@@ -74,15 +74,15 @@ impl Back for Pooled<'_> {
         let (weight_sums, bias) = sums.split_at_mut(packed_len(layer));
         let n = layer.input.len();
         let mut image = vec![0.0; layer.padded().len() + MAX_LANES];
-        let (mut scratch, mut room) = (Default::default(), Vec::new());
+        let (mut scratch, mut buffer) = (Default::default(), Vec::new());
         let (mut by_channel, mut by_pixel) = (Sparse::default(), Sparse::default());
         for (number, i) in images.enumerate() {
             self.plan.read(outputs, i, &mut scratch, &mut by_channel, bias);
-            layer.pad_into(x, i, Order::Pixels, &mut image);
+            layer.pad_into(x, i, ImageLayout::Nhwc, &mut image);
             self.weight(&by_channel, &image, weight_sums);
             if let Some(weight) = &self.weight {
                 self.plan.transpose(&by_channel, &mut by_pixel);
-                self.input(&by_pixel, weight, &mut room, &mut dx[number * n..][..n]);
+                self.input(&by_pixel, weight, &mut buffer, &mut dx[number * n..][..n]);
             }
         }
     }
@@ -102,7 +102,7 @@ fn under(layer: &Layer) -> usize {
 
 /// Of the padded image: from pixel to pixel, and from row to row.
 fn image_steps(layer: &Layer) -> Steps {
-    let [_, row, block] = layer.padded().strides(Order::Pixels);
+    let [_, row, block] = layer.padded().strides(ImageLayout::Nhwc);
     Steps { block, row }
 }
 

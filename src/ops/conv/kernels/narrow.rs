@@ -71,8 +71,8 @@ impl Narrow<'_> {
     fn check(&self) {
         let pitch = self.channels.next_multiple_of(MAX_LANES);
         assert!(self.rows > 0 && self.columns > 0 && self.channels > 0);
-        let corner = (self.rows - 1) * self.row + self.columns * self.channels;
-        assert!(self.taps.iter().all(|tap| tap + corner <= self.x.len()));
+        let offset = (self.rows - 1) * self.row + self.columns * self.channels;
+        assert!(self.taps.iter().all(|tap| tap + offset <= self.x.len()));
         assert_eq!(self.weight.len(), self.bias.len() * self.taps.len() * pitch);
         assert_eq!(self.out.len(), self.bias.len() * self.rows * self.columns);
     }

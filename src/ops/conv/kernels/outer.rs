@@ -76,8 +76,8 @@ impl Outer<'_> {
     fn check(&self) {
         let pitch = self.channels.next_multiple_of(MAX_LANES);
         assert!(self.rows > 0 && self.columns > 0 && self.channels > 0);
-        let corner = (self.rows - 1) * self.row + (self.columns - 1) * self.pixel;
-        assert!(self.taps.iter().all(|tap| tap + corner < self.values.len()));
+        let offset = (self.rows - 1) * self.row + (self.columns - 1) * self.pixel;
+        assert!(self.taps.iter().all(|tap| tap + offset < self.values.len()));
         let n = self.rows * self.columns * self.channels;
         assert_eq!(self.vectors.len(), n);
         assert!(self.activation == Activation::Identity || self.output.len() == n);

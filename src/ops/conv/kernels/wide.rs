@@ -68,8 +68,8 @@ impl Wide<'_> {
     fn check(&self) {
         let pitch = self.channels.next_multiple_of(MAX_LANES);
         assert!(self.rows > 0 && self.columns > 0 && self.channels > 0);
-        let corner = (self.rows - 1) * self.row + (self.columns - 1) * self.pixel;
-        assert!(self.taps.iter().all(|tap| tap + corner < self.x.len()));
+        let offset = (self.rows - 1) * self.row + (self.columns - 1) * self.pixel;
+        assert!(self.taps.iter().all(|tap| tap + offset < self.x.len()));
         assert_eq!(self.weight.len(), self.taps.len() * pitch);
         assert_eq!(self.bias.len(), pitch);
         assert_eq!(self.out.len(), self.rows * self.columns * self.channels);
