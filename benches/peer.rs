@@ -9,6 +9,7 @@
 //! cargo bench --bench peer -- --shape 28x28x1 --batch 128 --steps 50
 //! ```
 
+use dytb::data::Batch;
 use std::time::Instant;
 
 use burn::tensor::Device;
@@ -103,7 +104,7 @@ fn train(args: &Args) -> Vec<f64> {
     let mut steps = |steps| {
         for indices in batches.by_ref().take(steps) {
             let config = StepConfig { l2_penalty: 0.0, seed: 1 };
-            let step = loss_and_gradients(&model, &loader, indices, |_| false, config);
+            let step = loss_and_gradients(&model, &loader, Batch::plain(indices), config);
             model.network_mut().update(step.gradients, &mut optimizer, 1e-5);
         }
     };

@@ -8,6 +8,8 @@
 //! cargo bench --bench step -- encode_forward  # one
 //! ```
 
+use dytb::data::Batch;
+use dytb::train::MICROBATCH;
 use std::fmt;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -26,8 +28,6 @@ use dytb::{Activation, Examples, ForwardContext, Initializer};
 /// MNIST's and CIFAR-10's `[channels, height, width]`.
 const SHAPES: [[usize; 3]; 2] = [[1, 28, 28], [3, 32, 32]];
 const BATCHES: [usize; 2] = [128, 1024];
-/// Images in a piece of a batch.
-const PIECE: usize = 16;
 
 /// A layer of SingleLayerCAE: channels in and out, zeros on every side.
 struct Layer {
@@ -81,13 +81,13 @@ fn convolve(bencher: Bencher, layer: &str, shape: [usize; 3], backward: bool) {
     let device = Device::flex().autodiff();
     let Layer { channels: [from, to], padding, larger, .. } =
         layers(shape[0]).into_iter().find(|of| of.name == layer).unwrap();
-    let images = noise([PIECE, from, shape[1] + larger, shape[2] + larger], &device);
+    let images = noise([MICROBATCH, from, shape[1] + larger, shape[2] + larger], &device);
     let weight = (noise([to, from, 3, 3], &device) * 0.1).require_grad();
     let bias = noise([to], &device).require_grad();
     let forward = |images: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>| {
         conv2d(images, weight, Some(bias), [padding; 4], Activation::Tanh)
     };
-    let bencher = bencher.counter(ItemsCount::new(PIECE));
+    let bencher = bencher.counter(ItemsCount::new(MICROBATCH));
     if backward {
         // The images of an inner layer have gradients, those of the first do not.
         let images = if larger > 0 { images.require_grad() } else { images };
@@ -138,7 +138,7 @@ fn lenet(bencher: Bencher, after: After, backward: bool) {
     let (conv, relu): (Conv, Conv) =
         (conv.init(init), conv.with_activation(Activation::Relu).init(init));
     let norm = BatchNorm::new(64, init);
-    let images = noise([PIECE, 14, 14, 32], &device).permute([0, 3, 1, 2]).require_grad();
+    let images = noise([MICROBATCH, 14, 14, 32], &device).permute([0, 3, 1, 2]).require_grad();
     let forward = || {
         let (images, context) = (images.clone(), &mut ForwardContext::training(1));
         match after {
@@ -149,7 +149,7 @@ fn lenet(bencher: Bencher, after: After, backward: bool) {
             }
         }
     };
-    let bencher = bencher.counter(ItemsCount::new(PIECE));
+    let bencher = bencher.counter(ItemsCount::new(MICROBATCH));
     if backward {
         bencher.with_inputs(|| forward().sum()).bench_local_values(|sum| sum.backward());
     } else {
@@ -180,7 +180,7 @@ fn step<const BATCH: usize>(bencher: Bencher, Named(shape): Named) {
     let indices: Vec<_> = (0..BATCH).map(|i| i * 17 % loader.len()).collect();
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
         let config = StepConfig { l2_penalty: 0.0, seed: 1 };
-        let step = loss_and_gradients(&model, &loader, &indices, |_| false, config);
+        let step = loss_and_gradients(&model, &loader, Batch::plain(&indices), config);
         let rate = arguments.learning_rate();
         model.network_mut().update(step.gradients, &mut optimizer, rate);
         step.output.loss

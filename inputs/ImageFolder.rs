@@ -33,7 +33,7 @@ use rayon::prelude::*;
 use dytb::data::class_folders;
 use dytb::data::class_folders::{ClassFolders, LeftOut, Picture};
 use dytb::data::{image_file, left_out};
-use dytb::util::stderr::tell;
+use dytb::util::stderr::message;
 use dytb::{Dataset, Examples, Exit, Failure, Identity, Input, Source, Split};
 
 const NAME: &str = "ImageFolder";
@@ -223,7 +223,7 @@ impl ImageFolder {
             1 => "1 class".to_owned(),
             count => format!("{count} classes"),
         };
-        tell(&format!(
+        message(&format!(
             "ImageFolder: {train} pictures for training, {validation} for validation, {test} for the \
              test, as {:?}; {classes}: {}{more}",
             self.shape,
@@ -249,7 +249,7 @@ fn failure(folder: &Path) -> Failure {
 
 /// Tells of what is in `folder` and not used.
 fn tell_passed_over(found: &ClassFolders, folder: &Path) {
-    found.notes.iter().for_each(|note| tell(note));
+    found.notes.iter().for_each(|note| message(note));
     left_out::tell_of(&found.left_out, NAME, folder, "headers");
 }
 

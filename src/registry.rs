@@ -8,52 +8,14 @@ use crate::data::{Dataset, Source};
 use crate::error::{Exit, Failure};
 use crate::inputs::INPUTS;
 use crate::models::MODELS;
-use crate::nn::Initializer;
-use crate::nn::Kind;
-use crate::nn::Operation;
-use crate::train::AnyModel;
+use crate::nn::{Kind, Model};
 
-/// The model `name` for images of `shape` `[channels, height, width]` in so many `classes`.
+/// How to build the model `name`.
 ///
 /// # Errors
-/// When there is none of that name, the images do not suit it, or it is a classifier of one class.
-pub fn model(
-    name: &str,
-    shape: [usize; 3],
-    classes: usize,
-    init: &mut Initializer,
-) -> Result<AnyModel> {
-    let model = find(MODELS, "model", name)?;
-    if model.kind() == Kind::Classifier && classes < 2 {
-        // It would be right in all cases, and have learnt nothing.
-        return Err(Failure::new(
-            Exit::Usage,
-            format!("{name} tells classes apart, and there is only one"),
-        )
-        .why("a classifier needs two classes or more")
-        .help(
-            "name more of them with `--classes`, or a data set with more; pictures of your own \
-                     need a folder for each class (`--dataset ImageFolder`)",
-        )
-        .into());
-    }
-    AnyModel::new(model, shape, classes, init)
-}
-
-/// [`model`] for evaluation, on a device without autodiff, and what its layers do with an image.
-///
-/// # Errors
-/// As [`model`], and when its output has not the shape that it should have.
-pub fn probed_model(
-    name: &str,
-    shape: [usize; 3],
-    classes: usize,
-    init: &mut Initializer,
-) -> Result<(AnyModel, Vec<Operation>)> {
-    let device = init.device().clone();
-    let mut model = model(name, shape, classes, init)?;
-    let operations = model.probe(name, shape, classes, &device)?;
-    Ok((model, operations))
+/// When there is none of that name.
+pub fn model(name: &str) -> Result<Model> {
+    find(MODELS, "model", name)
 }
 
 /// What the model `name` is trained for.
@@ -61,7 +23,7 @@ pub fn probed_model(
 /// # Errors
 /// When there is none of that name.
 pub fn kind(name: &str) -> Result<Kind> {
-    Ok(find(MODELS, "model", name)?.kind())
+    Ok(model(name)?.kind())
 }
 
 /// The data set `name`, with its files where `source` says; no images are read yet.

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::metrics::Confusion;
 use crate::util::atomic_file::write_atomically;
-use crate::util::stderr::tell;
+use crate::util::stderr::message;
 use crate::viz;
 
 /// Writes `confusion` of the classes called `names` to the two files that `path` means, says so on
@@ -19,7 +19,7 @@ pub(super) fn write(path: &Path, confusion: &Confusion, names: &[String]) -> Res
     write_atomically(&csv, confusion.to_csv(names).as_bytes())?;
     write_atomically(&png, &viz::confusion(confusion.counts(), names).png()?)?;
     for file in [&csv, &png] {
-        tell(&format!("written: {}", file.display()));
+        message(&format!("written: {}", file.display()));
     }
     Ok(vec![csv, png])
 }

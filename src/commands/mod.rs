@@ -27,7 +27,7 @@ pub use reconstruct::Reconstruct;
 
 use crate::data::Source;
 use crate::error::Exit;
-use crate::util::stderr::tell;
+use crate::util::stderr::message;
 
 /// Where data sets find their files.
 #[derive(Args, Clone, Debug)]
@@ -52,7 +52,7 @@ pub fn exit(result: Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tell(&format!("error: {error:#}"));
+            message(&format!("error: {error:#}"));
             ExitCode::from(Exit::of(&error).code())
         }
     }

@@ -29,7 +29,7 @@ pub(super) fn print(text: &str) -> Result<()> {
     }
 }
 
-pub(super) fn finished_as_text(FinishedRun { outcome, folder }: &FinishedRun) -> String {
+pub(super) fn finished_as_text(FinishedRun { result, folder }: &FinishedRun) -> String {
     // That of `.` is not in its name.
     let models = match folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         Some(parent) => parent.to_owned(),
@@ -39,10 +39,10 @@ pub(super) fn finished_as_text(FinishedRun { outcome, folder }: &FinishedRun) ->
         }
     };
     let models = quoted(&models.display().to_string());
-    let (name, best) = outcome.best.score.headline();
-    let (_, test) = outcome.test.headline();
+    let (name, best) = result.best.score.headline();
+    let (_, test) = result.test.headline();
     [
-        format!("best validation {name} = {} (epoch {})", fixed(best, 6), outcome.best.epoch),
+        format!("best validation {name} = {} (epoch {})", fixed(best, 6), result.best.epoch),
         format!("test {name} = {}", fixed(test, 6)),
         format!("run: {}", folder.display()),
         format!("see it: tensorboard --logdir {models} --samples_per_plugin images=200"),
@@ -52,18 +52,18 @@ pub(super) fn finished_as_text(FinishedRun { outcome, folder }: &FinishedRun) ->
 
 pub(super) fn finished_as_json(
     model: &str,
-    FinishedRun { outcome, folder }: &FinishedRun,
+    FinishedRun { result, folder }: &FinishedRun,
 ) -> String {
     let mut object = json!({
         "model": model,
         "folder": folder.display().to_string(),
-        "epochs": outcome.epochs,
-        "best_epoch": outcome.best.epoch,
-        "best_step": outcome.best.step,
+        "epochs": result.epochs,
+        "best_epoch": result.best.epoch,
+        "best_step": result.best.step,
     });
     let object = object.as_object_mut().expect("an object");
-    insert(object, "validation_", &outcome.best.score);
-    insert(object, "test_", &outcome.test);
+    insert(object, "validation_", &result.best.score);
+    insert(object, "test_", &result.test);
     Value::from(object.clone()).to_string()
 }
 

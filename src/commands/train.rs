@@ -23,7 +23,7 @@ use crate::registry;
 use crate::run::{RunConfig, RunFolder, Schedule};
 use crate::train::Interrupt;
 use crate::train::TrainOptions;
-use crate::train::trainer;
+use crate::train::train;
 
 /// Dynamic Training Bench's default optimizer, and the arguments that it had.
 const MOMENTUM: &str = "MomentumOptimizer";
@@ -157,7 +157,7 @@ impl TrainArgs {
     /// As [`trainer::train`], and when the flags make no sense or nothing can be printed.
     pub fn train(&self, kind: Kind, model: Option<&str>) -> Result<()> {
         let (config, folder) = self.config(kind, model)?;
-        let finished = trainer::train(&config, &self.settings(folder)?)?;
+        let finished = train(&config, &self.settings(folder)?)?;
         output::print(&match self.json {
             true => output::finished_as_json(&config.model, &finished),
             false => output::finished_as_text(&finished),

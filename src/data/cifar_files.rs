@@ -16,7 +16,7 @@ use super::cifar::{Layout, SHAPE};
 use super::files::{damaged, not_saved, obtain, unreadable};
 use crate::data::download::{RemoteFile, lock, sha256_of};
 use crate::data::{Examples, Split};
-use crate::util::stderr::tell;
+use crate::util::stderr::message;
 
 /// Images for training and for the test, of either data set.
 const OFFICIAL: [usize; 2] = [50_000, 10_000];
@@ -62,7 +62,9 @@ impl CifarFiles {
         if labels.len() < official {
             let found = labels.len();
             let name = self.name;
-            tell(&format!("{name}: {found} of the official {official} {kind} images (a subset)"));
+            message(&format!(
+                "{name}: {found} of the official {official} {kind} images (a subset)"
+            ));
         }
         Examples::new(SHAPE, pixels, labels)
     }
@@ -84,7 +86,7 @@ impl CifarFiles {
         let missing = if here.len() < below.len() { here } else { below };
         let mut what = format!("{} without {}", self.name, missing.join(", "));
         if let Some(other) = self.other(folder) {
-            tell(&format!("note: {other}"));
+            message(&format!("note: {other}"));
             what += &format!(" ({other})");
         }
         let archive = obtain(&what, folder, &[self.archive], offline)?.remove(0);

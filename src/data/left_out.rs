@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::files::cache;
 use crate::util::atomic_file::write_atomically;
-use crate::util::stderr::tell;
+use crate::util::stderr::message;
 
 /// Names in a list of what is left out; the others are counted.
 const SHOWN: usize = 5;
@@ -52,13 +52,13 @@ pub fn tell_of(left_out: &[LeftOut], dataset: &str, folder: &Path, part: &str) {
     }
     let mut sorted: Vec<_> = left_out.iter().collect();
     sorted.sort_by_key(|left_out| !left_out.is_named_like_a_picture());
-    tell(&format!("note: left out, {} in all:", sorted.len()));
-    sorted.iter().take(SHOWN).for_each(|left_out| tell(&format!("  {}", left_out.line())));
+    message(&format!("note: left out, {} in all:", sorted.len()));
+    sorted.iter().take(SHOWN).for_each(|left_out| message(&format!("  {}", left_out.line())));
     if sorted.len() > SHOWN {
         let more = format!("  and {} more", sorted.len() - SHOWN);
         match written(&sorted, dataset, folder, part) {
-            Some(path) => tell(&format!("{more}; the whole list: {}", path.display())),
-            None => tell(&more),
+            Some(path) => message(&format!("{more}; the whole list: {}", path.display())),
+            None => message(&more),
         }
     }
 }

@@ -31,5 +31,5 @@ mod walk;
 pub mod zip;
 
 pub use dataset::{Dataset, Examples, Identity, Input, Source, Split};
-pub use loader::DataLoader;
+pub use loader::{Batch, DataLoader};
 pub use subset::Subset;

@@ -7,13 +7,13 @@
 
 use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData};
 
-use crate::data::Examples;
+use crate::data::{Batch, Examples};
 
 /// Bytes in a word.
 const BYTES: usize = 4;
 
 /// The bytes of all examples, on a device.
-pub(crate) struct Resident {
+pub(crate) struct DeviceDataset {
     /// `[examples, words]`, the last word of an example filled with zeros.
     words: Tensor<2, Int>,
     /// `[1, 1, BYTES]`: by how much to shift a word for each of its bytes.
@@ -25,7 +25,7 @@ pub(crate) struct Resident {
     device: Device,
 }
 
-impl Resident {
+impl DeviceDataset {
     /// Uploads the bytes of `examples`, and what pixel each byte becomes.
     pub fn new(examples: &Examples, scale: &[f32; 256], device: &Device) -> Self {
         let shape = examples.shape();
@@ -40,16 +40,14 @@ impl Resident {
         }
     }
 
-    /// The images `[indices, channels, height, width]` at `indices`, those mirrored left to right
-    /// for which `mirrored` says so. Only the indices and who is mirrored are uploaded.
-    pub fn images(&self, indices: &[usize], mirrored: impl Fn(usize) -> bool) -> Tensor<4> {
+    /// The images `[batch, channels, height, width]` of `batch`. Only its indices and flips are uploaded.
+    pub fn images(&self, batch: Batch) -> Tensor<4> {
         let [channels, height, width] = self.shape;
-        let images = self.pixels(indices).reshape([indices.len(), channels, height, width]);
-        let flips: Vec<bool> = indices.iter().map(|&index| mirrored(index)).collect();
-        if !flips.contains(&true) {
+        let images = self.pixels(batch.indices).reshape([batch.len(), channels, height, width]);
+        if !batch.flips.contains(&true) {
             return images;
         }
-        let flips = TensorData::new(flips, [indices.len(), 1, 1, 1]);
+        let flips = TensorData::new(batch.flips.to_vec(), [batch.len(), 1, 1, 1]);
         let flips = Tensor::<4, Bool>::from_data(flips, &self.device).expand(images.dims());
         images.clone().mask_where(flips, images.flip([3]))
     }

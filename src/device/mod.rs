@@ -12,7 +12,7 @@ use std::str::FromStr;
 
 use burn::tensor::Device;
 
-use crate::util::stderr::tell;
+use crate::util::stderr::message;
 
 /// A device as the user names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl DeviceName {
     /// The device of that name, or the CPU and, on stderr, why.
     pub fn resolve(self) -> Device {
         self.find().unwrap_or_else(|why| {
-            tell(&format!("note: no {self} here ({why}): using the CPU"));
+            message(&format!("note: no {self} here ({why}): using the CPU"));
             Device::flex()
         })
     }

@@ -13,7 +13,7 @@ use crate::nn::Recorder;
 use crate::nn::is_frozen;
 use crate::ops::ordered_sum::ordered_sum;
 use crate::ops::parallel::for_groups;
-use crate::util::random::mix;
+use crate::util::random::split_mix64;
 
 /// So many numbers come from one stream of the generator: threads draw from different ones.
 const STREAM: usize = 1 << 16;
@@ -98,7 +98,7 @@ impl<'a> ForwardContext<'a> {
         value: impl Fn(&mut ChaCha8Rng) -> f32 + Sync,
     ) -> Tensor<D> {
         let chance = self.chance.as_mut().expect("only a pass of training draws");
-        let seed = mix(chance.seed, chance.draws);
+        let seed = split_mix64(chance.seed, chance.draws);
         chance.draws += 1;
         if !is_cpu(device) {
             device.seed(seed);

@@ -19,7 +19,7 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-use crate::util::random::mix;
+use crate::util::random::split_mix64;
 
 /// Draws the parameters of one model, in the order in which its layers ask for them.
 pub struct Initializer {
@@ -27,24 +27,13 @@ pub struct Initializer {
     seed: u64,
     rng: ChaCha8Rng,
     parameters: u64,
-    whole_batches: bool,
-    draws_on_device: bool,
-    keeps_statistics: bool,
 }
 
 impl Initializer {
     /// Parameters on `device`, drawn from `seed`.
     pub fn new(seed: u64, device: &Device) -> Self {
         let rng = ChaCha8Rng::seed_from_u64(seed);
-        Self {
-            device: device.clone(),
-            seed,
-            rng,
-            parameters: 0,
-            whole_batches: false,
-            draws_on_device: false,
-            keeps_statistics: false,
-        }
+        Self { device: device.clone(), seed, rng, parameters: 0 }
     }
 
     /// Where the parameters are made.
@@ -73,48 +62,12 @@ impl Initializer {
         self.parameter(vec![value; shape.iter().product()], shape)
     }
 
-    /// A statistic of `length` numbers that begin as `value`: kept and saved with the parameters,
-    /// but not trained.
-    pub fn statistic(&mut self, value: f32, length: usize) -> RunningState<Tensor<1>> {
+    /// A buffer of `length` numbers that begin as `value`: running statistics, which are kept and saved with
+    /// the parameters but not trained.
+    pub fn buffer(&mut self, value: f32, length: usize) -> RunningState<Tensor<1>> {
         self.parameters += 1;
         let tensor = Tensor::full([length], value, &self.device);
         RunningState::with_id(ParamId::from(self.parameters), tensor)
-    }
-
-    /// Says that the model must see a batch whole: on the CPU it is cut into pieces otherwise, see
-    /// [`take`](crate::train::take). A layer says so that computes across examples, or whose weights are
-    /// so many that reading them for each piece would take more time than the cache saves.
-    pub fn whole_batches(&mut self) {
-        self.whole_batches = true;
-    }
-
-    /// Whether a layer asked for whole batches.
-    pub fn wants_whole_batches(&self) -> bool {
-        self.whole_batches
-    }
-
-    /// Says that a layer draws from the device's own generator in training, as burn's dropout does: the
-    /// generator is seeded for each step then, and batches are whole.
-    pub(crate) fn draws_on_device(&mut self) {
-        self.draws_on_device = true;
-        self.whole_batches();
-    }
-
-    /// Says that a layer of burn's own keeps statistics, which it notes for each thread: they are brought up
-    /// to date after each step then, and batches are whole.
-    pub(crate) fn keeps_statistics(&mut self) {
-        self.keeps_statistics = true;
-        self.whole_batches();
-    }
-
-    /// Whether a layer of burn's own keeps statistics.
-    pub(crate) fn has_kept_statistics(&self) -> bool {
-        self.keeps_statistics
-    }
-
-    /// Whether a layer draws from the device's own generator.
-    pub(crate) fn has_draws_on_device(&self) -> bool {
-        self.draws_on_device
     }
 
     /// Ids up to this one are those of parameters that this has made.
@@ -123,9 +76,9 @@ impl Initializer {
     }
 
     /// Seeds the own generator of `device` for the draw `number` of layers that are not drawn from here. It is
-    /// the process's: who draws from it holds [`DRAWING`](crate::nn::adopt::DRAWING).
+    /// the process's: who draws from it holds [`DRAWING`](crate::nn::burn_layers::DRAWING).
     pub(crate) fn seed_device(&self, number: u64, device: &Device) {
-        device.seed(mix(self.seed, !number));
+        device.seed(split_mix64(self.seed, !number));
     }
 
     /// A standard normal within ±2.

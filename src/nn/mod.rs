@@ -1,14 +1,15 @@
 //! Networks: what a model is, its layers, their parameters and random initialisation, and one forward
 //! pass through them.
 
-pub(crate) mod adopt;
+pub(crate) mod burn_layers;
 mod context;
 mod initializer;
 pub mod layers;
 mod module;
+pub(crate) mod pack;
 mod parameter;
-pub(crate) mod record;
 mod recorder;
+mod requirements;
 mod scopes;
 
 pub use context::ForwardContext;
@@ -21,5 +22,6 @@ pub use module::{
 pub use parameter::Parameter;
 pub use recorder::{Operation, Recorder, Summary};
 pub(crate) use recorder::{complete, has};
+pub use requirements::StepRequirements;
 pub use scopes::Scopes;
 pub(crate) use scopes::{Freeze, is_frozen};

@@ -36,10 +36,10 @@ use burn::tensor::{Bytes, Int, Tensor};
 use crate::nn::ForwardContext;
 use crate::nn::Freeze;
 use crate::nn::Initializer;
-use crate::nn::Scopes;
-use crate::nn::adopt::Adopt;
+use crate::nn::burn_layers::Reinitialize;
 use crate::nn::layers;
-use crate::nn::record::without_random_ids;
+use crate::nn::pack::without_random_ids;
+use crate::nn::{Scopes, StepRequirements};
 use crate::ops::ordered_sum::ordered_mean;
 use crate::util::tensor::floats;
 use crate::weights::{Set, Weights};
@@ -60,6 +60,12 @@ pub trait Autoencoder: Network + ForkAutoencoder {
         let reconstructions = self.forward(images.clone(), context);
         self.error(reconstructions, images)
     }
+
+    /// Whether the model computes across the examples of a batch, as a contrastive loss does: the CPU then
+    /// does not cut its batches into microbatches. The layers of this crate are known without it.
+    fn requires_full_batch(&self) -> bool {
+        false
+    }
 }
 
 /// A network that tells classes apart. Images are `[batch, channels, height, width]` in -1..=1.
@@ -70,6 +76,12 @@ pub trait Classifier: Network + ForkClassifier {
     /// The mean cross-entropy of `logits` `[batch, classes]` and `labels` `[batch]`: `[1]`.
     fn loss(&self, logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
         layers::softmax_cross_entropy(logits, labels).mean()
+    }
+
+    /// Whether the model computes across the examples of a batch: the CPU then does not cut its batches into
+    /// microbatches. The layers of this crate are known without it.
+    fn requires_full_batch(&self) -> bool {
+        false
     }
 }
 
@@ -132,7 +144,8 @@ pub trait Network: Send + Sync {
 
     /// Makes the network's parameters all those of `init`: what a layer of burn's own has drawn is drawn
     /// from the seed, on the device, with an id that is the same in every process.
-    fn adopt(&mut self, init: &mut Initializer);
+    /// What these layers require of a training step is returned.
+    fn reinitialize(&mut self, init: &mut Initializer) -> StepRequirements;
 
     /// Brings what layers of burn's own have noted of a step into their statistics, so that a checkpoint
     /// has it.
@@ -190,8 +203,10 @@ impl<M: Module + Sync + 'static> Network for M {
         parameters.found
     }
 
-    fn adopt(&mut self, init: &mut Initializer) {
-        *self = self.clone().map(&mut Adopt::new(init));
+    fn reinitialize(&mut self, init: &mut Initializer) -> StepRequirements {
+        let mut layers = Reinitialize::new(init);
+        *self = self.clone().map(&mut layers);
+        layers.requirements
     }
 
     fn sync_statistics(&self) {

@@ -5,6 +5,8 @@
 //! `encode/weights`, `encode/biases`, `encode/filters` and `encode/pre_post_activation`.
 
 use crate::util::tensor::floats;
+use crate::viz::{self, Picture};
+use anyhow::Result;
 use std::borrow::Cow;
 
 use burn::module::ParamId;
@@ -53,6 +55,21 @@ impl Summary {
             Self::Histogram { tag, .. }
             | Self::Filters { tag, .. }
             | Self::Activations { tag, .. } => tag,
+        }
+    }
+
+    /// The picture of filters, and of activations up to `max_maps` feature maps; `None` of a histogram, and
+    /// of filters that are too small to be seen.
+    ///
+    /// # Errors
+    /// When its numbers are not of its shape.
+    pub fn picture(&self, max_maps: usize) -> Result<Option<Picture>> {
+        match self {
+            Self::Histogram { .. } => Ok(None),
+            Self::Filters { shape, weights, .. } => viz::filters(weights, *shape),
+            Self::Activations { shape, before, after, .. } => {
+                viz::pre_post_activation(before, after, *shape, max_maps).map(Some)
+            }
         }
     }
 }

@@ -5,9 +5,11 @@ use rayon::prelude::*;
 
 /// Images in a group.
 pub(crate) const GROUP: usize = 8;
-/// Groups that one thread does by itself: a piece of a batch has as many, and the other threads
-/// have theirs.
-const ALONE: usize = 2;
+/// Groups that one thread does by itself: a [microbatch](MICROBATCH) has as many, and the other threads have
+/// theirs.
+const GROUPS_ON_ONE_THREAD: usize = 2;
+/// Examples in a microbatch on the CPU: so few that its activations stay in the second cache.
+pub const MICROBATCH: usize = GROUPS_ON_ONE_THREAD * GROUP;
 
 /// Calls `work` with the number and the values of each chunk. A few are not shared out.
 pub(crate) fn for_groups<T: Send>(
@@ -15,7 +17,7 @@ pub(crate) fn for_groups<T: Send>(
     n: usize,
     work: impl Fn(usize, &mut [T]) + Sync,
 ) {
-    if values.len() <= ALONE * n {
+    if values.len() <= GROUPS_ON_ONE_THREAD * n {
         values.chunks_mut(n).enumerate().for_each(|(i, chunk)| work(i, chunk));
     } else {
         values.par_chunks_mut(n).enumerate().for_each(|(i, chunk)| work(i, chunk));
@@ -39,7 +41,7 @@ pub(crate) fn of_images<T: Default>(
 }
 
 /// [`of_images`], and a byte for each of the floats.
-pub(crate) fn of_images_with_places<T: Default>(
+pub(crate) fn of_images_with_argmax<T: Default>(
     count: usize,
     n: usize,
     work: impl Fn(usize, &mut T, &mut [f32], &mut [u8]) + Sync,
@@ -56,12 +58,12 @@ pub(crate) fn of_images_with_places<T: Default>(
 }
 
 /// From so many numbers on threads share the zeroing.
-const MANY: usize = 1 << 18;
+const PARALLEL_MIN_LEN: usize = 1 << 18;
 
 /// `n` zeros. Writing them takes as long as some kernels do: of many, every thread writes some.
 pub(crate) fn zeros(n: usize) -> Vec<f32> {
-    if n < MANY {
+    if n < PARALLEL_MIN_LEN {
         return vec![0.0; n];
     }
-    rayon::iter::repeat_n(0.0, n).with_min_len(MANY / 4).collect()
+    rayon::iter::repeat_n(0.0, n).with_min_len(PARALLEL_MIN_LEN / 4).collect()
 }

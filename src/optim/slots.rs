@@ -10,7 +10,7 @@ use burn_pack::Reader;
 
 use crate::nn::Parameter;
 use crate::nn::larger;
-use crate::nn::record::repack;
+use crate::nn::pack::repack;
 
 /// The number in which burn keeps how many dimensions a parameter has.
 const RANK: &str = "__rank";

@@ -6,9 +6,10 @@
 //! written to a temporary name, brought to the disk and renamed, and an older one is deleted only
 //! after that.
 
-use crate::util::atomic_file::{cannot_write, sync_folder, write_atomically};
+use crate::util::atomic_file::{cannot_write, sync_folder, write_atomically_with};
+use crate::util::hex::hex;
 use std::fs;
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -19,7 +20,7 @@ use super::{DataSummary, RunConfig};
 use crate::error::{Exit, Failure};
 use crate::metrics::Score;
 use crate::optim::MOST_STEPS;
-use crate::util::stderr::tell;
+use crate::util::stderr::message;
 
 /// The version of the format below.
 const FORMAT: u32 = 1;
@@ -130,7 +131,8 @@ impl Checkpoint {
             return Err(cannot_write(folder, &error));
         }
         let path = folder.join(format!("step-{:010}.ckpt", self.state.step));
-        write_atomically(&path, &self.to_bytes()?)?;
+        // Not built in memory first: a large model has its parameters there once already.
+        write_atomically_with(&path, |file| self.write_to(file))?;
         Ok(path)
     }
 
@@ -166,16 +168,16 @@ impl Checkpoint {
         }
     }
 
-    fn to_bytes(&self) -> Result<Vec<u8>> {
+    fn write_to(&self, file: &mut dyn Write) -> io::Result<()> {
         let state = serde_json::to_vec_pretty(&self.state)?;
-        let mut archive = tar::Builder::new(Vec::new());
+        let mut archive = tar::Builder::new(file);
         let mut sums = String::new();
         for (name, bytes) in ENTRIES.iter().zip([&state, &self.model, &self.optimizer]) {
             append(&mut archive, name, bytes)?;
             sums += &sum_line(name, bytes);
         }
         append(&mut archive, ENTRIES[3], sums.as_bytes())?;
-        Ok(archive.into_inner()?)
+        archive.into_inner().map(drop)
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self> {
@@ -214,18 +216,16 @@ enum Contents {
 }
 
 /// Adds a file of `bytes`, with nothing in its header that differs between two writings.
-fn append(archive: &mut tar::Builder<Vec<u8>>, name: &str, bytes: &[u8]) -> Result<()> {
+fn append(archive: &mut tar::Builder<&mut dyn Write>, name: &str, bytes: &[u8]) -> io::Result<()> {
     let mut header = tar::Header::new_gnu();
     header.set_size(bytes.len() as u64);
     header.set_mode(0o644);
-    Ok(archive.append_data(&mut header, name, bytes)?)
+    archive.append_data(&mut header, name, bytes)
 }
 
 /// A line as `sha256sum` prints it.
 fn sum_line(name: &str, bytes: &[u8]) -> String {
-    let sum = Sha256::digest(bytes);
-    let hex: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{hex}  {name}\n")
+    format!("{}  {name}\n", hex(&Sha256::digest(bytes)))
 }
 
 /// The newest checkpoint in `folder` that is whole; `None` where there is none at all. One that is
@@ -239,7 +239,7 @@ pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
         match Checkpoint::read(&path)? {
             Contents::Whole(checkpoint) => {
                 for (path, why) in found {
-                    tell(&format!("warning: {}", damaged(&path, why)));
+                    message(&format!("warning: {}", damaged(&path, why)));
                 }
                 return Ok(Some((path, *checkpoint)));
             }
@@ -319,6 +319,12 @@ fn cannot_read(path: &Path, error: &std::io::Error) -> anyhow::Error {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+
+    fn to_bytes(checkpoint: &Checkpoint) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        checkpoint.write_to(&mut bytes).unwrap();
+        bytes
+    }
     use crate::optim;
     use crate::optim::Arguments;
 
@@ -401,8 +407,8 @@ pub(super) mod tests {
     /// change, the rest is refused.
     #[test]
     fn no_damaged_byte_and_no_cut_goes_unnoticed() {
-        let bytes = checkpoint(3).to_bytes().unwrap();
-        assert_eq!(bytes, checkpoint(3).to_bytes().unwrap());
+        let bytes = to_bytes(&checkpoint(3));
+        assert_eq!(bytes, to_bytes(&checkpoint(3)));
         let cuts = (0..bytes.len()).step_by(97).map(|length| bytes[..length].to_vec());
         let damages = (0..bytes.len()).step_by(31).map(|at| {
             let mut damaged = bytes.clone();

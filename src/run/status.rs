@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::read_json;
 use super::{RunFolder, RunResult};
-use crate::util::stderr::tell;
+use crate::util::stderr::message;
 
 /// The file's name.
 pub(super) const STATUS: &str = "status.json";
@@ -163,7 +163,7 @@ impl<'a> StatusFile<'a> {
     pub fn end(&mut self, state: StatusKind, step: u64) {
         self.status.state = state;
         if let Err(error) = self.reached(step) {
-            tell(&format!("warning: {error}"));
+            message(&format!("warning: {error}"));
         }
     }
 }

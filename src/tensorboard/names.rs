@@ -1,7 +1,7 @@
 //! `events.out.tfevents.<10-digit seconds>.<host>.<pid>.<counter>[.cards]`: readers go through a folder's
 //! files in name order, so a new file's seconds are later than those of every file there.
 //!
-//! Files of cards are those of what a run says of itself, beside its curves. They are made anew where
+//! Files of metadata are those of what a run says of itself, beside its curves. They are made anew where
 //! the curves go on, and are event files for TensorBoard, not for [`event_files`].
 
 use std::fs::{self, File, OpenOptions};
@@ -12,8 +12,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 const PREFIX: &str = "events.out.tfevents.";
 
-/// The end of the name of a file of cards: what a run says of itself at its beginning.
-pub(super) const CARDS: &str = ".cards";
+/// The end of the name of a file of metadata: what a run says of itself at its beginning.
+pub(super) const METADATA: &str = ".cards";
 
 /// The last second that ten digits can say.
 const LAST_SECOND: u64 = 9_999_999_999;
@@ -21,17 +21,17 @@ const LAST_SECOND: u64 = 9_999_999_999;
 /// Event files that this process made.
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
-/// The event files of `dir` in name order, but for those of cards.
+/// The event files of `dir` in name order, but for those of metadata.
 ///
 /// # Errors
 /// Those of reading the folder.
 pub fn event_files(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    Ok(all(dir)?.into_iter().filter(|path| !is_cards(path)).collect())
+    Ok(all(dir)?.into_iter().filter(|path| !is_metadata(path)).collect())
 }
 
-/// The files of cards of `dir` in name order.
-pub(super) fn cards(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    Ok(all(dir)?.into_iter().filter(|path| is_cards(path)).collect())
+/// The files of metadata of `dir` in name order.
+pub(super) fn metadata(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    Ok(all(dir)?.into_iter().filter(|path| is_metadata(path)).collect())
 }
 
 /// All that TensorBoard reads.
@@ -48,9 +48,9 @@ fn all(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Whether an event file is one of cards.
-fn is_cards(path: &Path) -> bool {
-    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with(CARDS))
+/// Whether an event file is one of metadata.
+fn is_metadata(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with(METADATA))
 }
 
 /// Makes a new event file in `dir`, whose name comes after all others there and ends with `end`.
@@ -119,12 +119,12 @@ mod tests {
     }
 
     #[test]
-    fn cards_are_apart() {
+    fn metadata_is_apart() {
         let dir = tempfile::tempdir().unwrap();
-        let ends = [CARDS, "", CARDS, ""];
+        let ends = [METADATA, "", METADATA, ""];
         let made = ends.map(|end| create_new(dir.path(), end).unwrap().1);
         assert!(made.is_sorted());
-        assert_eq!(cards(dir.path()).unwrap(), [made[0].clone(), made[2].clone()]);
+        assert_eq!(metadata(dir.path()).unwrap(), [made[0].clone(), made[2].clone()]);
         assert_eq!(event_files(dir.path()).unwrap(), [made[1].clone(), made[3].clone()]);
     }
 

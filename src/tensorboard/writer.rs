@@ -58,11 +58,11 @@ impl EventWriter {
     ///
     /// # Errors
     /// Those of deleting, making and writing it.
-    pub fn cards(dir: &Path) -> io::Result<Self> {
+    pub fn metadata(dir: &Path) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
-        let before = names::cards(dir)?;
+        let before = names::metadata(dir)?;
         // Made before the others are gone: so its name comes after theirs.
-        let writer = Self::more_cards(dir)?;
+        let writer = Self::more_metadata(dir)?;
         before.iter().try_for_each(fs::remove_file)?;
         Ok(writer)
     }
@@ -71,8 +71,8 @@ impl EventWriter {
     ///
     /// # Errors
     /// Those of making and writing it; the folder has to be there.
-    pub fn more_cards(dir: &Path) -> io::Result<Self> {
-        Self::begin(names::create_new(dir, names::CARDS)?)
+    pub fn more_metadata(dir: &Path) -> io::Result<Self> {
+        Self::begin(names::create_new(dir, names::METADATA)?)
     }
 
     /// For a run that goes on at step `next_step`: takes back what the files in `dir` hold from

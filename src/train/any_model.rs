@@ -1,40 +1,31 @@
-//! A model of either kind, as the trainer and the evaluator see it: something that has a loss on a
-//! batch and, if it tells classes apart, an opinion on each of its examples.
+//! A type-erased model: the loss of a batch and, for classifiers, a predicted class per example.
 
 use std::sync::PoisonError;
 
 use anyhow::Result;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Int, Tensor};
 
-use crate::data::DataLoader;
+use super::probe::MAX_EVAL_BATCH;
+use crate::data::{Batch, DataLoader};
 use crate::error::{Exit, Failure};
 use crate::metrics::Score;
 use crate::nn::ForwardContext;
 use crate::nn::Initializer;
-use crate::nn::adopt::DRAWING;
+use crate::nn::Recorder;
+use crate::nn::StepRequirements;
+use crate::nn::burn_layers::DRAWING;
 use crate::nn::{Autoencoder, Classifier, Kind, Model, Network, Parameter};
-use crate::nn::{Operation, Recorder};
-use crate::nn::{complete, has};
-use crate::util::panics::quietly;
 
 /// A model that was built.
 pub struct AnyModel {
-    model: Built,
-    whole_batches: bool,
-    draws_on_device: bool,
-    keeps_statistics: bool,
-    batch_size: usize,
+    pub(super) built: Built,
+    requirements: StepRequirements,
+    /// See [`AnyModel::batch_size`].
+    pub(super) batch_size: usize,
 }
 
-/// Examples evaluated at a time, as Dynamic Training Bench did, where they are small.
-const MOST_EXAMPLES: usize = 200;
-/// The most bytes that the largest layer of a batch may take in evaluation, its input included: what
-/// pieces of a batch hold at the same time is a small multiple of it.
-const MOST_BYTES: usize = 256 << 20;
-/// Maps as large as the image that a layer is thought to make of which nothing is known, as burn's own.
-const UNKNOWN_MAPS: usize = 32;
-
-enum Built {
+/// A model of one of the two kinds.
+pub(super) enum Built {
     Autoencoder(Box<dyn Autoencoder>),
     Classifier(Box<dyn Classifier>),
 }
@@ -70,25 +61,11 @@ impl Built {
     }
 }
 
-/// Examples at a time that keep the largest input and output of a layer below [`MOST_BYTES`].
-fn batch_size(shape: [usize; 3], operations: &[Operation], parameters: &[Parameter]) -> usize {
-    let image: usize = shape.iter().product();
-    let outputs = operations.iter().map(|operation| operation.output[1..].iter().product());
-    let sizes: Vec<usize> = [image].into_iter().chain(outputs).collect();
-    let pair = sizes.windows(2).map(|pair| pair[0] + pair[1]).max().unwrap_or(2 * image);
-    let is_known = |own: &Parameter| operations.iter().any(|operation| has(operation, own));
-    let unknown = match parameters.iter().all(is_known) {
-        true => 0,
-        false => 2 * UNKNOWN_MAPS * shape[1] * shape[2],
-    };
-    (MOST_BYTES / (pair.max(unknown) * size_of::<f32>())).clamp(1, MOST_EXAMPLES)
-}
-
-/// What a model makes of a batch.
+/// The output of a forward pass of a batch.
 pub struct BatchOutput {
     /// The mean over the examples `[1]`, without the L2 penalty.
     pub loss: Tensor<1>,
-    /// The class of each example `[batch]`, if classes are what the model tells.
+    /// A classifier's predicted class of each example `[batch]`.
     pub predictions: Option<Tensor<1, Int>>,
 }
 
@@ -106,67 +83,19 @@ impl AnyModel {
         let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
         // A layer of burn's own may draw at once.
         init.seed_device(0, init.device());
-        let mut model = match model {
+        let mut built = match model {
             Model::Autoencoder(build) => Built::Autoencoder(build(shape, init)?),
             Model::Classifier(build) => Built::Classifier(build(shape, classes, init)?),
         };
-        model.network_mut().adopt(init);
-        refuse_shared(&model.network().parameters())?;
-        Ok(Self {
-            model,
-            whole_batches: init.wants_whole_batches(),
-            draws_on_device: init.has_draws_on_device(),
-            keeps_statistics: init.has_kept_statistics(),
-            batch_size: MOST_EXAMPLES,
-        })
-    }
-
-    /// Passes an image of `shape` `[channels, height, width]` through the model, called `name`, which is on
-    /// `device`, without autodiff: what the layers do with it. From here on [`AnyModel::batch_size`] is
-    /// what such images allow.
-    ///
-    /// # Errors
-    /// When the output is no image of that shape or, of a classifier, has not one logit for each of the
-    /// `classes`; when the model cannot take such images at all.
-    pub fn probe(
-        &mut self,
-        name: &str,
-        shape: [usize; 3],
-        classes: usize,
-        device: &Device,
-    ) -> Result<Vec<Operation>> {
-        let [channels, height, width] = shape;
-        let image = Tensor::<4>::zeros([1, channels, height, width], device);
-        let passed = quietly(|| {
-            let mut recorder = Recorder::new(self.network());
-            let context = &mut ForwardContext::recording(&mut recorder);
-            let output = match &self.model {
-                Built::Autoencoder(model) => model.forward(image, context).dims().to_vec(),
-                Built::Classifier(model) => model.forward(image, context).dims().to_vec(),
-            };
-            (output, recorder.into_operations())
-        });
-        let cannot = || format!("{name} cannot take images of {height}x{width}");
-        let mend =
-            format!("choose other images (--dataset, --image_size), or mend models/{name}.rs");
-        let (output, mut operations) = passed
-            .map_err(|panic| Failure::new(Exit::Failed, cannot()).why(panic).help(mend.clone()))?;
-        let wanted = match self.kind() {
-            Kind::Autoencoder => shape.to_vec(),
-            Kind::Classifier => vec![classes],
+        let of_burns_layers = built.network_mut().reinitialize(init);
+        let parameters = built.network().parameters();
+        refuse_shared(&parameters)?;
+        let mut requirements = of_burns_layers.and_of(&parameters);
+        requirements.full_batch |= match &built {
+            Built::Autoencoder(model) => model.requires_full_batch(),
+            Built::Classifier(model) => model.requires_full_batch(),
         };
-        if output[1..] != wanted {
-            let what = format!("{name} makes {:?} of {shape:?}", &output[1..]);
-            let why = match self.kind() {
-                Kind::Autoencoder => "reconstructions have the shape of the images".to_owned(),
-                Kind::Classifier => format!("there are {classes} classes"),
-            };
-            let why = format!("{why}: {}", cannot());
-            return Err(Failure::new(Exit::Failed, what).why(why).help(mend).into());
-        }
-        self.batch_size = batch_size(shape, &operations, &self.network().parameters());
-        complete(&mut operations, &self.network().parameters());
-        Ok(operations)
+        Ok(Self { built, requirements, batch_size: MAX_EVAL_BATCH })
     }
 
     /// Examples that are evaluated at a time: 200, or as many fewer as keep the largest layer's input and
@@ -175,27 +104,17 @@ impl AnyModel {
         self.batch_size
     }
 
-    /// Whether a layer of burn's own keeps statistics: see [`Network::sync_statistics`].
-    pub fn keeps_statistics(&self) -> bool {
-        self.keeps_statistics
-    }
-
-    /// Whether a layer draws from the device's own generator in training.
-    pub fn draws_on_device(&self) -> bool {
-        self.draws_on_device
+    /// What a training step has to do for its layers.
+    pub fn requirements(&self) -> StepRequirements {
+        self.requirements
     }
 
     /// What it is trained for.
     pub fn kind(&self) -> Kind {
-        match self.model {
+        match self.built {
             Built::Autoencoder(_) => Kind::Autoencoder,
             Built::Classifier(_) => Kind::Classifier,
         }
-    }
-
-    /// Whether the CPU, too, takes its batches whole.
-    pub fn wants_whole_batches(&self) -> bool {
-        self.whole_batches
     }
 
     /// A copy for one thread: the same parameters, with the same ids, but in a graph of their own.
@@ -204,34 +123,32 @@ impl AnyModel {
     /// pieces of a batch would wait for each other, and with burn 0.22.1 for ever, where one piece's
     /// forward pass joins graphs while another's backward pass takes itself out of them.
     pub fn fork(&self) -> Self {
-        let model = match &self.model {
+        let built = match &self.built {
             Built::Autoencoder(model) => Built::Autoencoder(model.fork()),
             Built::Classifier(model) => Built::Classifier(model.fork()),
         };
-        Self { model, ..*self }
+        Self { built, ..*self }
     }
 
     /// Its parameters.
     pub fn network(&self) -> &dyn Network {
-        self.model.network()
+        self.built.network()
     }
 
     /// Its parameters, to be changed.
     pub fn network_mut(&mut self) -> &mut dyn Network {
-        self.model.network_mut()
+        self.built.network_mut()
     }
 
-    /// What it makes of the examples of `loader` at `indices`, those mirrored for which `mirrored`
-    /// says so.
+    /// The forward pass of the examples of `loader` in `batch`: their loss, and a classifier's predictions.
     pub fn forward_batch(
         &self,
         loader: &DataLoader,
-        indices: &[usize],
-        mirrored: impl Fn(usize) -> bool,
+        batch: Batch,
         context: &mut ForwardContext,
     ) -> BatchOutput {
-        let images = loader.images(indices, mirrored);
-        match &self.model {
+        let images = loader.images(batch);
+        match &self.built {
             Built::Autoencoder(model) if context.is_training() => {
                 BatchOutput { loss: model.loss(images, context), predictions: None }
             }
@@ -242,7 +159,7 @@ impl AnyModel {
             Built::Classifier(model) => {
                 let logits = model.forward(images, context);
                 let predictions = logits.clone().argmax(1).flatten(0, 1);
-                let loss = model.loss(logits, loader.labels(indices));
+                let loss = model.loss(logits, loader.labels(batch));
                 BatchOutput { loss, predictions: Some(predictions) }
             }
         }
@@ -251,7 +168,7 @@ impl AnyModel {
     /// The reconstructions of `images` `[batch, channels, height, width]`, of the same shape, if
     /// reconstructions are what the model makes.
     pub fn reconstruct(&self, images: Tensor<4>) -> Option<Tensor<4>> {
-        match &self.model {
+        match &self.built {
             Built::Autoencoder(model) => {
                 Some(model.forward(images, &mut ForwardContext::evaluation()))
             }
@@ -264,7 +181,7 @@ impl AnyModel {
     pub fn record(&self, images: Tensor<4>) -> Recorder {
         let mut recorder = Recorder::new(self.network());
         let context = &mut ForwardContext::recording(&mut recorder);
-        match &self.model {
+        match &self.built {
             Built::Autoencoder(model) => drop(model.forward(images, context)),
             Built::Classifier(model) => drop(model.forward(images, context)),
         }

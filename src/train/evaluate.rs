@@ -1,5 +1,6 @@
 //! The error or the accuracy of a trained model on a part of a data set.
 
+use super::build::build_probed_model;
 use crate::metrics::EvalReport;
 use std::path::{Path, PathBuf};
 
@@ -78,7 +79,7 @@ pub fn evaluate(evaluation: &EvalRequest) -> Result<EvalReport> {
     let size = (dataset.shape(), classes);
     let model = restore(&checkpoint, &path, size, &evaluation.device)?;
     let loader = DataLoader::new(examples, &evaluation.device);
-    Ok(assess(&model, &loader, class_names))
+    Ok(evaluate_model(&model, &loader, class_names))
 }
 
 /// Fails where the checkpoint at `path`, which stands at `state`, is not of the model that is asked for.
@@ -194,17 +195,17 @@ pub(crate) fn dataset_for(
 }
 
 /// How `model` does on the examples of `loader`, both on a device without autodiff.
-pub(crate) fn assess(
+pub(crate) fn evaluate_model(
     model: &AnyModel,
     loader: &DataLoader,
     class_names: Vec<String>,
 ) -> EvalReport {
-    let assessment = assess_unless(model, loader, class_names, &Interrupt::default());
+    let assessment = evaluate_model_unless(model, loader, class_names, &Interrupt::default());
     assessment.expect("nothing interrupts it")
 }
 
 /// The same, or `None` where the signal of `interrupt` came meanwhile.
-pub(crate) fn assess_unless(
+pub(crate) fn evaluate_model_unless(
     model: &AnyModel,
     loader: &DataLoader,
     class_names: Vec<String>,
@@ -233,7 +234,7 @@ pub(crate) fn restore(
 ) -> Result<AnyModel> {
     let state = &checkpoint.state;
     let mut init = Initializer::new(state.config.seed, device);
-    let (mut model, _) = registry::probed_model(&state.config.model, shape, classes, &mut init)?;
+    let (mut model, _) = build_probed_model(&state.config.model, shape, classes, &mut init)?;
     model.network_mut().load_bytes(checkpoint.model.clone()).map_err(|error| {
         Failure::new(Exit::Failed, format!("`{}` is no {}", path.display(), state.config.model))
             .why(format!("{error:#}"))

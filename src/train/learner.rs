@@ -5,8 +5,9 @@ use std::path::Path;
 
 use anyhow::Result;
 use burn::optim::{GradientsParams, ModuleOptimizer};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 
+use super::build::{build_model, build_probed_model};
 use crate::data::DataLoader;
 use crate::device::is_cpu;
 use crate::error::{Exit, Failure};
@@ -15,14 +16,11 @@ use crate::nn::Initializer;
 use crate::nn::Operation;
 use crate::nn::larger;
 use crate::optim;
-use crate::registry;
 use crate::run::{Checkpoint, DataSummary, RunConfig, State};
 use crate::train::AnyModel;
 use crate::train::Interrupt;
 use crate::train::pretrained;
 use crate::train::pretrained::Transfer;
-use crate::train::report::Report;
-use crate::util::tensor::floats;
 use crate::weights::Weights;
 
 /// What is trained: the model, its optimizer, and a copy of the model for evaluation, which may be
@@ -64,30 +62,29 @@ fn refuse_unseeded(name: &str, one: &AnyModel, other: &AnyModel) -> Result<()> {
 }
 
 impl Learner {
-    /// The run `config` at its beginning, with the parameters frozen that it does not train, for
-    /// images of `shape` `[channels, height, width]` in so many `classes`.
+    /// The run `config` on `data` at its beginning, with the parameters frozen that it does not train.
     ///
     /// # Errors
     /// When the images do not suit the model, its output has not the shape that it should have, or a
     /// parameter is not a function of the run's seed.
     pub fn new(
         config: &RunConfig,
-        shape: [usize; 3],
-        classes: usize,
+        data: &DataSummary,
         train_device: &Device,
         eval_device: &Device,
     ) -> Result<Self> {
         let (name, seed) = (&config.model, config.seed);
+        let (shape, classes) = (data.shape, data.class_names.len());
         let mut init = Initializer::new(seed, &train_device.clone().autodiff());
-        let mut model = registry::model(name, shape, classes, &mut init)?;
+        let mut model = build_model(name, shape, classes, &mut init)?;
         let mut init = Initializer::new(seed, eval_device);
-        let (evaluated, operations) = registry::probed_model(name, shape, classes, &mut init)?;
+        let (evaluated, operations) = build_probed_model(name, shape, classes, &mut init)?;
         // Devices draw differently: built twice on the same one, the model is the same.
         match is_cpu(train_device) && is_cpu(eval_device) {
             true => refuse_unseeded(name, &model, &evaluated)?,
             false => {
                 let mut init = Initializer::new(seed, train_device);
-                refuse_unseeded(name, &model, &registry::model(name, shape, classes, &mut init)?)?;
+                refuse_unseeded(name, &model, &build_model(name, shape, classes, &mut init)?)?;
             }
         }
         if let Some(scopes) = &config.trainable_scopes {
@@ -146,7 +143,7 @@ impl Learner {
             return Err(Failure::new(Exit::Failed, what)
                 .why("a trainable parameter without a gradient would never be trained")
                 .help(
-                    "use it in the model's forward context, take it out, or leave it out of the training \
+                    "use it in the model's forward pass, take it out, or leave it out of the training \
                      with --trainable_scopes",
                 )
                 .into());
@@ -155,11 +152,15 @@ impl Learner {
         Ok(())
     }
 
-    /// The run as it stands at `state`, and the largest absolute value among its parameters, statistics and
-    /// slots; NaN if one is NaN.
-    pub fn checkpoint(&self, state: &State) -> Result<(Checkpoint, f32)> {
+    /// The parameters, as [`Network::to_bytes`](crate::nn::Network::to_bytes) gives them.
+    pub fn parameters(&self) -> Result<Vec<u8>> {
+        self.model.network().to_bytes()
+    }
+
+    /// The run as it stands at `state`, its parameters serialised as `model`, and the largest absolute value
+    /// among its parameters, buffers and slots; NaN if one is NaN.
+    pub fn checkpoint(&self, model: Vec<u8>, state: &State) -> Result<(Checkpoint, f32)> {
         let (optimizer, in_slots) = optim::to_bytes_and_largest(&self.optimizer)?;
-        let model = self.model.network().to_bytes()?;
         let largest = larger(self.model.network().largest(), in_slots);
         Ok((Checkpoint { state: state.clone(), model, optimizer }, largest))
     }
@@ -169,15 +170,17 @@ impl Learner {
         self.model.network_mut().update(gradients, &mut self.optimizer, learning_rate);
     }
 
-    /// How the model does on the examples of `validation`; `None` where a signal came meanwhile.
+    /// How the model with these `parameters` does on the examples of `validation`; `None` where a signal came
+    /// meanwhile.
     pub fn validate(
         &mut self,
+        parameters: &[u8],
         validation: &DataLoader,
         names: Vec<String>,
         interrupt: &Interrupt,
     ) -> Result<Option<EvalReport>> {
-        self.evaluated.network_mut().load_bytes(self.model.network().to_bytes()?)?;
-        Ok(evaluate::assess_unless(&self.evaluated, validation, names, interrupt))
+        self.evaluated.network_mut().load_bytes(parameters.to_vec())?;
+        Ok(evaluate::evaluate_model_unless(&self.evaluated, validation, names, interrupt))
     }
 
     /// What the model does with an image.
@@ -185,31 +188,16 @@ impl Learner {
         &self.operations
     }
 
-    /// Shows `images` `[batch, channels, height, width]`, what an autoencoder that was last
-    /// validated makes of them, and what is in the model's layers.
-    pub fn picture(&self, images: Tensor<4>, step: u64, report: &mut Report) -> Result<()> {
-        let shape = images.dims();
-        let first = images.clone().narrow(0, 0, 1);
-        // In parts: the maps of a large batch would take more memory than the training.
-        let parts = images.clone().split(self.evaluated.batch_size(), 0).into_iter();
-        let parts: Option<Vec<_>> = parts.map(|part| self.evaluated.reconstruct(part)).collect();
-        match parts {
-            Some(parts) => {
-                let reconstructions = floats(Tensor::cat(parts, 0));
-                report.input_output(step, shape, &floats(images), &reconstructions)?;
-            }
-            None => report.inputs(step, shape, &floats(images))?,
-        }
-        for summary in self.evaluated.record(first).into_summaries() {
-            report.summary(step, &summary)?;
-        }
-        Ok(())
+    /// The model as it was last validated, on the evaluation device.
+    pub fn evaluated(&self) -> &AnyModel {
+        &self.evaluated
     }
 }
 
 #[cfg(test)]
 mod tests {
     use burn::module::{Module, Param};
+    use burn::tensor::Tensor;
 
     use super::*;
     use crate::nn::ForwardContext;

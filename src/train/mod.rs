@@ -1,19 +1,39 @@
-//! Training and evaluation.
+//! Training and evaluation: [`train`] a run, or [`evaluate()`] a checkpoint.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `run` | the training loop |
+//! | `initialize` | how a run begins: finished, resumed, pretrained, fresh |
+//! | `learner` | the model, its optimizer, and its copy for evaluation |
+//! | `step` | the loss and the gradients of a batch, cut into microbatches |
+//! | `any_model`, `build`, `probe` | a type-erased model, built by its name, tried with one image |
+//! | `observer`, `observers` | what watches a run: TensorBoard, progress, status |
+//! | `pretrained`, `fit` | weights from elsewhere |
 
 mod any_model;
-mod cards;
+mod build;
 pub(crate) mod evaluate;
 mod fit;
+mod initialize;
 mod interrupt;
 mod learner;
+mod observer;
+mod observers;
+mod options;
+mod pictures;
 pub(crate) mod pretrained;
-mod progress;
-mod report;
+mod probe;
+mod run;
+mod run_data;
 mod step;
-pub(crate) mod trainer;
 
+pub use crate::ops::parallel::MICROBATCH;
 pub use any_model::{AnyModel, BatchOutput};
+pub use build::{build_model, build_probed_model};
 pub use evaluate::{EvalRequest, evaluate};
 pub use interrupt::Interrupt;
+pub(crate) use learner::Learner;
+pub use options::{FinishedRun, TrainOptions};
+pub(crate) use pictures::Pictures;
+pub use run::train;
 pub use step::{EvalOutput, StepConfig, StepOutput, loss_and_gradients, loss_and_predictions};
-pub use trainer::{FinishedRun, TrainOptions, train};

@@ -1,7 +1,7 @@
 //! Files that are there whole or not at all: written to a temporary name, synchronised, renamed.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -11,8 +11,16 @@ use crate::error::{Exit, Failure};
 /// Writes `bytes` to `path` so that a reader, also one after a crash, finds all of them or what was
 /// there before: to a temporary name, to the disk, then renamed.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_atomically_with(path, |file| file.write_all(bytes))
+}
+
+/// [`write_atomically`] of what `write` writes, which has not to be in memory.
+pub(crate) fn write_atomically_with(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<()> {
     let partial = partial(path);
-    write_through(&partial, bytes)
+    write_through(&partial, write)
         .and_then(|()| fs::rename(&partial, path))
         .and_then(|()| sync_folder(path))
         .map_err(|error| {
@@ -27,10 +35,14 @@ pub(crate) fn partial(path: &Path) -> PathBuf {
     path.with_added_extension("partial")
 }
 
-fn write_through(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+fn write_through(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    write(&mut file)?;
+    file.flush()?;
+    file.get_ref().sync_all()
 }
 
 /// Brings a rename in the folder of `path` to the disk. Only Unix opens folders.

@@ -6,7 +6,7 @@ use std::io::{Error, ErrorKind, Result};
 use std::path::Path;
 use std::sync::Once;
 
-use crate::util::stderr::tell;
+use crate::util::stderr::message;
 
 /// Whether a lock was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ fn without(error: Error, path: &Path) -> Result<()> {
     static TOLD: Once = Once::new();
     TOLD.call_once(|| {
         let path = path.display();
-        tell(&format!(
+        message(&format!(
             "note: the file system of `{path}` has no locks ({error}): two processes on one run would \
              not notice each other"
         ));

@@ -1,4 +1,5 @@
-//! Chance that is a function of numbers: the same run draws the same, wherever it goes on.
+//! Random numbers as a function of a seed, an epoch and a step: a resumed run draws what the uninterrupted
+//! run would have drawn.
 
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -8,24 +9,25 @@ use rand::seq::SliceRandom;
 /// alone, so that a resumed run goes on as it would have gone.
 pub fn epoch_order(seed: u64, epoch: u64, examples: usize) -> Vec<usize> {
     let mut order: Vec<_> = (0..examples).collect();
-    order.shuffle(&mut ChaCha8Rng::seed_from_u64(mix(seed, epoch)));
+    order.shuffle(&mut ChaCha8Rng::seed_from_u64(split_mix64(seed, epoch)));
     order
 }
 
-/// Whether an epoch mirrors the example `index`: a fair coin of `seed`, `epoch` and `index`.
-pub fn coin(seed: u64, epoch: u64, index: usize) -> bool {
-    mix(mix(seed, epoch), index as u64) & 1 == 1
+/// Whether an epoch flips each of the examples at `indices`: a fair coin of `seed`, `epoch` and index.
+pub fn flips(seed: u64, epoch: u64, indices: &[usize]) -> Vec<bool> {
+    let of_epoch = split_mix64(seed, epoch);
+    indices.iter().map(|&index| split_mix64(of_epoch, index as u64) & 1 == 1).collect()
 }
 
-/// The seed of what the layers draw in a step. Steps are counted from the other end of the numbers,
-/// so that no step has the seed of an epoch.
+/// The seed of what the layers draw in a step: of u64::MAX - step, where epochs count from 0, so that the
+/// two ranges never meet.
 pub fn step_seed(seed: u64, step: u64) -> u64 {
-    mix(seed, u64::MAX - step)
+    split_mix64(seed, u64::MAX - step)
 }
 
 /// A random function of two numbers: SplitMix64's finaliser (Steele, Lea and Flood 2014) over
 /// their combination.
-pub fn mix(a: u64, b: u64) -> u64 {
+pub fn split_mix64(a: u64, b: u64) -> u64 {
     let mut z = a ^ b.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -48,8 +50,9 @@ mod tests {
 
     #[test]
     fn the_coin_is_fair() {
-        let heads = (0..10_000).filter(|&index| coin(3, 5, index)).count();
+        let indices: Vec<_> = (0..10_000).collect();
+        let heads = flips(3, 5, &indices).into_iter().filter(|flip| *flip).count();
         assert!((4_800..5_200).contains(&heads), "{heads}");
-        assert!((0..100).any(|index| coin(3, 5, index) != coin(3, 6, index)));
+        assert_ne!(flips(3, 5, &indices[..100]), flips(3, 6, &indices[..100]));
     }
 }

@@ -9,6 +9,7 @@ use burn::nn::{
     LinearConfig, PRelu, PReluConfig, PaddingConfig2d,
 };
 use burn::tensor::{Device, Tensor};
+use dytb::data::Batch;
 use dytb::data::DataLoader;
 use dytb::nn::layers::{Conv, ConvConfig};
 use dytb::optim;
@@ -117,7 +118,7 @@ fn trained(model: Model, seed: u64) -> (Vec<f32>, Vec<u8>) {
     let all: Vec<_> = (0..loader.len()).collect();
     let losses = (0..10).map(|number| {
         let config = StepConfig { l2_penalty: 0.0, seed: number };
-        let step = loss_and_gradients(&model, &loader, &all, |_| false, config);
+        let step = loss_and_gradients(&model, &loader, Batch::plain(&all), config);
         assert!(model.network().without_gradient(&step.gradients).is_empty());
         model.network_mut().update(step.gradients, &mut optimizer, 1e-2);
         step.output.loss.into_scalar::<f32>()
@@ -184,7 +185,7 @@ fn what_is_frozen_keeps_its_statistics() {
     let mut losses = Vec::new();
     for seed in [1, 1, 2] {
         let config = StepConfig { l2_penalty: 0.0, seed };
-        let step = loss_and_gradients(&model, &loader(&device), &all, |_| false, config);
+        let step = loss_and_gradients(&model, &loader(&device), Batch::plain(&all), config);
         losses.push(step.output.loss.into_scalar::<f32>());
         if seed == 2 {
             model.network_mut().update(step.gradients, &mut optimizer, 1e-2);
@@ -277,7 +278,7 @@ fn what_gets_no_gradient_is_named() {
     let device = Device::flex().autodiff();
     let model = build(model, 1, &device).unwrap();
     let config = StepConfig { l2_penalty: 0.0, seed: 1 };
-    let step = loss_and_gradients(&model, &loader(&device), &[0, 1], |_| false, config);
+    let step = loss_and_gradients(&model, &loader(&device), Batch::plain(&[0, 1]), config);
     let names = model.network().without_gradient(&step.gradients);
     assert_eq!(names, ["idle.weight", "idle.bias", "alone"]);
 }

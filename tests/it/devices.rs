@@ -6,6 +6,7 @@
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
+use dytb::data::Batch;
 use dytb::data::DataLoader;
 use dytb::device::DeviceName;
 use dytb::models::MODELS;
@@ -61,9 +62,9 @@ fn images_are_the_same_on_every_device_to_the_last_bit() {
             let device = name.find().unwrap();
             for device in [device.clone(), device.autodiff()] {
                 let there = DataLoader::new(examples.clone(), &device);
-                for mirrored in [|_| false, |index| index % 3 == 0, |_| true] {
-                    let [here, there] = [&here, &there]
-                        .map(|loader| floats(loader.images(&[30, 0, 9, 9], mirrored)));
+                for flips in [&[][..], &[true, true, true, true], &[true, false, true, false]] {
+                    let batch = Batch { indices: &[30, 0, 9, 9], flips };
+                    let [here, there] = [&here, &there].map(|loader| floats(loader.images(batch)));
                     assert!(here == there, "{name}, {shape:?}");
                 }
             }
@@ -78,13 +79,18 @@ fn on(entry: Model, shape: [usize; 3], device: &Device) -> Computed {
     let evaluated = built(entry, shape, device).unwrap();
     let EvalOutput { loss, .. } = loss_and_predictions(&evaluated, &validation, 20);
     let mut computed = vec![("mean loss".to_owned(), vec![loss as f32])];
-    let images = validation.images(&all(), mirrored);
+    let images = validation.images(Batch { indices: &all(), flips: &every_other(EXAMPLES) });
     computed
         .extend(evaluated.reconstruct(images).map(|output| ("output".to_owned(), floats(output))));
     let model = built(entry, shape, train.device()).unwrap();
     if has_no_chance(entry, shape, &train) {
         let config = StepConfig { l2_penalty: L2_PENALTY, seed: 1 };
-        let step = loss_and_gradients(&model, &train, &all(), mirrored, config);
+        let step = loss_and_gradients(
+            &model,
+            &train,
+            Batch { indices: &all(), flips: &every_other(EXAMPLES) },
+            config,
+        );
         computed.push(("loss".to_owned(), floats(step.output.loss)));
         computed.extend(descended(entry, shape, model, step.gradients));
     }
@@ -96,13 +102,17 @@ fn whole(entry: Model, shape: [usize; 3]) -> Computed {
     let loader = DataLoader::new(examples(shape), &Device::flex().autodiff());
     let model = built(entry, shape, loader.device()).unwrap();
     let upright =
-        model.forward_batch(&loader, &all(), |_| false, &mut ForwardContext::evaluation());
+        model.forward_batch(&loader, Batch::plain(&all()), &mut ForwardContext::evaluation());
     let mut computed = vec![("mean loss".to_owned(), floats(upright.loss))];
-    let images = loader.images(&all(), mirrored);
+    let images = loader.images(Batch { indices: &all(), flips: &every_other(EXAMPLES) });
     computed.extend(model.reconstruct(images).map(|output| ("output".to_owned(), floats(output))));
     if has_no_chance(entry, shape, &loader) {
         let mut context = ForwardContext::training(1).with_penalties();
-        let BatchOutput { loss, .. } = model.forward_batch(&loader, &all(), mirrored, &mut context);
+        let BatchOutput { loss, .. } = model.forward_batch(
+            &loader,
+            Batch { indices: &all(), flips: &every_other(EXAMPLES) },
+            &mut context,
+        );
         let penalty = context.penalty().expect("a model has weights") * L2_PENALTY;
         let loss = loss + penalty;
         computed.push(("loss".to_owned(), floats(loss.clone())));
@@ -119,7 +129,11 @@ fn has_no_chance(entry: Model, shape: [usize; 3], loader: &DataLoader) -> bool {
     let loss = |seed| {
         floats(
             model
-                .forward_batch(loader, &[0, 1], mirrored, &mut ForwardContext::training(seed))
+                .forward_batch(
+                    loader,
+                    Batch { indices: &[0, 1], flips: &every_other(2) },
+                    &mut ForwardContext::training(seed),
+                )
                 .loss,
         )
     };
@@ -176,8 +190,9 @@ fn all() -> Vec<usize> {
     (0..EXAMPLES).collect()
 }
 
-fn mirrored(index: usize) -> bool {
-    index.is_multiple_of(2)
+/// Flips of so many examples, the first one among them.
+fn every_other(examples: usize) -> Vec<bool> {
+    (0..examples).map(|index| index.is_multiple_of(2)).collect()
 }
 
 fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {

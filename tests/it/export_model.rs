@@ -4,6 +4,7 @@
 //! `DYTB_PYTHON` names, else `python3`. Where there is none, that test is skipped, with a line on
 //! stderr.
 
+use dytb::data::Batch;
 use std::fs;
 use std::process::{Command, Stdio};
 
@@ -51,7 +52,7 @@ fn another_program_reconstructs_the_same() {
     let (_, open) = INPUTS.iter().find(|(name, _)| *name == "Digits").unwrap();
     let digits = open(&Source::default()).unwrap();
     let loader = DataLoader::new(digits.load(Split::Test).unwrap(), &device);
-    let images = loader.images(&(0..20).collect::<Vec<_>>(), |_| false);
+    let images = loader.images(Batch::plain(&(0..20).collect::<Vec<_>>()));
     let mut file = Weights::default();
     let pixels = images.clone().try_into_vec_as().unwrap();
     file.insert("images", Values::new(images.dims().to_vec(), pixels)).unwrap();

@@ -4,6 +4,7 @@
 
 mod common;
 
+mod architecture;
 mod burn_layers;
 mod classifiers;
 mod config_file;

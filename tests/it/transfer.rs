@@ -4,6 +4,7 @@
 //! The files of PyTorch in `interchange/` and the losses that it had on them are those of
 //! `interchange/write.py`.
 
+use dytb::data::Batch;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -143,7 +144,7 @@ fn a_file_of_pytorch() {
     let expected: Vec<f32> = serde_json::from_slice(&expected).unwrap();
     for (index, expected) in expected.into_iter().enumerate() {
         let measured =
-            model.forward_batch(&loader, &[index], |_| false, &mut ForwardContext::evaluation());
+            model.forward_batch(&loader, Batch::plain(&[index]), &mut ForwardContext::evaluation());
         let loss = measured.loss.into_scalar::<f32>();
         assert!((loss - expected).abs() < 1e-5, "{index}: {loss}, expected {expected}");
     }

@@ -1,5 +1,6 @@
 //! What holds for every file of `models/` and `inputs/`, also for those of tomorrow.
 
+use dytb::data::Batch;
 use std::fs;
 
 use burn::optim::ModuleOptimizer;
@@ -50,7 +51,8 @@ fn models() -> impl Iterator<Item = Entry> {
         let build = |shape| Some((shape, build(row, shape, 1, &Device::flex()).ok()?));
         let built = SHAPES.into_iter().find_map(build);
         let (shape, model) = built.unwrap_or_else(|| panic!("{name} takes none"));
-        let is_large = model.wants_whole_batches() && model.network().num_parameters() > 1 << 20;
+        let is_large =
+            model.requirements().full_batch && model.network().num_parameters() > 1 << 20;
         Entry { row, name, shape, examples: if is_large { 10 } else { 20 } }
     })
 }
@@ -70,6 +72,11 @@ fn adam() -> ModuleOptimizer {
     (entry.build)(&Arguments::new(entry, arguments).unwrap())
 }
 
+/// Flips of all examples, every other one.
+fn every_other(loader: &DataLoader) -> Vec<bool> {
+    (0..loader.len()).map(|index| index % 2 == 0).collect()
+}
+
 fn all(loader: &DataLoader) -> Vec<usize> {
     (0..loader.len()).collect()
 }
@@ -81,7 +88,7 @@ fn train(
     optimizer: &mut ModuleOptimizer,
     rate: f64,
 ) -> f32 {
-    let step = loss_and_gradients(model, loader, &all(loader), |_| false, PLAIN);
+    let step = loss_and_gradients(model, loader, Batch::plain(&all(loader)), PLAIN);
     model.network_mut().update(step.gradients, optimizer, rate);
     step.output.loss.into_scalar()
 }
@@ -128,7 +135,7 @@ fn outputs_have_the_shape_they_should_have() {
                 }
             };
             let loader = loader(shape, 3, &device);
-            let images = loader.images(&[0, 1, 2], |_| false);
+            let images = loader.images(Batch::plain(&[0, 1, 2]));
             if let Some(output) = model.reconstruct(images.clone()) {
                 assert_eq!(output.dims(), images.dims(), "{name}");
             }
@@ -148,7 +155,7 @@ fn every_model_learns() {
     for Entry { row, name, shape, examples } in models() {
         let loader = loader(shape, examples, &device);
         let mut model = build(row, shape, 1, &device).unwrap();
-        let step = loss_and_gradients(&model, &loader, &all(&loader), |_| false, PLAIN);
+        let step = loss_and_gradients(&model, &loader, Batch::plain(&all(&loader)), PLAIN);
         let parameters = model.network().parameters();
         let trained = parameters.iter().filter(|parameter| parameter.trained).count();
         assert_eq!(step.gradients.len(), trained, "{name}: {parameters:?}");
@@ -171,8 +178,12 @@ fn threads_do_not_change_a_bit() {
             pool.install(|| {
                 let mut model = build(row, shape, 2, &device).unwrap();
                 let config = StepConfig { l2_penalty: 0.1, seed: 3 };
-                let step =
-                    loss_and_gradients(&model, &loader, &all(&loader), |i| i % 2 == 0, config);
+                let step = loss_and_gradients(
+                    &model,
+                    &loader,
+                    Batch { indices: &all(&loader), flips: &every_other(&loader) },
+                    config,
+                );
                 model.network_mut().update(step.gradients, &mut adam(), 1e-3);
                 let loss: f32 = step.output.loss.into_scalar();
                 (loss, model.network().to_bytes().unwrap())
@@ -212,8 +223,12 @@ fn threads_do_not_change_a_bit_of_many_numbers() {
             pool.install(|| {
                 let mut model = build(row, shape, 2, &device).unwrap();
                 let config = StepConfig { l2_penalty: 0.1, seed: 3 };
-                let step =
-                    loss_and_gradients(&model, &loader, &all(&loader), |i| i % 2 == 0, config);
+                let step = loss_and_gradients(
+                    &model,
+                    &loader,
+                    Batch { indices: &all(&loader), flips: &every_other(&loader) },
+                    config,
+                );
                 let given = serde_json::from_str(r#"{"learning_rate": 1e-3}"#).unwrap();
                 let mut optimizer = (lamb.build)(&Arguments::new(lamb, given).unwrap());
                 model.network_mut().update(step.gradients, &mut optimizer, 1e-3);
@@ -238,8 +253,11 @@ fn pieces_make_a_batch() {
         let model = build(row, shape, 2, &device).unwrap();
         let whole = |seed| {
             let mut context = ForwardContext::training(seed).with_penalties();
-            let BatchOutput { loss, .. } =
-                model.forward_batch(&loader, &all(&loader), |i| i % 2 == 0, &mut context);
+            let BatchOutput { loss, .. } = model.forward_batch(
+                &loader,
+                Batch { indices: &all(&loader), flips: &every_other(&loader) },
+                &mut context,
+            );
             let penalty = context.penalty().map(|penalty| penalty * 0.1);
             penalty.map_or(loss.clone(), |penalty| loss + penalty).into_scalar::<f32>()
         };
@@ -248,7 +266,12 @@ fn pieces_make_a_batch() {
             continue;
         }
         let config = StepConfig { l2_penalty: 0.1, seed: 1 };
-        let step = loss_and_gradients(&model, &loader, &all(&loader), |i| i % 2 == 0, config);
+        let step = loss_and_gradients(
+            &model,
+            &loader,
+            Batch { indices: &all(&loader), flips: &every_other(&loader) },
+            config,
+        );
         let loss: f32 = step.output.loss.into_scalar();
         assert!((loss - expected).abs() < 1e-5 * expected, "{name}: {loss} and {expected}");
     }
@@ -354,7 +377,7 @@ fn what_is_frozen_stays() {
 
             let before = weights(&model);
             let config = StepConfig { l2_penalty: 0.1, seed: 9 };
-            let step = loss_and_gradients(&model, &loader, &all(&loader), |_| false, config);
+            let step = loss_and_gradients(&model, &loader, Batch::plain(&all(&loader)), config);
             let parameters = model.network().parameters();
             let trained = parameters.iter().filter(|own| own.trained).count();
             assert_eq!(step.gradients.len(), trained, "{name}: {layer}");
@@ -368,7 +391,7 @@ fn what_is_frozen_stays() {
             assert!(before != after, "{name}: {layer}");
 
             let mut context = ForwardContext::training(1).with_penalties();
-            model.forward_batch(&loader, &all(&loader), |_| false, &mut context);
+            model.forward_batch(&loader, Batch::plain(&all(&loader)), &mut context);
             let ours: f64 =
                 context.penalty().map_or(0.0, |penalty| penalty.into_scalar::<f32>().into());
             let weight = after.get(&format!("{layer}.weight")).map_or(&[][..], |w| w.values());

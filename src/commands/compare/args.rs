@@ -10,7 +10,7 @@ use crate::commands::compare;
 use crate::commands::compare::Row;
 use crate::commands::output;
 use crate::error::{Exit, Failure};
-use crate::util::stderr::tell;
+use crate::util::stderr::message;
 
 /// Compare runs: what they are, what they reached, how they stand, the best validation first.
 ///
@@ -84,7 +84,7 @@ impl Compare {
             }
         }
         if self.per_class && rows.iter().all(|row| row.test_classes.is_empty()) {
-            tell("note: none of these runs has an accuracy for each class");
+            message("note: none of these runs has an accuracy for each class");
         }
         paragraphs.join("\n\n")
     }

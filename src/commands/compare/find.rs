@@ -8,7 +8,7 @@ use walkdir::WalkDir;
 
 use super::Row;
 use crate::error::{Exit, Failure};
-use crate::util::stderr::tell;
+use crate::util::stderr::message;
 
 /// The runs in `folders` and below, the best first: by the best validation error, then by the best
 /// accuracy; those without a validation come last. Symbolic links are followed, and a run that is
@@ -34,7 +34,7 @@ pub fn find(folders: &[PathBuf]) -> Result<Vec<Row>> {
                 }
                 Err(error) => vec![error],
             };
-            wrong.iter().for_each(|error| tell(&format!("warning: {error:#}")));
+            wrong.iter().for_each(|error| message(&format!("warning: {error:#}")));
         }
     }
     rows.sort_by(|one, other| one.folder.cmp(&other.folder));

@@ -15,7 +15,7 @@ use super::legend::{self, Legend};
 use crate::error::{Exit, Failure};
 use crate::tensorboard::curve;
 use crate::util::atomic_file::write_atomically;
-use crate::util::stderr::tell;
+use crate::util::stderr::message;
 use crate::viz::Picture;
 use crate::viz::text::font;
 
@@ -82,7 +82,9 @@ fn lines(rows: &[Row], metric: &str) -> Result<Vec<Line>> {
             .filter(|(epoch, value)| *epoch > 0.0 && value.is_finite())
             .collect();
         match points.is_empty() {
-            true => tell(&format!("note: `{}` has no curve of its {metric}", row.folder.display())),
+            true => {
+                message(&format!("note: `{}` has no curve of its {metric}", row.folder.display()))
+            }
             false => lines.push(Line { name: name(row, rows), points }),
         }
     }

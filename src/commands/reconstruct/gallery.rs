@@ -1,6 +1,7 @@
 //! The files that `reconstruct` writes: `reconstructions.png`, `filters_<layer>.png`,
 //! `maps_<layer>.png` and a ranking of the errors, `errors.csv` or `worst.csv`.
 
+use crate::data::Batch;
 use crate::run::find_checkpoint;
 use crate::train::evaluate;
 use std::fs;
@@ -22,7 +23,6 @@ use crate::run::Checkpoint;
 use crate::train::AnyModel;
 use crate::util::atomic_file::write_atomically;
 use crate::util::csv::quoted;
-use crate::viz;
 use crate::viz::{Grid, Picture, Range};
 
 /// Images are enlarged to so many pixels, or more.
@@ -133,7 +133,7 @@ pub fn write(request: &Request) -> Result<Shown> {
     files.png("reconstructions", &side_by_side(&pairs, request.error_map)?)?;
     let ranking = if matches!(request.choice, Choice::Worst(_)) { "worst" } else { "errors" };
     files.write(&format!("{ranking}.csv"), csv(&images).as_bytes())?;
-    for summary in model.record(loader.images(&indices[..1], |_| false)).into_summaries() {
+    for summary in model.record(loader.images(Batch::plain(&indices[..1]))).into_summaries() {
         files.summary(&summary)?;
     }
     Ok(Shown { images, files: files.written })
@@ -266,21 +266,16 @@ impl Files<'_> {
             let layer = tag.rsplit_once('/').map_or(tag, |(layer, _)| layer);
             format!("{what}_{}", layer.replace('/', "."))
         };
-        match summary {
-            Summary::Histogram { .. } => Ok(()),
-            Summary::Filters { tag, shape, weights } => match viz::filters(weights, *shape)? {
-                Some(picture) => self.png(&name(tag, "filters"), &picture.enlarged(3)),
-                None => Ok(()),
-            },
-            Summary::Activations { tag, shape, before, after } => {
-                // All of them, as large as they are: it is one picture, not one of each epoch.
-                let whole = usize::MAX;
-                let picture = viz::pre_post_activation(before, after, *shape, whole)?;
+        // All feature maps, as large as they are: it is one picture, not one of each epoch.
+        let Some(picture) = summary.picture(usize::MAX)? else { return Ok(()) };
+        let (what, by) = match summary {
+            Summary::Activations { shape, .. } => {
                 let side = if shape[0] < FEW_MAPS { SIDE } else { MAP_SIDE };
-                let by = enlargement(shape[1], shape[2], side);
-                self.png(&name(tag, "maps"), &picture.enlarged(by))
+                ("maps", enlargement(shape[1], shape[2], side))
             }
-        }
+            _ => ("filters", 3),
+        };
+        self.png(&name(summary.tag(), what), &picture.enlarged(by))
     }
 }
 

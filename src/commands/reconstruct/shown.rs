@@ -4,6 +4,7 @@
 //! one, Σ (y - x)² / (2 n) over its n values; its error map `[height, width]` is |y - x|, the mean
 //! over the channels.
 
+use crate::data::Batch;
 use crate::data::DataLoader;
 use crate::train::AnyModel;
 use crate::util::tensor::floats;
@@ -26,7 +27,7 @@ impl Reconstructions {
         let shape = [indices.len(), channels, height, width];
         let (mut images, mut reconstructions) = (Vec::new(), Vec::new());
         for batch in indices.chunks(model.batch_size()) {
-            let batch = loader.images(batch, |_| false);
+            let batch = loader.images(Batch::plain(batch));
             reconstructions.extend(floats(model.reconstruct(batch.clone())?));
             images.extend(floats(batch));
         }

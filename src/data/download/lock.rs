@@ -9,7 +9,7 @@ use std::path::Path;
 
 use crate::util::file_lock;
 use crate::util::file_lock::{Lock, try_lock};
-use crate::util::stderr::tell;
+use crate::util::stderr::message;
 
 /// Waits for the lock of `name` in `folder`; it is held until the file is dropped.
 ///
@@ -19,7 +19,7 @@ pub fn lock(folder: &Path, name: &str) -> io::Result<File> {
     let path = folder.join(format!("{name}.lock"));
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
     if try_lock(&file, &path)? == Lock::HeldElsewhere {
-        tell(&format!("{name}: another process is at work on it; waiting"));
+        message(&format!("{name}: another process is at work on it; waiting"));
         file_lock::lock(&file, &path)?;
     }
     Ok(file)

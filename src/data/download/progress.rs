@@ -4,13 +4,13 @@ use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::util::stderr::tell;
+use crate::util::stderr::message;
 
 /// Tells of a download of `bytes` from `url`, of which `done` are there.
 pub(super) fn start(url: &str, done: u64, bytes: u64) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         let megabytes = (bytes - done) as f64 / 1e6;
-        tell(&format!("downloading {url} ({megabytes:.1} MB)"));
+        message(&format!("downloading {url} ({megabytes:.1} MB)"));
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}");

@@ -11,6 +11,7 @@
 //! `tf.contrib.layers.batch_norm(fused=True)` fed its moving variance n / (n - 1) σ², of n values a
 //! channel, as only the fused kernel does; here it is σ² itself, as in `tf.nn.moments`.
 
+use crate::nn::Parameter;
 use burn::module::{Module, Param, RunningState};
 use burn::tensor::Tensor;
 
@@ -33,15 +34,20 @@ pub struct BatchNorm {
     moving_variance: RunningState<Tensor<1>>,
 }
 
+/// Whether `parameter` is a moving average of a [`BatchNorm`]: the mean and the variance are those of a
+/// whole batch.
+pub(super) fn requires_full_batch(parameter: &Parameter) -> bool {
+    parameter.module == "BatchNorm" && parameter.name.ends_with("moving_mean")
+}
+
 impl BatchNorm {
     /// For `channels` channels: γ 1, β 0.
     pub fn new(channels: usize, init: &mut Initializer) -> Self {
-        init.whole_batches();
         Self {
             gamma: init.constant(1.0, [channels]),
             beta: init.zeros([channels]),
-            moving_mean: init.statistic(0.0, channels),
-            moving_variance: init.statistic(1.0, channels),
+            moving_mean: init.buffer(0.0, channels),
+            moving_variance: init.buffer(1.0, channels),
         }
     }
 

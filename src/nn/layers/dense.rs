@@ -15,6 +15,7 @@
 //! assert_eq!(y.dims(), [5, 10]);
 //! ```
 
+use crate::nn::Parameter;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
@@ -22,8 +23,16 @@ use crate::nn::ForwardContext;
 use crate::nn::Initializer;
 use crate::ops::Activation;
 
-/// A layer of at least so many weights wants its batches whole: see [`Initializer::whole_batches`].
-const MANY_WEIGHTS: usize = 1 << 16;
+/// From so many weights on a layer requires full batches: read again for each microbatch they would take
+/// more time than the cache saves.
+const FULL_BATCH_MIN_WEIGHTS: usize = 1 << 16;
+
+/// Whether `parameter` is the weight of such a layer.
+pub(super) fn requires_full_batch(parameter: &Parameter) -> bool {
+    parameter.module == "Dense"
+        && parameter.name.ends_with("weight")
+        && parameter.shape.iter().product::<usize>() >= FULL_BATCH_MIN_WEIGHTS
+}
 
 /// How to make a [`Dense`].
 #[derive(Clone, Copy, Debug)]
@@ -52,9 +61,6 @@ impl DenseConfig {
     /// The layer: weights after He, biases 0.
     pub fn init(self, init: &mut Initializer) -> Dense {
         let [from, to] = self.neurons;
-        if from * to >= MANY_WEIGHTS {
-            init.whole_batches();
-        }
         Dense {
             weight: init.he_normal([from, to], from),
             bias: init.zeros([to]),

@@ -19,3 +19,10 @@ pub use dense::{Dense, DenseConfig};
 pub use dropout::Dropout;
 pub use max_pool::max_pool;
 pub use padding::Padding;
+
+use crate::nn::Parameter;
+
+/// Whether the layer that has this parameter requires full batches.
+pub(crate) fn requires_full_batch(parameter: &Parameter) -> bool {
+    batch_norm::requires_full_batch(parameter) || dense::requires_full_batch(parameter)
+}

@@ -5,7 +5,7 @@ use crate::ops::Activation;
 use crate::ops::conv::correlation::{Correlation, output_layout};
 use crate::ops::conv::im2col;
 use crate::ops::layout::{ImageLayout, Images, Size, place};
-use crate::ops::parallel::{of_images, of_images_with_places};
+use crate::ops::parallel::{of_images, of_images_with_argmax};
 use crate::ops::simd::SimdLevel;
 use crate::ops::windows::{MaxPool, Windows};
 
@@ -101,7 +101,7 @@ impl Layer {
         };
         let (size, out_layout) = (self.maps(), self.output_layout());
         type Pooling = (Scratch, Vec<f32>);
-        of_images_with_places(images, n, |i, ((buffer, other), maps): &mut Pooling, out, argmax| {
+        of_images_with_argmax(images, n, |i, ((buffer, other), maps): &mut Pooling, out, argmax| {
             // Pooled while they are in the cache.
             maps.resize(size.len(), 0.0);
             correlation.run(self.pad(x, i, layout, buffer, other), maps);

@@ -10,7 +10,7 @@ use burn_flex::FlexTensor;
 
 use crate::ops::flex_tensor::{Batch, bytes, tensor};
 use crate::ops::layout::{ImageLayout, Size};
-use crate::ops::parallel::{of_images, of_images_with_places};
+use crate::ops::parallel::{of_images, of_images_with_argmax};
 use crate::ops::simd::SimdLevel;
 use crate::ops::windows::{MaxPool, MaxPoolBackward, Windows};
 
@@ -65,7 +65,7 @@ impl PooledBackward for Flex {
         let (size, layout) = (images.size, images.layout);
         let output = windows.output(size);
         let (out, argmax) =
-            of_images_with_places(count, output.len(), |i, _: &mut (), out, argmax| {
+            of_images_with_argmax(count, output.len(), |i, _: &mut (), out, argmax| {
                 let image = images.image(i);
                 SimdLevel::best().run(MaxPool { windows, image, size, layout, out, argmax });
             });

@@ -5,14 +5,17 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use anyhow::Result;
+
 use crate::metrics::Score;
-use crate::util::stderr::tell;
+use crate::train::observer::{Event, Observer};
+use crate::util::stderr::message;
 
 /// At least that long between two lines where there is no terminal, but for the ends of epochs.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
 /// Shows how far the training is.
-pub struct Progress {
+pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     epochs: u64,
     last_step: u64,
@@ -20,6 +23,24 @@ pub struct Progress {
     /// When, and at which step, the rate was last taken.
     rate_from: (Instant, u64),
     started: (Instant, u64),
+}
+
+impl Observer for Progress {
+    fn notify(&mut self, event: &Event) -> Result<()> {
+        match *event {
+            Event::Step { step, epoch, score, images_per_step, .. } => {
+                self.step(step, epoch, score, images_per_step);
+            }
+            Event::Validation { step, epoch, score, is_best } => {
+                self.epoch(step, epoch, score, is_best);
+            }
+            // The clock of the rate starts anew after what was written.
+            Event::Checkpoint { step } => self.rate_from = (Instant::now(), step),
+            Event::BeforeTest { .. } => self.finish(),
+            _ => {}
+        }
+        Ok(())
+    }
 }
 
 impl Progress {
@@ -36,56 +57,59 @@ impl Progress {
             bar
         });
         let now = Instant::now();
-        Self {
+        let progress = Self {
             bar,
             epochs,
             last_step,
             last_line: None,
             rate_from: (now, step),
             started: (now, step),
+        };
+        if step > 0 {
+            progress.say(&format!("going on after step {step} of {last_step}"));
         }
+        progress
     }
 
     /// Shows a step and its `score`; `images` a step since the last call make the rate.
-    pub fn step(&mut self, step: u64, epoch: u64, score: &Score, images_per_step: f64) {
+    fn step(&mut self, step: u64, epoch: u64, score: &Score, images_per_step: f64) {
         let (since, from) = self.rate_from;
         let rate = (step - from) as f64 * images_per_step / since.elapsed().as_secs_f64().max(1e-9);
         self.rate_from = (Instant::now(), step);
-        let message = format!("{score}  {rate:.0} images/s");
+        let shown = format!("{score}  {rate:.0} images/s");
         let place = format!("epoch {}/{}", epoch + 1, self.epochs);
         if let Some(bar) = &self.bar {
             bar.set_prefix(place);
-            bar.set_message(message);
+            bar.set_message(shown);
             bar.set_position(step);
         } else if self.last_line.is_none_or(|last| last.elapsed() >= BETWEEN_LINES) {
             self.last_line = Some(Instant::now());
             let left = self.left(step);
             let last = self.last_step;
-            tell(&format!("{place}  step {step}/{last}  {message}  {left} left"));
+            message(&format!("{place}  step {step}/{last}  {shown}  {left} left"));
         }
     }
 
-    /// Shows the end of an epoch; the clock of the rate starts anew.
-    pub fn epoch(&mut self, step: u64, epoch: u64, validation: &Score, best: bool) {
+    /// Shows the end of an epoch.
+    fn epoch(&self, step: u64, epoch: u64, validation: &Score, best: bool) {
         let mark = if best { "  (best so far)" } else { "" };
         self.say(&format!(
             "epoch {}/{}  step {step}  validation {validation}{mark}",
             epoch + 1,
             self.epochs
         ));
-        self.rate_from = (Instant::now(), step);
     }
 
     /// Prints a line of its own, above the bar if there is one.
-    pub fn say(&mut self, line: &str) {
+    fn say(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| tell(line)),
-            None => tell(line),
+            Some(bar) => bar.suspend(|| message(line)),
+            None => message(line),
         }
     }
 
     /// Takes the bar away.
-    pub fn finish(&mut self) {
+    fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }

@@ -18,29 +18,32 @@ use std::sync::Mutex;
 use burn::module::{Flag, Module, ModuleMapper, Param, ParamId};
 use burn::tensor::Tensor;
 
-use crate::nn::Initializer;
+use crate::nn::{Initializer, StepRequirements};
 
 /// Held while parameters are drawn from a device's own generator, which is the process's.
 pub(crate) static DRAWING: Mutex<()> = Mutex::new(());
 
-/// Takes the parameters over that `init` has not made.
-pub(crate) struct Adopt<'a> {
+/// Reinitialises the parameters that `init` has not made.
+pub(crate) struct Reinitialize<'a> {
     init: &'a mut Initializer,
+    /// What these layers require of a training step.
+    pub requirements: StepRequirements,
     /// Ids up to this one are those of `init`.
     last_id: u64,
     /// New ids by the layers' own.
     ids: HashMap<u64, u64>,
 }
 
-impl<'a> Adopt<'a> {
+impl<'a> Reinitialize<'a> {
     /// For a model that was built with `init`.
     pub fn new(init: &'a mut Initializer) -> Self {
         let last_id = init.last_id();
-        Self { init, last_id, ids: HashMap::new() }
+        let requirements = StepRequirements::default();
+        Self { init, requirements, last_id, ids: HashMap::new() }
     }
 }
 
-impl ModuleMapper for Adopt<'_> {
+impl ModuleMapper for Reinitialize<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         if param.id.val() <= self.last_id {
             return param;
@@ -56,14 +59,14 @@ impl ModuleMapper for Adopt<'_> {
         let param = if device.is_autodiff() { param.train() } else { param };
         if device.is_autodiff() && !param.is_require_grad() {
             // A statistic, or a parameter that the layer has frozen.
-            self.init.keeps_statistics();
+            self.requirements.synced_statistics = true;
         }
         let (_, tensor, mapper) = param.consume();
         Param::from_mapped_value(ParamId::from(id), tensor, mapper)
     }
 
     fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
-        self.init.draws_on_device();
+        self.requirements.seeded_device = true;
         flag
     }
 }

@@ -1,4 +1,4 @@
-//! What a run says of itself once, when it begins, for TensorBoard: its command and configuration as
+//! The metadata of a run for TensorBoard, written when it begins: its command and configuration as
 //! a text, a row of the HParams table, charts with training and validation together, and the graph of
 //! its model.
 
@@ -13,7 +13,7 @@ use crate::tensorboard::plugins::{custom_scalars, session_end, session_start, te
 use crate::tensorboard::{EventWriter, graph, now};
 
 /// What is known of a run when it begins.
-pub struct Cards<'a> {
+pub(super) struct RunMetadata<'a> {
     /// The command line that trains it.
     pub command: &'a str,
     /// Its configuration.
@@ -26,15 +26,15 @@ pub struct Cards<'a> {
     pub operations: &'a [Operation],
 }
 
-impl Cards<'_> {
+impl RunMetadata<'_> {
     /// Writes all of it.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, writer: &mut EventWriter) -> Result<()> {
         let flags = self.config.flags();
-        let card = markdown(self.command, &flags);
-        writer.write(0, What::summary(text("run", &card)?))?;
+        let text_card = markdown(self.command, &flags);
+        writer.write(0, What::summary(text("run", &text_card)?))?;
         writer
             .write(0, What::summary(custom_scalars("training and validation", self.charts())?))?;
         let parameters = flags.iter().map(|(name, value)| (name.as_str(), value));
@@ -64,7 +64,7 @@ impl Cards<'_> {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write_end(writer: &mut EventWriter, success: bool) -> Result<()> {
+pub(super) fn write_end(writer: &mut EventWriter, success: bool) -> Result<()> {
     writer.write(0, What::summary(session_end(success, now())?))?;
     Ok(writer.flush()?)
 }

@@ -1,0 +1,46 @@
+//! Where and how a run is trained, and what comes of it.
+
+use std::path::PathBuf;
+
+use burn::tensor::Device;
+
+use super::Interrupt;
+use crate::data::Source;
+use crate::run::RunResult;
+
+/// Where and how a run is trained: nothing of it changes what the run is.
+#[derive(Clone, Debug)]
+pub struct TrainOptions {
+    /// The folder of all runs.
+    pub log: PathBuf,
+    /// The run's own folder, where it is not the one that its configuration names below `log`.
+    pub folder: Option<PathBuf>,
+    /// The folder of the results files.
+    pub results: PathBuf,
+    /// Delete the run first.
+    pub restart: bool,
+    /// Where the steps are computed.
+    pub train_device: Device,
+    /// Where the validations are computed.
+    pub eval_device: Device,
+    /// Where the data set's files are.
+    pub source: Source,
+    /// Steps between two points of the loss.
+    pub log_every: u64,
+    /// Epochs between two sets of pictures and histograms; 0 for none. `None`: as many as make fifty
+    /// sets or fewer.
+    pub images_every: Option<u64>,
+    /// The command line, for people.
+    pub command: String,
+    /// How the training is asked to end.
+    pub interrupt: Interrupt,
+}
+
+/// A finished run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FinishedRun {
+    /// What it reached.
+    pub result: RunResult,
+    /// Its folder.
+    pub folder: PathBuf,
+}

@@ -1,0 +1,288 @@
+//! The training loop.
+//!
+//! For each epoch e: the examples in the order that (seed, e) gives, in batches, a step of the
+//! optimizer each; then the validation, the pictures, and a checkpoint. A run goes on from
+//! its last checkpoint as if it had never stopped.
+
+use anyhow::{Context, Result, bail};
+use burn::tensor::Device;
+
+use super::initialize::{Beginning, already_finished, initialize};
+use super::observer::{self, Event, Observer};
+use super::observers::{Progress, TensorBoard};
+use super::run_data::RunData;
+use super::step::{self, StepConfig};
+use super::{FinishedRun, Learner, Pictures, TrainOptions, evaluate};
+use crate::data::{Batch, DataLoader, Dataset, Split};
+use crate::error::{Exit, Failure};
+use crate::metrics::EvalReport;
+use crate::run::{self, Best, RunConfig, RunFolder, RunResult, State, StatusFile, StatusKind};
+use crate::util::random::{epoch_order, flips, step_seed};
+use crate::util::stderr::message;
+use crate::viz;
+
+/// Sets of pictures and histograms of a run, at the most, where nothing else is asked for.
+const PICTURE_SETS: u64 = 50;
+
+/// A run that is being trained.
+struct Run<'a> {
+    config: &'a RunConfig,
+    options: &'a TrainOptions,
+    data: &'a RunData,
+    folder: &'a RunFolder,
+    learner: Learner,
+    state: State,
+    /// Steps taken at the last checkpoint.
+    saved: u64,
+    steps_per_epoch: u64,
+    observers: Vec<Box<dyn Observer + Send + 'a>>,
+}
+
+/// Trains the run `config`, from its last checkpoint if it has one.
+///
+/// # Errors
+/// [`Exit::Diverged`] when the loss is no longer finite, [`Exit::Interrupted`] after a signal,
+/// [`Exit::DataUnavailable`] without data, [`Exit::Failed`] where the folder belongs to another
+/// configuration or a file cannot be read or written.
+pub fn train(config: &RunConfig, options: &TrainOptions) -> Result<FinishedRun> {
+    let in_log = || RunFolder::path_of(&options.log, config);
+    let path = options.folder.clone().unwrap_or_else(in_log);
+    if let Some(result) = already_finished(config, options, &path)? {
+        return Ok(FinishedRun { result, folder: path });
+    }
+    run::refuse_unwritable(&options.results)?;
+    let data = RunData::load(config, options)?;
+    let Beginning { folder, learner, state } = initialize(config, options, &path, &data.summary)?;
+    let run = Run::open(config, options, &data, &folder, learner, state)?;
+    options.interrupt.defer();
+    // On a thread of the pool, which works on the microbatches itself instead of waking another thread
+    // and waiting for it at every step.
+    let run = rayon::scope(|_| run.train())?;
+    let result = run.finish()?;
+    Ok(FinishedRun { result, folder: path })
+}
+
+impl<'a> Run<'a> {
+    /// The run `learner`, which stands at `state`, with its files open.
+    fn open(
+        config: &'a RunConfig,
+        options: &'a TrainOptions,
+        data: &'a RunData,
+        folder: &'a RunFolder,
+        learner: Learner,
+        state: State,
+    ) -> Result<Self> {
+        let steps_per_epoch = data.train.len().div_ceil(config.batch_size) as u64;
+        folder.write_config(config)?;
+        folder.keep_source(&options.source)?;
+        let status = StatusFile::begin(folder, state.step, steps_per_epoch)?;
+        let tensorboard = TensorBoard::open(folder, &state, &learner, &options.command)?;
+        let progress = Progress::new(state.step, steps_per_epoch * config.epochs, config.epochs);
+        Ok(Self {
+            config,
+            options,
+            data,
+            folder,
+            learner,
+            saved: state.step,
+            state,
+            steps_per_epoch,
+            observers: vec![Box::new(tensorboard), Box::new(progress), Box::new(status)],
+        })
+    }
+
+    /// All epochs that are left.
+    fn train(mut self) -> Result<Self> {
+        while !self.config.is_over(self.state.epochs(self.steps_per_epoch), self.state.best) {
+            let epoch = self.state.epochs(self.steps_per_epoch);
+            let order = epoch_order(self.config.seed, epoch, self.data.train.len());
+            let batches: Vec<_> = order.chunks(self.config.batch_size).collect();
+            if !self.state.validation_is_due {
+                let taken = (self.state.step % self.steps_per_epoch) as usize;
+                for indices in &batches[taken..] {
+                    self.step(epoch, indices)?;
+                    self.save_if_interrupted()?;
+                }
+            }
+            // Once an epoch: the validation's copy of the model and the checkpoint have the same bytes.
+            let parameters = self.learner.parameters()?;
+            let Some(report) = self.validate(&parameters)? else {
+                self.save_if_interrupted()?;
+                bail!("the validation ended before its time");
+            };
+            let is_best = self.note_validation(epoch, &report)?;
+            self.show(epoch, batches[0], &report)?;
+            self.checkpoint(parameters, is_best)?;
+            self.notify(&Event::Checkpoint { step: self.saved })?;
+            self.end_if_interrupted()?;
+        }
+        Ok(self)
+    }
+
+    /// One step of the optimizer down the gradients of the batch at `indices`.
+    fn step(&mut self, epoch: u64, indices: &[usize]) -> Result<()> {
+        let (config, train) = (self.config, &self.data.train);
+        let flips = match self.data.dataset.random_horizontal_flip() {
+            true => flips(config.seed, epoch, indices),
+            false => Vec::new(),
+        };
+        let batch = Batch { indices, flips: &flips };
+        let learning_rate = config.learning_rate(self.state.step, self.steps_per_epoch);
+        let seed = step_seed(config.seed, self.state.step);
+        let step_config = StepConfig { l2_penalty: config.l2_penalty, seed };
+        let step = step::loss_and_gradients(&self.learner.model, train, batch, step_config);
+        self.learner.refuse_untrained(&step.gradients)?;
+        self.learner.update(step.gradients, learning_rate);
+        self.state.step += 1;
+        self.state.validation_is_due = self.state.step.is_multiple_of(self.steps_per_epoch);
+
+        // Read back from the device only where it is told: a GPU goes on meanwhile.
+        let is_told = self.state.step.is_multiple_of(self.options.log_every);
+        if self.state.validation_is_due || is_told {
+            let score = step::score(&self.learner.model, step.output, train, batch);
+            self.refuse_divergence("loss", score.loss())?;
+            let images_per_step = train.len() as f64 / self.steps_per_epoch as f64;
+            let (step, score) = (self.state.step, &score);
+            self.notify(&Event::Step { step, epoch, score, learning_rate, images_per_step })?;
+        }
+        Ok(())
+    }
+
+    /// How the model with these `parameters` does on the validation examples; `None` where a signal came
+    /// meanwhile.
+    fn validate(&mut self, parameters: &[u8]) -> Result<Option<EvalReport>> {
+        let names = self.data.dataset.class_names();
+        let interrupt = &self.options.interrupt;
+        self.learner.validate(parameters, &self.data.validation, names, interrupt)
+    }
+
+    /// Takes note of a validation; whether it is the best so far.
+    fn note_validation(&mut self, epoch: u64, report: &EvalReport) -> Result<bool> {
+        let (score, step) = (report.score, self.state.step);
+        self.refuse_divergence("validation loss", score.loss())?;
+        let is_best = self.state.best.is_none_or(|best| score.is_better_than(&best.score));
+        self.notify(&Event::Validation { step, epoch, score: &score, is_best })?;
+        if is_best {
+            self.state.best = Some(Best { score, step, epoch: epoch + 1 });
+        }
+        self.state.validation_is_due = false;
+        Ok(is_best)
+    }
+
+    /// Shows the validated model, with images of the epoch's `first` batch, where that is due.
+    fn show(&mut self, epoch: u64, first: &[usize], report: &EvalReport) -> Result<()> {
+        let picture_sets = self.config.epochs.div_ceil(PICTURE_SETS);
+        let images_every = self.options.images_every.unwrap_or(picture_sets);
+        if images_every == 0 || !(epoch + 1).is_multiple_of(images_every) {
+            return Ok(());
+        }
+        // The first batch is whole, the last may hold a single image.
+        let shown = &first[..first.len().min(viz::shown(self.data.summary.shape))];
+        let images = self.data.train.images(Batch::plain(shown)).inner();
+        let images = images.to_device(&self.options.eval_device);
+        let pictures = &Pictures::of(self.learner.evaluated(), images);
+        self.notify(&Event::Pictures { step: self.state.step, pictures, report })
+    }
+
+    /// Saves the run as it stands, with these `parameters`, and whether its last validation is the best.
+    ///
+    /// # Errors
+    /// When it cannot be written, and when something in it is not finite: the loss may be, as tanh(∞) is 1,
+    /// and a parameter whose step is only a sign, while the optimizer's slots are lost for ever.
+    fn checkpoint(&mut self, parameters: Vec<u8>, is_best: bool) -> Result<()> {
+        self.notify(&Event::BeforeCheckpoint)?;
+        let (checkpoint, largest) = self.learner.checkpoint(parameters, &self.state)?;
+        self.refuse_divergence("largest parameter or slot", largest.into())?;
+        self.folder.keep(&checkpoint, is_best)?;
+        self.saved = checkpoint.state.step;
+        Ok(())
+    }
+
+    /// The test of the best model, and the results.
+    fn finish(mut self) -> Result<RunResult> {
+        let step = self.state.step;
+        let epochs = self.state.epochs(self.steps_per_epoch);
+        let best = self.state.best.context("a run of at least one epoch has a best validation")?;
+        // All is saved but the results: from here on a signal may end the process at once.
+        self.notify(&Event::BeforeTest { step })?;
+        if epochs < self.config.epochs {
+            let patience = self.config.patience.unwrap_or(0);
+            let epochs = if patience == 1 { "epoch" } else { "epochs" };
+            message(&format!(
+                "note: early stopping: {patience} {epochs} without a better validation"
+            ));
+        }
+        self.options.interrupt.end_at_once();
+        self.end_if_interrupted()?;
+        let test = test(self.folder, best, &*self.data.dataset, &self.options.eval_device)?;
+        for (name, value) in test.score.scalars() {
+            self.refuse_divergence(&format!("test {name}"), value)?;
+        }
+        let result = RunResult::new(epochs, best, &test);
+        self.folder.refuse_loss()?;
+        let result = run::record(&self.options.results, self.folder, self.config, result)?;
+        self.notify(&Event::Finished { step, result: &result })?;
+        Ok(result)
+    }
+
+    fn notify(&mut self, event: &Event) -> Result<()> {
+        observer::notify(&mut self.observers, event)
+    }
+
+    /// Fails when `value` is not finite.
+    fn refuse_divergence(&mut self, what: &str, value: f64) -> Result<()> {
+        if value.is_finite() {
+            return Ok(());
+        }
+        let step = self.state.step;
+        // A status of later steps than the last checkpoint's would say that one is gone.
+        self.notify(&Event::Stopped { step: self.saved, state: StatusKind::Diverged })?;
+        let checkpoints = self.folder.checkpoints();
+        let why = match RunFolder::checkpoints_at(self.folder.path())?.is_empty() {
+            true => "it has no checkpoint yet".to_owned(),
+            false => format!("the last good checkpoint is in `{}`", checkpoints.display()),
+        };
+        Err(Failure::new(Exit::Diverged, format!("the {what} became {value} at step {step}"))
+            .why(why)
+            .help("try a lower learning_rate in --optimizer_args, with --restart or --comment")
+            .into())
+    }
+
+    /// After a signal, saves the run and ends it.
+    fn save_if_interrupted(&mut self) -> Result<()> {
+        if self.options.interrupt.signal().is_some() {
+            let parameters = self.learner.parameters()?;
+            self.checkpoint(parameters, false)?;
+        }
+        self.end_if_interrupted()
+    }
+
+    /// After a signal, ends the run, which is saved.
+    fn end_if_interrupted(&mut self) -> Result<()> {
+        let Some(signal) = self.options.interrupt.signal() else { return Ok(()) };
+        let step = self.state.step;
+        self.notify(&Event::Stopped { step, state: StatusKind::Interrupted })?;
+        Err(Failure::new(Exit::Interrupted(signal), format!("interrupted after step {step}"))
+            .why("a checkpoint was written")
+            .help("the same command goes on from there")
+            .into())
+    }
+}
+
+/// How the model of the validation `best`, which is in `folder`, does on the test examples. This is
+/// the only place that reads them.
+fn test(
+    folder: &RunFolder,
+    best: Best,
+    dataset: &dyn Dataset,
+    device: &Device,
+) -> Result<EvalReport> {
+    let found = run::latest(&folder.best())?.filter(|(_, found)| found.state.step == best.step);
+    let (path, checkpoint) = found.with_context(|| {
+        format!("the best checkpoint is gone from `{}`", folder.best().display())
+    })?;
+    let model =
+        evaluate::restore(&checkpoint, &path, (dataset.shape(), dataset.num_classes()), device)?;
+    let loader = DataLoader::new(dataset.load(Split::Test)?, device);
+    Ok(evaluate::evaluate_model(&model, &loader, dataset.class_names()))
+}

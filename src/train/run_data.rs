@@ -1,0 +1,31 @@
+//! The data set of a run.
+
+use anyhow::Result;
+
+use super::TrainOptions;
+use crate::data::{DataLoader, Dataset, Source, Split, Subset};
+use crate::registry;
+use crate::run::{DataSummary, RunConfig};
+
+/// What a run is trained and validated on, and the data set whose test split is read at its end.
+pub(super) struct RunData {
+    pub dataset: Box<dyn Dataset>,
+    pub train: DataLoader,
+    pub validation: DataLoader,
+    pub summary: DataSummary,
+}
+
+impl RunData {
+    /// Reads the examples for training and for validation, and verifies the files of the test split.
+    pub fn load(config: &RunConfig, options: &TrainOptions) -> Result<Self> {
+        let source = Source { image_size: config.image_size, ..options.source.clone() };
+        let whole = registry::dataset(&config.dataset, &source)?;
+        let dataset = Subset::of(whole, config.classes.as_deref())?;
+        let (train, validation) = (dataset.load(Split::Train)?, dataset.load(Split::Validation)?);
+        dataset.verify_test()?;
+        let summary = DataSummary::new(&train, &validation, dataset.class_names());
+        let train = DataLoader::new(train, &options.train_device.clone().autodiff());
+        let validation = DataLoader::new(validation, &options.eval_device);
+        Ok(Self { dataset, train, validation, summary })
+    }
+}
