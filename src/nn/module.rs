@@ -87,13 +87,13 @@ pub trait Classifier: Network + ForkClassifier {
 
 /// A copy of an autoencoder. Every autoencoder has it; nobody implements it by hand.
 pub trait ForkAutoencoder {
-    /// The same parameters, in a graph of their own: see [`AnyModel::apart`](crate::train::AnyModel::apart).
+    /// The same parameters with the same ids, in an autodiff graph of their own.
     fn fork(&self) -> Box<dyn Autoencoder>;
 }
 
 /// A copy of a classifier. Every classifier has it; nobody implements it by hand.
 pub trait ForkClassifier {
-    /// The same parameters, in a graph of their own: see [`AnyModel::apart`](crate::train::AnyModel::apart).
+    /// The same parameters with the same ids, in an autodiff graph of their own.
     fn fork(&self) -> Box<dyn Classifier>;
 }
 

@@ -1,6 +1,6 @@
 //! Weights apart from any model: a name, a shape and f32 values for each tensor.
 //!
-//! Names and layout are those of [`Network::parameters`](crate::nn::Network::parameters), whatever file
+//! Names and layout are those of the fields of a model, whatever file
 //! they come from: `encode.weight` `[out, in, height, width]` of a convolution, `fc1.dense.weight`
 //! `[in, out]` of a fully connected layer. PyTorch's are translated on the way in and out.
 //!

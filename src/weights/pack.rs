@@ -8,7 +8,7 @@ use super::{Values, Weights};
 
 impl Weights {
     /// The parameters and statistics in `bytes`, which
-    /// [`Network::to_bytes`](crate::nn::Network::to_bytes) made.
+    /// `Network::to_bytes` made.
     ///
     /// # Errors
     /// When `bytes` are damaged.

@@ -97,9 +97,13 @@ fn imports(file: &Path, root: &str) -> Vec<(usize, String)> {
                 continue;
             }
             let rest = &line[at + root.len()..];
-            assert!(!rest.starts_with('{'), "{}:{}: one room a line", file.display(), number + 1);
-            let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
-            found.push((number + 1, name.to_owned()));
+            // A list, too, has the names of rooms or of what `lib.rs` exports.
+            let list = rest.strip_prefix('{').map(|list| list.split('}').next().unwrap());
+            for path in list.map_or(vec![rest], |list| list.split(',').collect()) {
+                let is_end = |c: char| !c.is_alphanumeric() && c != '_';
+                let name = path.trim_start().split(is_end).next().unwrap();
+                found.push((number + 1, name.to_owned()));
+            }
         }
     }
     found
