@@ -26,6 +26,10 @@ use dytb::run::{RunConfig, RunResult, Schedule};
 use dytb::train::Interrupt;
 use dytb::train::{TrainOptions, train};
 
+// As the programs have it.
+#[global_allocator]
+static ALLOCATOR: dytb::commands::MiMalloc = dytb::commands::MiMalloc;
+
 /// What the article reports of SingleLayerCAE: data set, factor of the L2 penalty, best validation
 /// error, test error.
 const ARTICLE: [(&str, f64, f64, f64); 4] = [

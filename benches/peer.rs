@@ -25,6 +25,10 @@ use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 
+// As the programs have it.
+#[global_allocator]
+static ALLOCATOR: dytb::commands::MiMalloc = dytb::commands::MiMalloc;
+
 const IMAGES: usize = 16_384;
 const CLASSES: usize = 10;
 const WARM_UP: usize = 6;

@@ -25,6 +25,10 @@ use dytb::train::AnyModel;
 use dytb::train::{StepConfig, loss_and_gradients, loss_and_predictions};
 use dytb::{Activation, Examples, ForwardContext, Initializer};
 
+// As the programs have it.
+#[global_allocator]
+static ALLOCATOR: dytb::commands::MiMalloc = dytb::commands::MiMalloc;
+
 /// MNIST's and CIFAR-10's `[channels, height, width]`.
 const SHAPES: [[usize; 3]; 2] = [[1, 28, 28], [3, 32, 32]];
 const BATCHES: [usize; 2] = [128, 1024];

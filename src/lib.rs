@@ -5,11 +5,6 @@
 // and in another crate.
 extern crate self as dytb;
 
-/// Each piece of a batch takes and frees megabytes. glibc gives such blocks back to the system and
-/// takes them again, page by page, which took more time than the training itself.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 pub mod commands;
 pub mod data;
 pub mod device;

@@ -1,10 +1,3 @@
-//! Prints the error of a trained autoencoder on a data set's validation or test images.
+//! The error of a trained autoencoder: `dytb evaluate` for autoencoders.
 
-use std::process::ExitCode;
-
-use clap::Parser;
-use dytb::commands::{EvaluateAutoencoder, exit};
-
-fn main() -> ExitCode {
-    exit(EvaluateAutoencoder::parse().run())
-}
+dytb::program!(EvaluateAutoencoder);

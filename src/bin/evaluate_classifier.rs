@@ -1,10 +1,3 @@
-//! Prints the accuracy of a trained classifier on a data set's validation or test images.
+//! The accuracy of a trained classifier: `dytb evaluate` for classifiers.
 
-use std::process::ExitCode;
-
-use clap::Parser;
-use dytb::commands::{EvaluateClassifier, exit};
-
-fn main() -> ExitCode {
-    exit(EvaluateClassifier::parse().run())
-}
+dytb::program!(EvaluateClassifier);

@@ -1,10 +1,3 @@
-//! Trains one of the autoencoders of `models/` on one of the data sets of `inputs/`.
+//! Trains one of the autoencoders of `models/` on one of the data sets of `inputs/`: `dytb train` for autoencoders.
 
-use std::process::ExitCode;
-
-use clap::Parser;
-use dytb::commands::{TrainAutoencoder, exit};
-
-fn main() -> ExitCode {
-    exit(TrainAutoencoder::parse().run())
-}
+dytb::program!(TrainAutoencoder);

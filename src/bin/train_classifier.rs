@@ -1,10 +1,3 @@
-//! Trains one of the classifiers of `models/` on one of the data sets of `inputs/`.
+//! Trains one of the classifiers of `models/` on one of the data sets of `inputs/`: `dytb train` for classifiers.
 
-use std::process::ExitCode;
-
-use clap::Parser;
-use dytb::commands::{TrainClassifier, exit};
-
-fn main() -> ExitCode {
-    exit(TrainClassifier::parse().run())
-}
+dytb::program!(TrainClassifier);

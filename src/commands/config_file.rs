@@ -22,18 +22,20 @@ use crate::run::{LearningRateDecay, RunConfig, Schedule};
 /// The most bytes of a file; a run's has a thousand.
 const MOST: u64 = 1 << 20;
 
-/// The configuration in the file `path`, of a model of this `kind`.
+/// The configuration in the file `path`, of a model of this `kind`, or of any.
 ///
 /// # Errors
 /// [`Exit::Usage`] where it cannot be read or describes no run.
-pub(super) fn read(path: &Path, kind: Kind) -> Result<RunConfig> {
+pub(super) fn read(path: &Path, kind: Option<Kind>) -> Result<RunConfig> {
     let config = parse(path).and_then(|mut config| check(&mut config).map(|()| config));
     let wrong = || Failure::new(Exit::Usage, format!("`--config {}`", path.display()));
     let config = config.map_err(|error| {
         let help = "give the config.json of a run, as log/SingleLayerCAE/.../config.json";
         wrong().why(format!("{error:#}")).help(help)
     })?;
-    if registry::kind(&config.model)? != kind {
+    if let Some(kind) = kind
+        && registry::kind(&config.model)? != kind
+    {
         let (is, program) = match kind {
             Kind::Autoencoder => ("autoencoder", "train_classifier"),
             Kind::Classifier => ("classifier", "train_autoencoder"),

@@ -1,36 +1,63 @@
-//! The flags that all evaluating programs have.
+//! The command `evaluate`: the loss, and a classifier's accuracy, of a trained model.
 
-use crate::train::evaluate;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, Parser};
 
-use super::{SourceArgs, output, values};
+use super::run_args::{RunArgs, SplitName};
+use super::{SourceArgs, confusion_matrix, output, values};
 use crate::data::Split;
 use crate::device::DeviceName;
+use crate::error::{Exit, Failure};
 use crate::inputs::INPUTS;
 use crate::metrics::EvalReport;
+use crate::models::MODELS;
 use crate::nn::Kind;
-use crate::train::EvalRequest;
+use crate::train::{EvalRequest, evaluate};
+
+/// Evaluate a trained model on the validation or test images of a data set.
+///
+/// An autoencoder's error is half the mean squared error over all pixels, which are in [-1, 1]; of a
+/// classifier it is the accuracy.
+#[derive(Parser, Clone, Debug)]
+#[command(version)]
+pub struct Evaluate {
+    /// Fail unless it is this model: a file of models/
+    #[arg(long, value_parser = values::names(MODELS), value_name = "NAME")]
+    model: Option<String>,
+    #[command(flatten)]
+    args: EvaluateArgs,
+    #[command(flatten)]
+    classes: ClassArgs,
+}
+
+impl Evaluate {
+    /// Evaluates it and prints its error or accuracy.
+    ///
+    /// # Errors
+    /// As [`evaluate()`], and when the confusion matrix cannot be written.
+    pub fn run(&self) -> Result<()> {
+        self.args.run(None, self.model.as_deref(), &self.classes)
+    }
+}
 
 /// What to evaluate, and on what.
 #[derive(Args, Clone, Debug)]
-pub struct EvaluateArgs {
-    /// What to evaluate it on: a file of inputs/ [default: the data set that it was trained on]
+pub(super) struct EvaluateArgs {
+    /// Data set to evaluate on: a file of inputs/ [default: the one that it was trained on]
     #[arg(long, value_parser = values::names(INPUTS), value_name = "NAME")]
     dataset: Option<String>,
-    /// A run's folder (its best checkpoint), a folder of checkpoints (the newest) or a checkpoint
-    #[arg(value_name = "RUN", required_unless_present = "checkpoint_dir")]
-    run: Option<PathBuf>,
-    /// The same, as Dynamic Training Bench had it
-    #[arg(long = "checkpoint_dir", aliases = ["checkpoint-dir", "checkpoint_path", "checkpoint-path"], value_name = "PATH", conflicts_with = "run")]
-    checkpoint_dir: Option<PathBuf>,
-    /// The test images instead of the validation images
-    #[arg(long)]
+    #[command(flatten)]
+    run: RunArgs,
+    /// Part of the data set
+    #[arg(long, value_enum, default_value = "validation", value_name = "NAME")]
+    split: SplitName,
+    /// The same as --split test
+    #[arg(long, conflicts_with = "split")]
     test: bool,
-    /// Only these classes, by name or number, with a comma between two [default: those that the model
-    /// was trained on]
+    /// Only these classes, by name or number, separated by commas [default: those that the model was
+    /// trained on]
     #[arg(long, value_delimiter = ',', value_name = "CLASS,...")]
     classes: Option<Vec<String>>,
     /// Device that evaluates: /gpu:N, /cpu:0, cuda:N, wgpu:N or cpu [default: /gpu:0 where there is one]
@@ -43,42 +70,70 @@ pub struct EvaluateArgs {
     json: bool,
 }
 
+/// What else is shown of a classifier.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct ClassArgs {
+    /// Print the accuracy of each class too (with --json it is always there)
+    #[arg(long = "per_class", alias = "per-class")]
+    per_class: bool,
+    /// Write the confusion matrix to PATH.csv and, as a picture, to PATH.png; an ending .csv or .png of
+    /// PATH is not doubled
+    #[arg(long = "confusion_matrix", alias = "confusion-matrix", value_name = "PATH")]
+    confusion_matrix: Option<PathBuf>,
+}
+
 impl EvaluateArgs {
-    /// How a model of this `kind` does, as the flags say; it has to be the one called `model`, if one is.
+    /// Evaluates a model of this `kind`, or of any, as the flags say, and prints the result; it has to be the
+    /// one called `model`, if one is.
     ///
     /// # Errors
-    /// As [`evaluate::evaluate`].
-    pub fn evaluate(&self, kind: Kind, model: Option<&str>) -> Result<EvalReport> {
-        let checkpoint = self.run.clone().or(self.checkpoint_dir.clone());
-        evaluate::evaluate(&EvalRequest {
+    /// As [`evaluate()`], when the confusion matrix cannot be written or the model predicts no classes.
+    pub fn run(
+        &self,
+        kind: Option<Kind>,
+        model: Option<&str>,
+        of_classes: &ClassArgs,
+    ) -> Result<()> {
+        let split = if self.test { Split::Test } else { self.split.into() };
+        let report = evaluate(&EvalRequest {
             model: model.map(str::to_owned),
             kind,
             dataset: self.dataset.clone(),
-            checkpoint: checkpoint.expect("the parser wants one of the two"),
-            split: self.split(),
+            checkpoint: self.run.path(),
+            split,
             classes: self.classes.clone(),
             source: self.source.source(),
             device: DeviceName::resolve_or_best(self.device),
-        })
-    }
-
-    /// Prints `assessment`, and with JSON the `files` that were written.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn print(&self, assessment: &EvalReport, files: &[PathBuf]) -> Result<()> {
+        })?;
+        let files = of_classes.write(&report)?;
         output::print(&match self.json {
-            true => output::assessment_as_json(self.split(), assessment, files),
-            false => output::score_as_text(self.split(), &assessment.score),
-        })
+            true => output::report_as_json(split, &report, &files),
+            false => output::score_as_text(split, &report.score),
+        })?;
+        match of_classes.per_class && !self.json {
+            true => output::print(&output::classes_as_text(&report.class_scores())),
+            false => Ok(()),
+        }
     }
+}
 
-    /// Whether the result is printed as JSON.
-    pub fn json(&self) -> bool {
-        self.json
-    }
-
-    fn split(&self) -> Split {
-        if self.test { Split::Test } else { Split::Validation }
+impl ClassArgs {
+    /// Writes the confusion matrix, if one is asked for; the files.
+    fn write(&self, report: &EvalReport) -> Result<Vec<PathBuf>> {
+        let flag = match self {
+            Self { confusion_matrix: Some(_), .. } => "--confusion_matrix",
+            Self { per_class: true, .. } => "--per_class",
+            _ => return Ok(Vec::new()),
+        };
+        let Some(confusion) = &report.confusion else {
+            return Err(Failure::new(Exit::Usage, format!("`{flag}` with an autoencoder"))
+                .why("it predicts no classes")
+                .help("leave the flag out; it is for classifiers")
+                .into());
+        };
+        match &self.confusion_matrix {
+            Some(path) => confusion_matrix::write(path, confusion, &report.class_names),
+            None => Ok(Vec::new()),
+        }
     }
 }

@@ -1,12 +1,14 @@
-//! The command line of `export_model`: shells have a command `export` of their own.
+//! The command `export`.
 
 use crate::run::find_checkpoint;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Parser;
+use serde_json::json;
 
 use super::output;
+use super::run_args::RunArgs;
 use crate::error::{Exit, Failure};
 use crate::run::State;
 use crate::util::atomic_file::write_atomically;
@@ -19,15 +21,17 @@ use crate::weights::Weights;
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
 pub struct Export {
-    /// A run's folder (its best checkpoint), a folder of checkpoints (the newest) or a checkpoint
-    #[arg(long = "checkpoint_path", alias = "checkpoint-path", value_name = "PATH")]
-    checkpoint_path: PathBuf,
-    /// The file to write, as model.safetensors: no other format is written
+    #[command(flatten)]
+    run: RunArgs,
+    /// The safetensors file to write [default: the model's name, as LeNet.safetensors]
     #[arg(long, value_name = "FILE")]
-    output: PathBuf,
-    /// Write it even if it is there
+    output: Option<PathBuf>,
+    /// Replace the file if it is there
     #[arg(long)]
     force: bool,
+    /// Print what was written as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl Export {
@@ -37,20 +41,34 @@ impl Export {
     /// When the file is named as one of another format, there is no such checkpoint, it is damaged, or
     /// the file is there or cannot be written.
     pub fn run(&self) -> Result<()> {
-        refuse_other_formats(&self.output)?;
-        let path = self.output.display();
-        if self.output.exists() && !self.force {
-            return Err(Failure::new(Exit::Failed, format!("`{path}` is there already"))
-                .help("--force replaces it; --output names another")
-                .into());
+        if let Some(output) = &self.output {
+            refuse_other_formats(output)?;
+            self.refuse_to_replace(output)?;
         }
-        let (_, checkpoint) = find_checkpoint(&self.checkpoint_path)?;
+        let (_, checkpoint) = find_checkpoint(&self.run.path())?;
+        let model = checkpoint.state.config.model.clone();
+        let by_name = || PathBuf::from(format!("{model}.safetensors"));
+        let output = self.output.clone().unwrap_or_else(by_name);
+        self.refuse_to_replace(&output)?;
         let weights = Weights::from_pack(checkpoint.model)?;
         let metadata = metadata(&checkpoint.state);
         let metadata: Vec<_> = metadata.iter().map(|(name, text)| (*name, text.as_str())).collect();
-        write_atomically(&self.output, &weights.to_safetensors(&metadata)?)?;
-        let model = &checkpoint.state.config.model;
-        output::print(&format!("{model}: {} tensors in {path}", weights.len()))
+        write_atomically(&output, &weights.to_safetensors(&metadata)?)?;
+        let (tensors, path) = (weights.len(), output.display().to_string());
+        output::print(&match self.json {
+            true => json!({ "model": model, "tensors": tensors, "file": path }).to_string(),
+            false => format!("{model}: {tensors} tensors in {path}"),
+        })
+    }
+
+    fn refuse_to_replace(&self, output: &Path) -> Result<()> {
+        if !output.exists() || self.force {
+            return Ok(());
+        }
+        let what = format!("`{}` is there already", output.display());
+        Err(Failure::new(Exit::Failed, what)
+            .help("--force replaces it; --output names another")
+            .into())
     }
 }
 

@@ -1,14 +1,16 @@
 //! The command line: flags with Dynamic Training Bench's names (`--batch_size`; `--batch-size` is
 //! understood too). Parsing only validates.
 
+mod article;
 pub mod compare;
 mod config_file;
 mod confusion_matrix;
+mod dytb;
 mod evaluate;
 mod export;
 mod output;
-mod programs;
 pub(crate) mod reconstruct;
+mod run_args;
 mod schedule;
 mod train;
 mod transfer;
@@ -20,9 +22,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
+pub use article::{EvaluateAutoencoder, EvaluateClassifier, TrainAutoencoder, TrainClassifier};
 pub use compare::Compare;
+pub use dytb::Dytb;
+pub use evaluate::Evaluate;
 pub use export::Export;
-pub use programs::{EvaluateAutoencoder, EvaluateClassifier, TrainAutoencoder, TrainClassifier};
 pub use reconstruct::Reconstruct;
 
 use crate::data::Source;
@@ -45,6 +49,32 @@ impl SourceArgs {
     pub fn source(&self) -> Source {
         Source { data_dir: self.data_dir.clone(), offline: self.offline, ..Source::default() }
     }
+}
+
+/// The `main` of a program with this command line, and its allocator.
+///
+/// Each microbatch takes and frees megabytes. glibc gives such blocks back to the system and takes them again,
+/// page by page, which took more time than the training itself.
+#[macro_export]
+macro_rules! program {
+    ($command_line:ident) => {
+        #[global_allocator]
+        static ALLOCATOR: $crate::commands::MiMalloc = $crate::commands::MiMalloc;
+
+        fn main() -> std::process::ExitCode {
+            let command_line: $crate::commands::$command_line = $crate::commands::parse();
+            $crate::commands::exit(command_line.run())
+        }
+    };
+}
+
+#[doc(hidden)]
+pub use mimalloc::MiMalloc;
+
+/// Reads a program's command line; ends it where that is wrong, or asks for help.
+#[doc(hidden)]
+pub fn parse<P: clap::Parser>() -> P {
+    P::parse()
 }
 
 /// Ends a program: prints the error of `result`, if it is one, and chooses the exit code.

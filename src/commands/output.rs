@@ -72,14 +72,10 @@ pub(super) fn score_as_text(split: Split, score: &Score) -> String {
     format!("{} {name} = {}", split.name(), fixed(value, 6))
 }
 
-pub(super) fn assessment_as_json(
-    split: Split,
-    assessment: &EvalReport,
-    files: &[PathBuf],
-) -> String {
+pub(super) fn report_as_json(split: Split, report: &EvalReport, files: &[PathBuf]) -> String {
     let mut object = Map::from_iter([("split".to_owned(), split.name().into())]);
-    insert(&mut object, "", &assessment.score);
-    let classes = assessment.class_scores();
+    insert(&mut object, "", &report.score);
+    let classes = report.class_scores();
     if !classes.is_empty() {
         object.insert("classes".to_owned(), json!(classes));
     }

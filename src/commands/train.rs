@@ -151,11 +151,11 @@ struct OtherTools {
 }
 
 impl TrainArgs {
-    /// Trains `model`, which is of this `kind`, as the flags say and prints what it reached.
+    /// Trains `model`, which is of this `kind` or of any, as the flags say and prints what it reached.
     ///
     /// # Errors
     /// As [`trainer::train`], and when the flags make no sense or nothing can be printed.
-    pub fn train(&self, kind: Kind, model: Option<&str>) -> Result<()> {
+    pub fn train(&self, kind: Option<Kind>, model: Option<&str>) -> Result<()> {
         let (config, folder) = self.config(kind, model)?;
         let finished = train(&config, &self.settings(folder)?)?;
         output::print(&match self.json {
@@ -171,7 +171,11 @@ impl TrainArgs {
     /// # Errors
     /// When the file, the optimizer's arguments or the schedule's flags are wrong, or the data set, the
     /// weights or the folder's configuration cannot be read.
-    fn config(&self, kind: Kind, model: Option<&str>) -> Result<(RunConfig, Option<PathBuf>)> {
+    fn config(
+        &self,
+        kind: Option<Kind>,
+        model: Option<&str>,
+    ) -> Result<(RunConfig, Option<PathBuf>)> {
         let base = self.config.as_ref().map(|path| config_file::read(path, kind)).transpose()?;
         let mut config = self.over(base.as_ref(), model)?;
         let by_name = RunFolder::path_of(self.log_dir(), &config);

@@ -26,8 +26,8 @@ use crate::train::step;
 pub struct EvalRequest {
     /// The model that it has to be, a file of `models/`; `None` for any of this kind.
     pub model: Option<String>,
-    /// What the model has to be trained for.
-    pub kind: Kind,
+    /// What the model has to be trained for; `None` for either.
+    pub kind: Option<Kind>,
     /// A file of `inputs/`; `None` for the data set that it was trained on.
     pub dataset: Option<String>,
     /// A run's folder (its best checkpoint, else its last), a folder of checkpoints (the newest), or
@@ -51,15 +51,15 @@ pub struct EvalRequest {
 /// # Errors
 /// When there is no such checkpoint, it is damaged or another model's, the data cannot be had, or have
 /// classes that a classifier does not know.
-pub fn evaluate(evaluation: &EvalRequest) -> Result<EvalReport> {
-    let (path, checkpoint) = find_checkpoint(&evaluation.checkpoint)?;
+pub fn evaluate(request: &EvalRequest) -> Result<EvalReport> {
+    let (path, checkpoint) = find_checkpoint(&request.checkpoint)?;
     let state = &checkpoint.state;
-    refuse_other_model(evaluation, state, &path)?;
-    let name = evaluation.dataset.as_ref().unwrap_or(&state.config.dataset);
-    let source = source_of(&path, name, state, &evaluation.source)?;
+    refuse_other_model(request, state, &path)?;
+    let name = request.dataset.as_ref().unwrap_or(&state.config.dataset);
+    let source = source_of(&path, name, state, &request.source)?;
     let dataset = dataset_for(&checkpoint, &path, name, &source)?;
     let whole_names = dataset.class_names();
-    let mut labels = subset::labels_of(evaluation.classes.as_deref(), &*dataset)?;
+    let mut labels = subset::labels_of(request.classes.as_deref(), &*dataset)?;
     let known = known_classes(state, name, &whole_names);
     let has_all = known.iter().all(|known| whole_names.contains(known));
     if labels.is_none() && state.config.classes.is_some() && has_all {
@@ -68,7 +68,7 @@ pub fn evaluate(evaluation: &EvalRequest) -> Result<EvalReport> {
         labels = Some((0..whole_names.len() as u32).filter(is_known).collect());
     }
     let dataset = Subset::of(dataset, labels.as_deref())?;
-    let mut examples = dataset.load(evaluation.split)?;
+    let mut examples = dataset.load(request.split)?;
     let (mut classes, mut class_names) = (dataset.num_classes(), dataset.class_names());
     if registry::kind(&state.config.model)? == Kind::Classifier {
         let places =
@@ -77,23 +77,25 @@ pub fn evaluate(evaluation: &EvalRequest) -> Result<EvalReport> {
         (classes, class_names) = (known.len(), known);
     }
     let size = (dataset.shape(), classes);
-    let model = restore(&checkpoint, &path, size, &evaluation.device)?;
-    let loader = DataLoader::new(examples, &evaluation.device);
+    let model = restore(&checkpoint, &path, size, &request.device)?;
+    let loader = DataLoader::new(examples, &request.device);
     Ok(evaluate_model(&model, &loader, class_names))
 }
 
 /// Fails where the checkpoint at `path`, which stands at `state`, is not of the model that is asked for.
-fn refuse_other_model(evaluation: &EvalRequest, state: &State, path: &Path) -> Result<()> {
+fn refuse_other_model(request: &EvalRequest, state: &State, path: &Path) -> Result<()> {
     let found = &state.config.model;
-    if let Some(model) = evaluation.model.as_ref().filter(|model| *model != found) {
+    if let Some(model) = request.model.as_ref().filter(|model| *model != found) {
         let what = format!("`{}` is no {model}", path.display());
         return Err(Failure::new(Exit::Failed, what)
             .why(format!("it is a checkpoint of {found}"))
             .help(format!("leave --model out, or name another run than this one of {found}"))
             .into());
     }
-    if registry::kind(found)? != evaluation.kind {
-        let (kind, program) = match evaluation.kind {
+    if let Some(kind) = request.kind
+        && registry::kind(found)? != kind
+    {
+        let (kind, program) = match kind {
             Kind::Autoencoder => ("autoencoder", "evaluate_classifier"),
             Kind::Classifier => ("classifier", "evaluate_autoencoder"),
         };

@@ -146,24 +146,25 @@ fn paths_that_are_no_utf8() {
     assert!(done.stderr.contains("UTF-8"), "{}", done.stderr);
     let run = "log/SingleLayerCAE/Digits_Momentum_lr=0.01";
     bench.train(DIGITS).ended(0);
-    for (program, line) in [
-        (env!("CARGO_BIN_EXE_reconstruct"), format!("--checkpoint_path {run} --output")),
-        (env!("CARGO_BIN_EXE_compare"), "--plot".to_owned()),
-        (env!("CARGO_BIN_EXE_export_model"), format!("--checkpoint_path {run} --output")),
+    let dytb = env!("CARGO_BIN_EXE_dytb");
+    for line in [
+        format!("reconstruct {run} --output"),
+        "compare --plot".to_owned(),
+        format!("export --checkpoint_path {run} --output"),
     ] {
-        let mut command = std::process::Command::new(program);
+        let mut command = std::process::Command::new(dytb);
         command.current_dir(bench.path("")).args(line.split(' '));
         let name = [&[0xff, b'a' + line.len() as u8 % 26][..], b".png"].concat();
         command.arg(OsStr::from_bytes(&name)).arg("--json");
         let done = command.output().unwrap();
-        // export_model has no --json, and no ending of a picture.
-        let expected = if program.ends_with("export_model") { 2 } else { 0 };
+        // What is exported has no ending of a picture.
+        let expected = if line.starts_with("export") { 2 } else { 0 };
         assert_eq!(done.status.code(), Some(expected), "{done:?}");
         assert!(!String::from_utf8_lossy(&done.stderr).contains("panicked"), "{done:?}");
     }
-    for program in [env!("CARGO_BIN_EXE_compare"), env!("CARGO_BIN_EXE_evaluate_autoencoder")] {
-        let mut command = std::process::Command::new(program);
-        command.current_dir(bench.path("")).arg("--json");
+    for name in ["compare", "evaluate"] {
+        let mut command = std::process::Command::new(dytb);
+        command.current_dir(bench.path("")).args([name, "--json"]);
         let folder = std::path::Path::new(odd).join("SingleLayerCAE/Digits_Momentum_lr=0.01");
         let done = command::Done::from(command.arg(folder).output().unwrap()).ended(0);
         assert!(serde_json::from_str::<Value>(&done.stdout).is_ok(), "{}", done.stdout);

@@ -21,6 +21,7 @@ mod later_optimizers;
 mod layers;
 mod optimizers;
 mod pictures;
+mod program;
 mod seeing;
 mod single_layer_cae;
 #[cfg(unix)]

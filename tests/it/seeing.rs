@@ -172,8 +172,8 @@ fn nobody_reads_the_results() {
         format!("--model {model} --dataset Digits --checkpoint_dir {run} --test")
     };
     for (program, line) in [
-        (env!("CARGO_BIN_EXE_compare"), String::new()),
-        (env!("CARGO_BIN_EXE_compare"), "--json".into()),
+        (env!("CARGO_BIN_EXE_dytb"), "compare".into()),
+        (env!("CARGO_BIN_EXE_dytb"), "compare --json".into()),
         (env!("CARGO_BIN_EXE_train_autoencoder"), format!("{AUTOENCODER} --epochs 1")),
         (env!("CARGO_BIN_EXE_train_classifier"), format!("{CLASSIFIER} --epochs 1")),
         (env!("CARGO_BIN_EXE_evaluate_autoencoder"), evaluated("SingleLayerCAE", &encoder)),
@@ -181,8 +181,8 @@ fn nobody_reads_the_results() {
             env!("CARGO_BIN_EXE_evaluate_classifier"),
             evaluated("SingleLayerCAEClassifier", &classifier) + " --per_class",
         ),
-        (env!("CARGO_BIN_EXE_export_model"), format!("--checkpoint_path {encoder} --output a")),
-        (env!("CARGO_BIN_EXE_reconstruct"), format!("--checkpoint_path {encoder}")),
+        (env!("CARGO_BIN_EXE_dytb"), format!("export {encoder} --output a")),
+        (env!("CARGO_BIN_EXE_dytb"), format!("reconstruct --checkpoint_path {encoder}")),
     ] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);

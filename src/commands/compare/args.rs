@@ -12,15 +12,14 @@ use crate::commands::output;
 use crate::error::{Exit, Failure};
 use crate::util::stderr::message;
 
-/// Compare runs: what they are, what they reached, how they stand, the best validation first.
+/// Compare runs in a table, the best validation first.
 ///
-/// The runs are those in the folders that are named, and below; links are followed. Each data set has
-/// a table of its own, and so have errors and accuracies. Of the flags those are shown in which the
-/// runs differ.
+/// The runs are those in and below FOLDER; symbolic links are followed. There is one table per data set and
+/// measure. Its columns are the flags in which the runs differ.
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
 pub struct Compare {
-    /// Folders of runs: that of all, a model's, a run's own
+    /// Folders of runs: of all models, of one model, or a run's own
     #[arg(default_value = "log", value_name = "FOLDER")]
     folders: Vec<PathBuf>,
     /// Only the runs of this model
@@ -29,10 +28,10 @@ pub struct Compare {
     /// Only the runs on this data set
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
-    /// Print JSON: an object for each run
+    /// Print JSON: one object per run
     #[arg(long, conflicts_with = "csv")]
     json: bool,
-    /// Print CSV: a line for each run
+    /// Print CSV: one line per run
     #[arg(long)]
     csv: bool,
     /// Print the test accuracy of each class too (with --json it is always there)

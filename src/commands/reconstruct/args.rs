@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, Parser};
 
 use super::gallery::{self, Choice, Request};
+use crate::commands::run_args::{RunArgs, SplitName};
 use crate::commands::{SourceArgs, output, values};
-use crate::data::Split;
 use crate::device::DeviceName;
 use crate::inputs::INPUTS;
 
@@ -19,16 +19,15 @@ use crate::inputs::INPUTS;
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
 pub struct Reconstruct {
-    /// A run's folder (its best checkpoint), a folder of checkpoints (the newest) or a checkpoint
-    #[arg(long = "checkpoint_path", alias = "checkpoint-path", value_name = "PATH")]
-    checkpoint_path: PathBuf,
-    /// A file of inputs/ [default: the one that it was trained on]
+    #[command(flatten)]
+    run: RunArgs,
+    /// Data set of the images: a file of inputs/ [default: the one that it was trained on]
     #[arg(long, value_parser = values::names(INPUTS), value_name = "NAME")]
     dataset: Option<String>,
-    /// The part of the data set
+    /// Part of the data set
     #[arg(long, value_enum, default_value = "test", value_name = "NAME")]
     split: SplitName,
-    /// Only images of these classes, by name or number, with a comma between two
+    /// Only images of these classes, by name or number, separated by commas
     #[arg(long, value_delimiter = ',', value_name = "CLASS,...")]
     classes: Option<Vec<String>>,
     #[command(flatten)]
@@ -56,22 +55,15 @@ struct ChoiceArgs {
     /// Your own images, instead of a data set's: scaled to cover the model's size, and cut
     #[arg(long, num_args = 1.., value_name = "FILE", conflicts_with_all = ["dataset", "split", "classes"])]
     images: Option<Vec<PathBuf>>,
-    /// The images with these numbers (0 is the first), with a comma between two
+    /// The images with these numbers (0 is the first), separated by commas
     #[arg(long, value_delimiter = ',', value_parser = values::index, allow_negative_numbers = true, value_name = "N,...")]
     index: Option<Vec<usize>>,
-    /// So many images at random, other ones each time
+    /// N random images (unseeded)
     #[arg(long, value_parser = values::at_least_one, allow_negative_numbers = true, value_name = "N")]
     random: Option<usize>,
     /// The images with the largest errors of all, the worst first; worst.csv ranks them
     #[arg(long, value_parser = values::at_least_one, allow_negative_numbers = true, value_name = "N")]
     worst: Option<usize>,
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug)]
-enum SplitName {
-    Train,
-    Validation,
-    Test,
 }
 
 impl Reconstruct {
@@ -82,13 +74,9 @@ impl Reconstruct {
     /// file cannot be written.
     pub fn run(&self) -> Result<()> {
         let shown = gallery::write(&Request {
-            checkpoint: self.checkpoint_path.clone(),
+            checkpoint: self.run.path(),
             dataset: self.dataset.clone(),
-            split: match self.split {
-                SplitName::Train => Split::Train,
-                SplitName::Validation => Split::Validation,
-                SplitName::Test => Split::Test,
-            },
+            split: self.split.into(),
             classes: self.classes.clone(),
             choice: self.choice.choice(),
             error_map: self.error_map,

@@ -54,19 +54,24 @@ impl Bench {
         run(self.command(env!("CARGO_BIN_EXE_evaluate_classifier"), line))
     }
 
-    /// `export_model`, to its end.
+    /// `dytb export`, to its end.
     pub fn export(&self, line: &str) -> Done {
-        run(self.command(env!("CARGO_BIN_EXE_export_model"), line))
+        self.dytb(&format!("export {line}"))
     }
 
-    /// `compare`, to its end.
+    /// `dytb compare`, to its end.
     pub fn compare(&self, line: &str) -> Done {
-        run(self.command(env!("CARGO_BIN_EXE_compare"), line))
+        self.dytb(&format!("compare {line}"))
     }
 
-    /// `reconstruct`, to its end.
+    /// `dytb reconstruct`, to its end.
     pub fn reconstruct(&self, line: &str) -> Done {
-        run(self.command(env!("CARGO_BIN_EXE_reconstruct"), line))
+        self.dytb(&format!("reconstruct {line}"))
+    }
+
+    /// `dytb`, to its end.
+    pub fn dytb(&self, line: &str) -> Done {
+        run(self.command(env!("CARGO_BIN_EXE_dytb"), line))
     }
 
     /// The lines of a results file.

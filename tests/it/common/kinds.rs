@@ -377,9 +377,9 @@ fn train(flags: &[&str]) {
 
 /// Whether the checkpoint `path` of `model` can be evaluated.
 fn evaluate(model: &str, path: &Path) -> bool {
-    let evaluation = EvalRequest {
+    let request = EvalRequest {
         model: Some(model.into()),
-        kind: MODELS.iter().find(|(name, _)| *name == model).unwrap().1.kind(),
+        kind: Some(MODELS.iter().find(|(name, _)| *name == model).unwrap().1.kind()),
         dataset: Some("Digits".into()),
         checkpoint: path.to_owned(),
         split: Split::Validation,
@@ -387,7 +387,7 @@ fn evaluate(model: &str, path: &Path) -> bool {
         source: Source::default(),
         device: Device::flex(),
     };
-    dytb::train::evaluate(&evaluation).is_ok()
+    dytb::train::evaluate(&request).is_ok()
 }
 
 /// Whether the run goes on from the checkpoint `path` for an epoch.

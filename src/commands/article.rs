@@ -1,13 +1,12 @@
-//! The command lines of the four programs: which models each knows, and what it does with them.
-
-use std::path::PathBuf;
+//! The four programs of Dynamic Training Bench's article, each for models of one kind: thin ones beside
+//! [`Dytb`](super::Dytb).
 
 use anyhow::Result;
 use clap::Parser;
 
-use super::evaluate::EvaluateArgs;
+use super::evaluate::{ClassArgs, EvaluateArgs};
 use super::train::TrainArgs;
-use super::{confusion_matrix, output, values};
+use super::values;
 use crate::nn::Kind;
 
 /// Train an autoencoder of models/ on a data set of inputs/.
@@ -17,7 +16,7 @@ use crate::nn::Kind;
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
 pub struct TrainAutoencoder {
-    /// What to train: a file of models/
+    /// Model to train: a file of models/
     #[arg(long, alias = "arch", value_parser = values::models(Kind::Autoencoder), value_name = "NAME", required_unless_present = "config")]
     model: Option<String>,
     #[command(flatten)]
@@ -30,7 +29,7 @@ pub struct TrainAutoencoder {
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
 pub struct TrainClassifier {
-    /// What to train: a file of models/
+    /// Model to train: a file of models/
     #[arg(long, alias = "arch", value_parser = values::models(Kind::Classifier), value_name = "NAME", required_unless_present = "config")]
     model: Option<String>,
     #[command(flatten)]
@@ -42,7 +41,7 @@ pub struct TrainClassifier {
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
 pub struct EvaluateAutoencoder {
-    /// The model that it has to be: a file of models/ [default: any of them]
+    /// Fail unless it is this model: a file of models/
     #[arg(long, value_parser = values::models(Kind::Autoencoder), value_name = "NAME")]
     model: Option<String>,
     #[command(flatten)]
@@ -53,18 +52,13 @@ pub struct EvaluateAutoencoder {
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
 pub struct EvaluateClassifier {
-    /// The model that it has to be: a file of models/ [default: any of them]
+    /// Fail unless it is this model: a file of models/
     #[arg(long, value_parser = values::models(Kind::Classifier), value_name = "NAME")]
     model: Option<String>,
     #[command(flatten)]
     args: EvaluateArgs,
-    /// Print the accuracy of each class too (with --json it is always there)
-    #[arg(long = "per_class", alias = "per-class")]
-    per_class: bool,
-    /// Write the confusion matrix to PATH.csv and, as a picture, to PATH.png; an ending .csv or .png of
-    /// PATH is not doubled
-    #[arg(long = "confusion_matrix", alias = "confusion-matrix", value_name = "PATH")]
-    confusion_matrix: Option<PathBuf>,
+    #[command(flatten)]
+    classes: ClassArgs,
 }
 
 impl TrainAutoencoder {
@@ -73,7 +67,7 @@ impl TrainAutoencoder {
     /// # Errors
     /// As [`train`](crate::train::train).
     pub fn run(&self) -> Result<()> {
-        self.args.train(Kind::Autoencoder, self.model.as_deref())
+        self.args.train(Some(Kind::Autoencoder), self.model.as_deref())
     }
 }
 
@@ -83,7 +77,7 @@ impl TrainClassifier {
     /// # Errors
     /// As [`train`](crate::train::train).
     pub fn run(&self) -> Result<()> {
-        self.args.train(Kind::Classifier, self.model.as_deref())
+        self.args.train(Some(Kind::Classifier), self.model.as_deref())
     }
 }
 
@@ -91,9 +85,10 @@ impl EvaluateAutoencoder {
     /// Evaluates it and prints its error.
     ///
     /// # Errors
-    /// As [`evaluate`](crate::train::evaluate::evaluate).
+    /// As [`evaluate`](crate::train::evaluate()).
     pub fn run(&self) -> Result<()> {
-        self.args.print(&self.args.evaluate(Kind::Autoencoder, self.model.as_deref())?, &[])
+        let kind = Some(Kind::Autoencoder);
+        self.args.run(kind, self.model.as_deref(), &ClassArgs::default())
     }
 }
 
@@ -101,19 +96,8 @@ impl EvaluateClassifier {
     /// Evaluates it and prints its accuracy.
     ///
     /// # Errors
-    /// As [`evaluate`](crate::train::evaluate::evaluate), and when the confusion matrix cannot be written.
+    /// As [`evaluate`](crate::train::evaluate()), and when the confusion matrix cannot be written.
     pub fn run(&self) -> Result<()> {
-        let assessment = self.args.evaluate(Kind::Classifier, self.model.as_deref())?;
-        let files = match (&self.confusion_matrix, &assessment.confusion) {
-            (Some(path), Some(confusion)) => {
-                confusion_matrix::write(path, confusion, &assessment.class_names)?
-            }
-            _ => Vec::new(),
-        };
-        self.args.print(&assessment, &files)?;
-        if self.per_class && !self.args.json() {
-            output::print(&output::classes_as_text(&assessment.class_scores()))?;
-        }
-        Ok(())
+        self.args.run(Some(Kind::Classifier), self.model.as_deref(), &self.classes)
     }
 }

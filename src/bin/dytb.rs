@@ -1,0 +1,3 @@
+//! The program of the bench.
+
+dytb::program!(Dytb);
