@@ -1,13 +1,14 @@
 //! What holds for every file of `inputs/`, also for one that is written tomorrow.
 //!
-//! A data set whose files are neither in the program nor in `../shared/data` is skipped, with a
-//! line on stderr.
+//! A data set whose files are neither in the program nor in `DYTB_DATA` (`common/data.rs`) is
+//! skipped, with a line on stderr.
 
 use std::collections::HashSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use crate::common::data::real_data;
 use crate::common::skip::skipped;
 use anyhow::Result;
 use dytb::inputs::INPUTS;
@@ -22,8 +23,8 @@ const SPLITS: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
 enum Files {
     /// In the program.
     Inside,
-    /// In this folder of `../shared/data`.
-    Shared(&'static str),
+    /// The real ones, in this folder of `DYTB_DATA`.
+    Real(&'static str),
     /// Written by this function.
     Made(fn(&Path)),
     /// Nowhere: their checksums are those of the real ones.
@@ -42,7 +43,7 @@ struct Known {
 const KNOWN: [Known; 7] = [
     Known {
         name: "Cifar10",
-        files: Files::Shared("cifar-10-subset"),
+        files: Files::Real("cifar-10-subset"),
         sizes: [8068, 1017, 1017],
         disjoint: false,
     },
@@ -67,7 +68,7 @@ const KNOWN: [Known; 7] = [
     },
     Known {
         name: "MNIST",
-        files: Files::Shared("mnist"),
+        files: Files::Real("mnist"),
         sizes: [55_000, 5_000, 10_000],
         disjoint: true,
     },
@@ -85,7 +86,7 @@ fn known(name: &str) -> Option<&'static Known> {
 
 /// A folder with a data set's files, which goes with the test where the test made it.
 enum Folder {
-    Shared(PathBuf),
+    Real(PathBuf),
     Made(TempDir),
 }
 
@@ -93,10 +94,7 @@ impl Folder {
     /// That of a data set which has files here.
     fn of(name: &str) -> Option<Self> {
         match known(name)?.files {
-            Files::Shared(folder) => {
-                let folder = Path::new("../shared/data").join(folder);
-                folder.is_dir().then_some(Self::Shared(folder))
-            }
+            Files::Real(folder) => real_data(folder).map(Self::Real),
             Files::Made(make) => {
                 let folder = tempfile::tempdir().unwrap();
                 make(folder.path());
@@ -108,7 +106,7 @@ impl Folder {
 
     fn path(&self) -> &Path {
         match self {
-            Self::Shared(path) => path,
+            Self::Real(path) => path,
             Self::Made(folder) => folder.path(),
         }
     }
@@ -191,7 +189,10 @@ fn loadable() -> Vec<Loadable> {
             Ok(dataset) => loadable.push(Loadable { name, dataset, _folder: folder }),
             Err(error) => {
                 assert_eq!(Exit::of(&error), Exit::DataUnavailable, "{name}: {error}");
-                skipped(&format!("{name}: its files are not here"));
+                // Of real images that are not here `real_data` has told.
+                if !known(name).is_some_and(|known| matches!(known.files, Files::Real(_))) {
+                    skipped(&format!("{name}: its files are not here"));
+                }
             }
         }
     }
@@ -363,7 +364,7 @@ fn a_web_page_is_called_one() {
 /// The real files, packed in pieces or not at all, by the names that they are found by.
 #[test]
 fn mnist_in_other_packings() {
-    let Some(folder) = Folder::of("MNIST") else { return skipped("MNIST: no files") };
+    let Some(folder) = Folder::of("MNIST") else { return };
     let (_, input) = INPUTS.iter().find(|(name, _)| *name == "MNIST").unwrap();
     let expected = load(input, folder.path(), Split::Test).unwrap();
     let unpacked = |name: &str| {
@@ -399,7 +400,7 @@ fn mnist_in_other_packings() {
 /// test opens them: here they are no files of images at all.
 #[test]
 fn the_test_files_are_read_by_the_test_alone() {
-    let Some(folder) = Folder::of("MNIST") else { return skipped("MNIST: no files") };
+    let Some(folder) = Folder::of("MNIST") else { return };
     let copy = tempfile::tempdir().unwrap();
     for name in ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"] {
         fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
@@ -491,7 +492,7 @@ fn missing_files_are_named() {
 
 #[test]
 fn cifar10_in_the_folder_of_its_archive() {
-    let Some(folder) = Folder::of("Cifar10") else { return skipped("Cifar10: no files") };
+    let Some(folder) = Folder::of("Cifar10") else { return };
     let (_, input) = INPUTS.iter().find(|(name, _)| *name == "Cifar10").unwrap();
     let above = tempfile::tempdir().unwrap();
     let below = above.path().join("cifar-10-batches-bin");

@@ -1,7 +1,7 @@
 //! TensorFlow's optimizers against ten steps of TensorFlow 2.21's TF1 optimizers
-//! (`golden/optimizers.json`), every optimizer stopped and resumed, and the initialiser and the decays
-//! of the learning rate against its own (`golden/he_initializer.json`,
-//! `golden/exponential_decay.json`).
+//! (`tests/golden/optimizers.json.gz`), every optimizer stopped and resumed, and the initialiser and
+//! the decays of the learning rate against its own (`he_initializer.json.gz` and
+//! `exponential_decay.json.gz` there).
 
 use crate::common::golden::{assert_close, flat, golden};
 use crate::common::parameters::Parameters;
@@ -45,7 +45,7 @@ impl Single {
 /// those that TensorFlow's float32 brings near 0 from 1.
 #[test]
 fn as_tensorflow() {
-    let Some(golden) = golden("optimizers.json") else { return };
+    let golden = golden("optimizers.json");
     let gradients: Vec<_> = golden["gradients"].as_array().unwrap().iter().map(flat).collect();
     let mut tested = Vec::new();
     for (case, expected) in golden["optimizers"].as_object().unwrap() {
@@ -104,7 +104,7 @@ fn every_optimizer_resumes_exactly() {
 
 #[test]
 fn learning_rate_decays_as_in_tensorflow() {
-    let Some(golden) = golden("exponential_decay.json") else { return };
+    let golden = golden("exponential_decay.json");
     let number = |name: &str| golden[name].as_f64().unwrap();
     let decay = LearningRateDecay {
         epochs: golden["decay_steps"].as_u64().unwrap(),
@@ -150,7 +150,7 @@ fn the_cosine_and_the_warm_up_are_pytorchs() {
 /// of ours.
 #[test]
 fn weights_are_drawn_as_in_tensorflow() {
-    let Some(golden) = golden("he_initializer.json") else { return };
+    let golden = golden("he_initializer.json");
     let cases = golden.as_object().unwrap().iter().filter(|(_, case)| case.is_object());
     for (name, case) in cases {
         let kernel: Vec<usize> = name.split('x').map(|size| size.parse().unwrap()).collect();

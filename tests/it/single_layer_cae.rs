@@ -1,5 +1,5 @@
-//! SingleLayerCAE against TensorFlow 2.21's TF1 graph mode (`golden/single_layer_cae.json`): output,
-//! loss, gradients, and the parameters after five steps.
+//! SingleLayerCAE against TensorFlow 2.21's TF1 graph mode (`tests/golden/single_layer_cae.json.gz`):
+//! output, loss, gradients, and the parameters after five steps.
 
 use std::collections::HashMap;
 
@@ -112,8 +112,8 @@ fn largest(values: &[f32]) -> f32 {
 
 /// `run(case name, case, expectation, λ)` for each image size, with and without penalty.
 fn for_each_case(run: impl Fn(&str, &Value, &Value, f64)) {
-    let Some(golden) = golden("single_layer_cae.json") else { return };
-    for (name, case) in golden.as_object().unwrap().iter().filter(|(_, case)| case.is_object()) {
+    let golden = golden("single_layer_cae.json");
+    for (name, case) in ["gray_4x8x8x1", "color_2x8x8x3"].map(|name| (name, &golden[name])) {
         run(&format!("{name}, plain"), case, &case["plain"], 0.0);
         run(&format!("{name}, l2"), case, &case["l2"], case["wd"].as_f64().unwrap());
     }

@@ -1,11 +1,11 @@
 //! `train_autoencoder` and `evaluate_autoencoder`, as a user runs them.
 
-use crate::common::skip;
 use std::fs;
 use std::path::Path;
 
 use crate::common::command;
 use crate::common::command::{Bench, Scalar, scalars};
+use crate::common::data::real_data;
 use dytb::inputs::INPUTS;
 use dytb::run::{Checkpoint, RunFolder, Status, StatusKind, latest};
 use dytb::{Source, Split};
@@ -266,11 +266,7 @@ fn a_cosine_ends_with_its_epochs() {
 fn the_articles_lines() {
     let adam = r#"--optimizer AdamOptimizer --optimizer_args '{"learning_rate": 1e-5}'"#;
     for (dataset, data) in [("MNIST", "mnist"), ("Cifar10", "cifar-10-subset")] {
-        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(data);
-        if !data.exists() {
-            skip::skipped(&format!("{dataset}: there is no {}", data.display()));
-            continue;
-        }
+        let Some(data) = real_data(data) else { continue };
         let bench = Bench::new();
         for (penalty, suffix) in [("", ""), ("--l2_penalty 1e-9", "_l2=1e-09")] {
             let line = format!(
@@ -316,10 +312,7 @@ fn data_that_cannot_be_had() {
 #[test]
 fn a_truncated_data_file() {
     let name = "train-images-idx3-ubyte.gz";
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/mnist");
-    if !data.exists() {
-        return skip::skipped(&format!("what needs {}, which is not there", data.display()));
-    }
+    let Some(data) = real_data("mnist") else { return };
     let bench = Bench::new();
     fs::create_dir(bench.path("data")).unwrap();
     for file in fs::read_dir(data).unwrap().map(|file| file.unwrap().path()) {

@@ -1,30 +1,18 @@
-//! TensorFlow's numbers, and how near ours have to be.
+//! TensorFlow's numbers (`tests/golden/`), and how near ours have to be.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::Path;
 
+use flate2::read::GzDecoder;
 use serde_json::Value;
 
-use super::skip::skipped;
-
-/// The reference material beside the repository (`../shared`, or the folder in `DYTB_SHARED`), if
-/// it is there. A test without it says so on stderr and checks nothing.
-pub fn shared(what: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("DYTB_SHARED").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared")),
-        PathBuf::from,
-    );
-    let path = root.join(what);
-    if !path.exists() {
-        skipped(&format!("what needs {}, which is not there", path.display()));
-        return None;
-    }
-    Some(path)
-}
-
-/// TensorFlow's numbers in `golden/{name}`, if they are there.
-pub fn golden(name: &str) -> Option<Value> {
-    let path = shared(&format!("golden/{name}"))?;
-    Some(serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())
+/// TensorFlow's numbers in `tests/golden/{name}.gz`.
+#[track_caller]
+pub fn golden(name: &str) -> Value {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let file = File::open(folder.join(format!("{name}.gz"))).expect(name);
+    let text = std::io::read_to_string(GzDecoder::new(file)).expect(name);
+    serde_json::from_str(&text).expect(name)
 }
 
 /// The numbers in nested lists, in their order.

@@ -1,6 +1,7 @@
 //! What several files of tests need.
 
 pub mod command;
+pub mod data;
 #[cfg(unix)]
 pub mod forged;
 pub mod golden;
