@@ -5,14 +5,15 @@
 //! `[batch, 32, ⌊height / 2⌋, ⌊width / 2⌋]` -> `[batch, 64, ⌊height / 4⌋, ⌊width / 4⌋]` ->
 //! `[batch, 1024]` -> `[batch, classes]`.
 //!
-//! Source: Dynamic Training Bench's `models/LeNet.py`. The last layer's weights are not in the L2
-//! penalty. Its variants keep neurons with probability 0.7, 0.6 and 0.5 where they drop some.
+//! Source: Dynamic Training Bench's `models/LeNet.py` and those of its variants, `LeNetBN.py` to
+//! `LeNetDropout.py`. The last layer's weights are not in the L2
+//! penalty.
 
 use anyhow::Result;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use dytb::nn::layers::{ConvBlock, Dense, DenseBlock, DenseConfig, Regularizer};
+use dytb::nn::layers::{ConvBlock, Dense, DenseBlock, DenseConfig, Dropout, Regularizer};
 use dytb::{Classifier, Exit, Failure, ForwardContext, Initializer, Model};
 
 /// Two convolutions and two fully connected layers.
@@ -59,7 +60,29 @@ impl Classifier for LeNet {
     }
 }
 
-/// `--model LeNet`
-pub const MODEL: Model = Model::Classifier(|shape, classes, init| {
-    Ok(Box::new(LeNet::new(shape, classes, Regularizer::None, init)?))
-});
+/// A row of [`MODELS`]: a name, and what is done with each layer before its ReLU.
+macro_rules! variant {
+    ($name:literal, $regularizer:expr) => {
+        (
+            $name,
+            Model::Classifier(|shape, classes, init| {
+                Ok(Box::new(LeNet::new(shape, classes, $regularizer, init)?))
+            }),
+        )
+    };
+}
+
+/// `--model LeNet` and its variants. Those with dropout keep neurons with probability 0.7 after the first convolution, 0.6 after
+/// the second and 0.5 after the hidden layer.
+pub const MODELS: &[(&str, Model)] = &[
+    variant!("LeNet", Regularizer::None),
+    variant!("LeNetBN", Regularizer::BatchNorm),
+    // Scaled by how probable the number of kept neurons was.
+    variant!("LeNetBinomialDropout", Regularizer::Dropout(Dropout::Binomial)),
+    // Scaled in evaluation, by how probable the expected number of kept neurons is.
+    variant!("LeNetDirectBinomialDropout", Regularizer::Dropout(Dropout::DirectBinomial)),
+    // The paper's, which scales in evaluation.
+    variant!("LeNetDirectDropout", Regularizer::Dropout(Dropout::Direct)),
+    // Inverted dropout, which scales in training.
+    variant!("LeNetDropout", Regularizer::Dropout(Dropout::Inverted)),
+];

@@ -5,15 +5,15 @@
 //! height and width: `[batch, 3, 32, 32]` -> `[batch, 512, 1, 1]` -> `[batch, 512]` ->
 //! `[batch, classes]`.
 //!
-//! Simonyan and Zisserman 2014, model D. Source: Dynamic Training Bench's `models/VGG.py`. The last
-//! layer's weights are not in the L2 penalty. Its variants keep neurons with probability 0.7 after
-//! the first convolution, 0.6 after the others and 0.5 after the hidden layer where they drop some.
+//! Simonyan and Zisserman 2014, model D. Source: Dynamic Training Bench's `models/VGG.py` and those of its variants, `VGGBN.py` to
+//! `VGGDropout.py`. The last
+//! layer's weights are not in the L2 penalty.
 
 use anyhow::Result;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use dytb::nn::layers::{ConvBlock, Dense, DenseBlock, DenseConfig, Regularizer};
+use dytb::nn::layers::{ConvBlock, Dense, DenseBlock, DenseConfig, Dropout, Regularizer};
 use dytb::{Classifier, Exit, Failure, ForwardContext, Initializer, Model};
 
 /// Maps of each convolution, a pooling after each row.
@@ -73,7 +73,29 @@ impl Classifier for VGG {
     }
 }
 
-/// `--model VGG`
-pub const MODEL: Model = Model::Classifier(|shape, classes, init| {
-    Ok(Box::new(VGG::new(shape, classes, Regularizer::None, init)?))
-});
+/// A row of [`MODELS`]: a name, and what is done with each layer before its ReLU.
+macro_rules! variant {
+    ($name:literal, $regularizer:expr) => {
+        (
+            $name,
+            Model::Classifier(|shape, classes, init| {
+                Ok(Box::new(VGG::new(shape, classes, $regularizer, init)?))
+            }),
+        )
+    };
+}
+
+/// `--model VGG` and its variants. Those with dropout keep neurons with probability 0.7 after the first convolution, 0.6 after
+/// the others and 0.5 after the hidden layer.
+pub const MODELS: &[(&str, Model)] = &[
+    variant!("VGG", Regularizer::None),
+    variant!("VGGBN", Regularizer::BatchNorm),
+    // Scaled by how probable the number of kept neurons was.
+    variant!("VGGBinomialDropout", Regularizer::Dropout(Dropout::Binomial)),
+    // Scaled in evaluation, by how probable the expected number of kept neurons is.
+    variant!("VGGDirectBinomialDropout", Regularizer::Dropout(Dropout::DirectBinomial)),
+    // The paper's, which scales in evaluation.
+    variant!("VGGDirectDropout", Regularizer::Dropout(Dropout::Direct)),
+    // Inverted dropout, which scales in training.
+    variant!("VGGDropout", Regularizer::Dropout(Dropout::Inverted)),
+];

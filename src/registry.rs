@@ -74,3 +74,50 @@ fn find<T: Copy>(table: &[(&str, T)], kind: &str, name: &str) -> Result<T> {
             .into()
     })
 }
+
+/// How many rows all `lists` have.
+pub(crate) const fn count<T>(lists: &[&[(&str, T)]]) -> usize {
+    let (mut list, mut rows) = (0, 0);
+    while list < lists.len() {
+        rows += lists[list].len();
+        list += 1;
+    }
+    rows
+}
+
+/// The rows of all `lists`, which are `ROWS`, in one table.
+///
+/// # Panics
+/// When there is none.
+pub(crate) const fn joined<T: Copy, const ROWS: usize>(
+    lists: &[&[(&'static str, T)]],
+) -> [(&'static str, T); ROWS] {
+    let mut rows = [lists[0][0]; ROWS];
+    let (mut list, mut row) = (0, 0);
+    while list < lists.len() {
+        let mut at = 0;
+        while at < lists[list].len() {
+            rows[row] = lists[list][at];
+            (row, at) = (row + 1, at + 1);
+        }
+        list += 1;
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In upper or lower case: `--model lenet` is LeNet.
+    #[test]
+    fn names_are_unique() {
+        let models = MODELS.iter().map(|(name, _)| *name);
+        let inputs = INPUTS.iter().map(|(name, _)| *name);
+        for names in [models.collect::<Vec<_>>(), inputs.collect()] {
+            let mut lower: Vec<_> = names.iter().map(|name| name.to_lowercase()).collect();
+            lower.sort();
+            assert!(lower.windows(2).all(|pair| pair[0] != pair[1]), "one name twice: {names:?}");
+        }
+    }
+}
