@@ -14,10 +14,10 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use dytb::data::files::folder;
-use dytb::data::mnist::{CLASSES, Files, Part, SHAPE};
+use dytb::data::mnist::{CLASSES, MnistFiles, Part, SHAPE};
 use dytb::{Dataset, Examples, Input, Split};
 
-const FILES: Files = Files {
+const FILES: MnistFiles = MnistFiles {
     name: "FashionMNIST",
     // As the authors give them.
     mirrors: &[

@@ -31,7 +31,7 @@ use anyhow::Result;
 use rayon::prelude::*;
 
 use dytb::data::class_folders;
-use dytb::data::class_folders::{ClassFolders, LeftOut, Picture};
+use dytb::data::class_folders::{ClassFolders, LabelledFile, LeftOut};
 use dytb::data::{image_file, left_out};
 use dytb::util::stderr::message;
 use dytb::{Dataset, Examples, Exit, Failure, Identity, Input, Source, Split};
@@ -68,7 +68,7 @@ impl Dataset for ImageFolder {
             .of(split)
             .collect::<Vec<_>>()
             .into_par_iter()
-            .map(|Picture { file, label, header }| {
+            .map(|LabelledFile { file, label, header }| {
                 let decoded = image_file::open(&file.path)?;
                 if [decoded.height(), decoded.width()].map(|side| side as usize) != header.size {
                     return Err("it is another picture than a moment ago".into());
@@ -102,7 +102,7 @@ impl Dataset for ImageFolder {
     /// One that can be read is enough: those that cannot are left out.
     fn verify_test(&self) -> Result<()> {
         let test: Vec<_> = self.of(Split::Test).collect();
-        let is_read = |picture: &&Picture| image_file::open(&picture.file.path).is_ok();
+        let is_read = |picture: &&LabelledFile| image_file::open(&picture.file.path).is_ok();
         match test.into_par_iter().find_any(is_read) {
             Some(_) => Ok(()),
             None => {
@@ -209,7 +209,7 @@ impl ImageFolder {
     }
 
     /// The pictures of `split`.
-    fn of(&self, split: Split) -> impl Iterator<Item = &Picture> {
+    fn of(&self, split: Split) -> impl Iterator<Item = &LabelledFile> {
         self.found.pictures.iter().filter(move |picture| picture.file.split == split)
     }
 
@@ -262,7 +262,7 @@ fn purpose(split: Split) -> &'static str {
 }
 
 /// The `[height, width]` of all pictures.
-fn only_size(folder: &Path, pictures: &[Picture]) -> Result<[usize; 2], Failure> {
+fn only_size(folder: &Path, pictures: &[LabelledFile]) -> Result<[usize; 2], Failure> {
     let mut counts = BTreeMap::new();
     for picture in pictures {
         *counts.entry(picture.header.size).or_insert(0) += 1;

@@ -27,15 +27,16 @@ pub const SHAPE: [usize; 3] = [3, 32, 32];
 const IMAGE: usize = 3 * 32 * 32;
 
 /// CIFAR-10: one label of ten; at most 10,000 images a file.
-pub const CIFAR_10: Layout = Layout { label_bytes: 1, label: 0, classes: 10, max_records: 10_000 };
+pub const CIFAR_10: RecordLayout =
+    RecordLayout { label_bytes: 1, label: 0, classes: 10, max_records: 10_000 };
 
 /// CIFAR-100: the fine label of a hundred follows the coarse one; at most 50,000 images a file.
-pub const CIFAR_100: Layout =
-    Layout { label_bytes: 2, label: 1, classes: 100, max_records: 50_000 };
+pub const CIFAR_100: RecordLayout =
+    RecordLayout { label_bytes: 2, label: 1, classes: 100, max_records: 50_000 };
 
 /// What a record looks like.
 #[derive(Clone, Copy, Debug)]
-pub struct Layout {
+pub struct RecordLayout {
     /// Label bytes before the image.
     pub label_bytes: usize,
     /// Which of them is the label, 0-based.
@@ -46,7 +47,7 @@ pub struct Layout {
     pub max_records: usize,
 }
 
-impl Layout {
+impl RecordLayout {
     /// Bytes of a record.
     pub fn record(&self) -> usize {
         self.label_bytes + IMAGE
@@ -112,7 +113,7 @@ mod tests {
     use super::*;
     use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
-    fn file(layout: Layout, labels: &[u8]) -> Vec<u8> {
+    fn file(layout: RecordLayout, labels: &[u8]) -> Vec<u8> {
         let record = |&label: &u8| {
             let mut record = vec![label; layout.record()];
             record[..layout.label_bytes].fill(0);
@@ -133,12 +134,12 @@ mod tests {
 
     #[test]
     fn damage_is_named() {
-        let why = |layout: Layout, bytes: &[u8]| layout.parse(bytes).unwrap_err().to_string();
+        let why = |layout: RecordLayout, bytes: &[u8]| layout.parse(bytes).unwrap_err().to_string();
         assert!(why(CIFAR_10, &file(CIFAR_10, &[1, 10])).contains("image 1 has label 10"));
         assert!(why(CIFAR_10, &file(CIFAR_10, &[1])[1..]).contains("3072 bytes are not whole"));
         assert!(why(CIFAR_10, &[]).contains("0 bytes"));
         assert!(why(CIFAR_100, &file(CIFAR_100, &[100])).contains("image 0 has label 100"));
-        let short = Layout { max_records: 9, ..CIFAR_100 };
+        let short = RecordLayout { max_records: 9, ..CIFAR_100 };
         assert!(why(short, &file(short, &[1; 10])).contains("10 images"));
     }
 

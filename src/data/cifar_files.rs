@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::archive::unpack;
-use super::cifar::{Layout, SHAPE};
+use super::cifar::{RecordLayout, SHAPE};
 use super::files::{damaged, not_saved, obtain, unreadable};
 use crate::data::download::{RemoteFile, lock, sha256_of};
 use crate::data::{Examples, Split};
@@ -35,7 +35,7 @@ pub struct CifarFiles {
     /// Test file.
     pub test: &'static [&'static str],
     /// What is in them.
-    pub layout: Layout,
+    pub layout: RecordLayout,
     /// Files and folders (with `/` behind the name) of the same data set that are not of its binary
     /// version: name and version.
     pub others: &'static [(&'static str, &'static str)],
@@ -51,7 +51,7 @@ impl CifarFiles {
             Split::Train => ("training", self.train, OFFICIAL[0]),
             Split::Validation | Split::Test => ("test", self.test, OFFICIAL[1]),
         };
-        let layout = Layout { max_records: official / names.len(), ..self.layout };
+        let layout = RecordLayout { max_records: official / names.len(), ..self.layout };
         let (mut pixels, mut labels) = (Vec::new(), Vec::new());
         let folder = self.folder_with(names, folder, offline)?;
         for name in names {

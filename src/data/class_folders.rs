@@ -21,12 +21,12 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::image_file::{self, Header};
-use super::layout::{Layout, subfolders};
+use super::layout::{FolderLayout, subfolders};
 pub use super::left_out::LeftOut;
 use super::litter;
 use super::names::two_alike;
+pub use super::walk::PictureFile;
 use super::walk::Walk;
-use crate::data::Split;
 use crate::error::{Exit, Failure};
 
 /// What is below a folder.
@@ -35,7 +35,7 @@ pub struct ClassFolders {
     /// The names of the classes' folders, in order.
     pub classes: Vec<String>,
     /// The pictures, in the order of their paths.
-    pub pictures: Vec<Picture>,
+    pub pictures: Vec<LabelledFile>,
     /// What is not used.
     pub left_out: Vec<LeftOut>,
     /// What was passed over, in a line each.
@@ -46,28 +46,13 @@ pub struct ClassFolders {
 
 /// A file that has the header of a picture.
 #[derive(Debug)]
-pub struct Picture {
+pub struct LabelledFile {
     /// The file.
     pub file: PictureFile,
     /// The number of its class.
     pub label: u32,
     /// Its size and kind.
     pub header: Header,
-}
-
-/// A file in a class's folder.
-#[derive(Debug)]
-pub struct PictureFile {
-    /// Where it is.
-    pub path: PathBuf,
-    /// Its path below the folder, its parts joined by `/`.
-    pub name: Vec<u8>,
-    /// Its length.
-    pub bytes: u64,
-    /// What it is for.
-    pub split: Split,
-    /// The name of its class's folder, if it is in one.
-    pub(super) class: Option<OsString>,
 }
 
 /// Looks through `folder`; reads the headers of the pictures, not their pixels.
@@ -78,7 +63,7 @@ pub struct PictureFile {
 pub fn find(folder: &Path) -> Result<ClassFolders, Failure> {
     let is_class = |path: &PathBuf| !litter::holds_outputs(path);
     let (folders, outputs): (Vec<_>, Vec<_>) = subfolders(folder).into_iter().partition(is_class);
-    let layout = Layout::of(folder, &folders)?;
+    let layout = FolderLayout::of(folder, &folders)?;
     let mut walk = Walk::new(outputs);
     walk.through(folder, &layout);
     let notes = layout.note.clone().into_iter().chain(walk.notes()).collect();
@@ -102,7 +87,7 @@ fn with_headers(
     files: Vec<PictureFile>,
     folder: &Path,
     left_out: &mut Vec<LeftOut>,
-) -> (Vec<Picture>, Vec<OsString>) {
+) -> (Vec<LabelledFile>, Vec<OsString>) {
     let headers: Vec<_> = files.par_iter().map(|file| image_file::header(&file.path)).collect();
     let is_picture =
         |(file, header): &(&PictureFile, &Result<_, _>)| header.is_ok() && file.class.is_some();
@@ -126,7 +111,7 @@ fn with_headers(
     let labelled = found.into_iter().map(|(file, class, header)| {
         let place = classes.binary_search(&class);
         let label = place.expect("the class of every picture is in the list") as u32;
-        Picture { file, label, header }
+        LabelledFile { file, label, header }
     });
     (labelled.collect(), classes)
 }
@@ -146,9 +131,9 @@ fn alike([one, other]: [&Path; 2]) -> Failure {
 
 /// What tells one folder's pictures from another's, 16 hexadecimal digits: of the SHA-256 of their
 /// paths, lengths and sizes. That a picture's pixels changed and nothing else does not show.
-pub fn fingerprint(pictures: &[Picture]) -> String {
+pub fn fingerprint(pictures: &[LabelledFile]) -> String {
     let mut hash = Sha256::new();
-    for Picture { file, header, .. } in pictures {
+    for LabelledFile { file, header, .. } in pictures {
         let [height, width] = header.size.map(|side| side as u64);
         for number in [file.name.len() as u64, file.bytes, height, width] {
             hash.update(number.to_le_bytes());

@@ -26,14 +26,14 @@ const SHOWN: usize = 5;
 
 /// What the folders directly in a folder of pictures are.
 #[derive(Debug, Default)]
-pub struct Layout {
+pub struct FolderLayout {
     /// The splits; none if the folders are classes.
     pub splits: Vec<(OsString, Split)>,
     /// What has to be said of it.
     pub note: Option<String>,
 }
 
-impl Layout {
+impl FolderLayout {
     /// The layout of `folder`, in which there are `folders`.
     ///
     /// # Errors
@@ -128,7 +128,7 @@ fn twice(folder: &Path, split: Split, one: &OsStr, other: &OsStr) -> Failure {
 }
 
 fn no_training(folder: &Path, splits: &[(OsString, Split)]) -> Failure {
-    let layout = Layout { splits: splits.to_vec(), note: None };
+    let layout = FolderLayout { splits: splits.to_vec(), note: None };
     let what = format!("ImageFolder cannot use `{}`", folder.display());
     Failure::new(Exit::DataUnavailable, what)
         .why(format!("it has {}, and no folder train/ for training", layout.names()))
@@ -145,7 +145,7 @@ fn refuse_splits_below(folders: &[PathBuf]) -> Result<(), Failure> {
         let splits = splits_of(&subfolders(class));
         let has_train = splits.iter().any(|(_, split)| *split == Split::Train);
         if has_train && splits.iter().any(|(_, split)| *split != Split::Train) {
-            let splits = Layout { splits, note: None };
+            let splits = FolderLayout { splits, note: None };
             let mut help = format!("name that folder: `--data_dir {}`", class.display());
             if folders.len() > 1 {
                 help += &format!(

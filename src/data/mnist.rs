@@ -60,7 +60,7 @@ fn candidates(folder: &Path, name: &str) -> Vec<PathBuf> {
 
 /// The files of a data set.
 #[derive(Clone, Copy, Debug)]
-pub struct Files {
+pub struct MnistFiles {
     /// The data set.
     pub name: &'static str,
     /// The addresses of the folders that have them, in the order in which they are tried.
@@ -81,7 +81,7 @@ pub struct Part {
     pub unpacked_sha256: Option<&'static str>,
 }
 
-impl Files {
+impl MnistFiles {
     /// The examples of `split`, from `folder`; files that are missing there are downloaded.
     ///
     /// # Errors
@@ -228,14 +228,14 @@ mod tests {
     }
 
     /// The same files as a data set, known by what they unpack to or by the packed files.
-    fn files(contents: &[Vec<u8>; 4], unpacked: bool) -> Files {
+    fn files(contents: &[Vec<u8>; 4], unpacked: bool) -> MnistFiles {
         let sum = |bytes: &[u8]| -> &'static str { hex(&Sha256::digest(bytes)).leak() };
         let part = |n: usize| Part {
             bytes: 0,
             sha256: if unpacked { "" } else { sum(&gz(&contents[n])) },
             unpacked_sha256: unpacked.then(|| sum(&contents[n])),
         };
-        Files { name: "Set", mirrors: &[], parts: [0, 1, 2, 3].map(part) }
+        MnistFiles { name: "Set", mirrors: &[], parts: [0, 1, 2, 3].map(part) }
     }
 
     #[test]
@@ -270,7 +270,7 @@ mod tests {
                 std::fs::write(folder.path().join(name), packed.finish().unwrap()).unwrap();
             }
         };
-        let why = |files: &Files| match files.load(Split::Test, folder.path(), true) {
+        let why = |files: &MnistFiles| match files.load(Split::Test, folder.path(), true) {
             Ok(examples) => format!("{} examples", examples.len()),
             Err(error) => error.to_string(),
         };
@@ -306,7 +306,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, bytes).unwrap();
         };
-        let load = |files: &Files, folder: &Path| {
+        let load = |files: &MnistFiles, folder: &Path| {
             files.load(Split::Test, folder, true).map(|examples| examples.len())
         };
         for name in names {

@@ -7,12 +7,26 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use walkdir::{DirEntry, WalkDir};
 
-use super::class_folders::PictureFile;
 use super::format::io_reason;
-use super::layout::Layout;
+use super::layout::FolderLayout;
 use super::left_out::LeftOut;
 use super::litter;
 use crate::data::Split;
+
+/// A file in a class's folder.
+#[derive(Debug)]
+pub struct PictureFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its path below the folder, its parts joined by `/`.
+    pub name: Vec<u8>,
+    /// Its length.
+    pub bytes: u64,
+    /// What it is for.
+    pub split: Split,
+    /// The name of its class's folder, if it is in one.
+    pub(super) class: Option<OsString>,
+}
 
 /// What a walk through a folder comes by.
 #[derive(Default)]
@@ -36,7 +50,7 @@ impl Walk {
     }
 
     /// Looks at all that is below `folder`, which is laid out so.
-    pub fn through(&mut self, folder: &Path, layout: &Layout) {
+    pub fn through(&mut self, folder: &Path, layout: &FolderLayout) {
         let entries = WalkDir::new(folder).min_depth(1).follow_links(true).sort_by_file_name();
         let mut entries = entries.into_iter();
         while let Some(entry) = entries.next() {
@@ -53,7 +67,7 @@ impl Walk {
     }
 
     /// Notes `entry`; whether what is in it is of interest, if it is a folder.
-    fn take(&mut self, folder: &Path, layout: &Layout, entry: DirEntry) -> bool {
+    fn take(&mut self, folder: &Path, layout: &FolderLayout, entry: DirEntry) -> bool {
         if litter::is_service(entry.file_name()) {
             *self.skipped.entry(litter::told_as(entry.file_name())).or_default() += 1;
             return false;
@@ -114,7 +128,7 @@ impl Walk {
 const NAMES: usize = 5;
 
 /// The file `entry` of `layout`, whose path has these parts; or why it is not used.
-fn place(layout: &Layout, parts: &[&OsStr], entry: &DirEntry) -> Result<PictureFile, String> {
+fn place(layout: &FolderLayout, parts: &[&OsStr], entry: &DirEntry) -> Result<PictureFile, String> {
     if !entry.file_type().is_file() {
         return Err("it is no regular file".into());
     }

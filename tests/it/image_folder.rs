@@ -50,8 +50,9 @@ fn load(folder: &Path, image_size: Option<[usize; 2]>, split: Split) -> Examples
 
 /// What each picture is for.
 fn splits(found: &ClassFolders) -> BTreeMap<Vec<u8>, &'static str> {
-    let row =
-        |picture: &class_folders::Picture| (picture.file.name.clone(), picture.file.split.name());
+    let row = |picture: &class_folders::LabelledFile| {
+        (picture.file.name.clone(), picture.file.split.name())
+    };
     found.pictures.iter().map(row).collect()
 }
 

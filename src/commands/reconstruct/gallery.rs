@@ -129,7 +129,7 @@ pub fn write(request: &Request) -> Result<Shown> {
         .collect();
     fs::create_dir_all(&request.output)
         .with_context(|| format!("cannot make the folder `{}`", request.output.display()))?;
-    let mut files = Files { folder: &request.output, written: Vec::new() };
+    let mut files = OutputFiles { folder: &request.output, written: Vec::new() };
     files.png("reconstructions", &side_by_side(&pairs, request.error_map)?)?;
     let ranking = if matches!(request.choice, Choice::Worst(_)) { "worst" } else { "errors" };
     files.write(&format!("{ranking}.csv"), csv(&images).as_bytes())?;
@@ -242,13 +242,13 @@ fn csv(images: &[ShownImage]) -> String {
     csv
 }
 
-/// Files of one folder.
-struct Files<'a> {
+/// OutputFiles of one folder.
+struct OutputFiles<'a> {
     folder: &'a Path,
     written: Vec<PathBuf>,
 }
 
-impl Files<'_> {
+impl OutputFiles<'_> {
     fn write(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.folder.join(name);
         write_atomically(&path, bytes)?;

@@ -18,18 +18,11 @@ use crate::ops::layout::{ImageLayout, Images, Size};
 use crate::ops::parallel::{GROUP, for_groups, of_images};
 use crate::ops::simd::{Activate, Derive};
 
-/// From so many weights on (a megabyte) a layer is lowered.
-const IM2COL_MIN_WEIGHTS: usize = 1 << 18;
 /// Numbers in a cache line.
 const LINE: usize = 16;
 /// The most bytes that patches take at a time: images are gone through so many at a time. (VGG's largest
 /// layers have 0.3 MB of patches an image at 32x32, and 14 MB at 224x224.)
 const MAX_COLUMN_BYTES: usize = 256 << 20;
-
-/// Whether a layer with weights of this shape is better off as a product of matrices.
-pub(super) fn is_better_for(weight: [usize; 4]) -> bool {
-    weight.iter().product::<usize>() >= IM2COL_MIN_WEIGHTS
-}
 
 /// The activated outputs of all images, in the order of pixels.
 pub(super) fn forward(layer: &Layer, x: Images, weight: &[f32], bias: &[f32]) -> Vec<f32> {

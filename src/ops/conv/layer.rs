@@ -1,13 +1,19 @@
-//! The convolution layer over a batch, `[batch, in, h, w]` to `[batch, out, h', w']` and, of a pooling,
-//! to the largest values of its windows: padding, groups of images, threads.
+//! The geometry of a convolution over a batch, `[batch, in, h, w]` to `[batch, out, h', w']` and, of a pooling,
+//! to the largest values of its windows.
 
 use crate::ops::Activation;
-use crate::ops::conv::correlation::{Correlation, output_layout};
-use crate::ops::conv::im2col;
+use crate::ops::conv::correlation::output_layout;
 use crate::ops::layout::{ImageLayout, Images, Size, place};
-use crate::ops::parallel::{of_images, of_images_with_argmax};
 use crate::ops::simd::SimdLevel;
-use crate::ops::windows::{MaxPool, Windows};
+use crate::ops::windows::Windows;
+
+/// From so many weights on (a megabyte) a layer is lowered.
+const IM2COL_MIN_WEIGHTS: usize = 1 << 18;
+
+/// Whether a layer with weights of this shape is better off as a product of matrices.
+pub(super) fn is_better_as_im2col(weight: [usize; 4]) -> bool {
+    weight.iter().product::<usize>() >= IM2COL_MIN_WEIGHTS
+}
 
 /// What a layer computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +78,7 @@ impl Layer {
     pub(super) fn uses_im2col(&self) -> bool {
         let [height, width] = self.kernel;
         let weight = [self.outputs, self.input.channels, height, width];
-        self.pool.is_none() && im2col::is_better_for(weight)
+        self.pool.is_none() && is_better_as_im2col(weight)
     }
 
     /// The size of the padded input.
@@ -80,34 +86,6 @@ impl Layer {
         let [top, bottom, left, right] = self.padding;
         let Size { channels, rows, columns } = self.input;
         Size { channels, rows: rows + top + bottom, columns: columns + left + right }
-    }
-
-    /// The outputs of all images, one after the other in [`Layer::output_order`], and, of a pooling,
-    /// their places in their windows.
-    pub(super) fn forward(&self, x: Images, weight: &[f32], bias: &[f32]) -> (Vec<f32>, Vec<u8>) {
-        if self.uses_im2col() {
-            return (im2col::forward(self, x, weight, bias), Vec::new());
-        }
-        let padded = (self.padded(), x.layout);
-        let correlation =
-            Correlation::new(self.level, self.activation, padded, self.kernel, weight, bias);
-        let (images, layout) = (x.values.len() / x.size.len(), correlation.input_layout());
-        let n = self.output().len();
-        let Some(windows) = self.pool else {
-            let out = of_images(images, n, |i, (buffer, other): &mut Scratch, out| {
-                correlation.run(self.pad(x, i, layout, buffer, other), out);
-            });
-            return (out, Vec::new());
-        };
-        let (size, out_layout) = (self.maps(), self.output_layout());
-        type Pooling = (Scratch, Vec<f32>);
-        of_images_with_argmax(images, n, |i, ((buffer, other), maps): &mut Pooling, out, argmax| {
-            // Pooled while they are in the cache.
-            maps.resize(size.len(), 0.0);
-            correlation.run(self.pad(x, i, layout, buffer, other), maps);
-            let image = &maps[..];
-            self.level.run(MaxPool { windows, image, size, layout: out_layout, out, argmax });
-        })
     }
 
     /// Image `i` with its padding.

@@ -20,6 +20,8 @@
 
 mod backward;
 mod correlation;
+mod csr;
+mod forward;
 mod im2col;
 mod kernels;
 mod layer;
@@ -81,7 +83,7 @@ pub(crate) fn can_pool(
     windows: Windows,
 ) -> bool {
     can_fuse(x, weight, bias)
-        && !im2col::is_better_for(weight.dims())
+        && !layer::is_better_as_im2col(weight.dims())
         && windows.side <= Windows::MOST
         && windows.stride > 1
 }

@@ -7,37 +7,11 @@
 //! over its columns.
 
 use crate::ops::Activation;
+use crate::ops::conv::csr::CsrMatrix;
 use crate::ops::conv::layer::{Layer, Outputs};
 use crate::ops::layout::{ImageLayout, Size};
 use crate::ops::simd::derived;
 use crate::ops::windows::Windows;
-
-/// A matrix in compressed rows.
-#[derive(Default)]
-pub(crate) struct Sparse {
-    /// Where each row begins and ends in what follows; there may be room between two.
-    starts: Vec<usize>,
-    ends: Vec<usize>,
-    columns: Vec<u32>,
-    entries: Vec<f32>,
-}
-
-impl Sparse {
-    /// Of each row that has entries, its number and its columns and entries.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = (usize, &[u32], &[f32])> {
-        let rows = self.starts.iter().zip(&self.ends).enumerate();
-        rows.filter(|(_, (start, end))| start < end).map(|(number, (&start, &end))| {
-            (number, &self.columns[start..end], &self.entries[start..end])
-        })
-    }
-
-    /// The numbers of the last row and of the last column that have entries; 0 where there is none.
-    pub(crate) fn last(&self) -> [usize; 2] {
-        let columns = self.rows().map(|(_, columns, _)| columns.iter().copied().max().unwrap_or(0));
-        let row = self.rows().map(|(number, ..)| number).last();
-        [row.unwrap_or(0), columns.max().unwrap_or(0) as usize]
-    }
-}
 
 /// Where the windows of a layer's maps lie in its padded input.
 pub(super) struct Plan {
@@ -71,7 +45,7 @@ impl Plan {
         outputs: Outputs,
         i: usize,
         scratch: &mut [Vec<f32>; 2],
-        by_channel: &mut Sparse,
+        by_channel: &mut CsrMatrix,
         bias: &mut [f32],
     ) {
         let [a, b] = scratch;
@@ -80,7 +54,7 @@ impl Plan {
         let y = outputs.y.image_in(i, self.layout, b);
         let argmax = &outputs.argmax[i * n..][..n];
         let [channel, _, pixel] = self.outputs.strides(self.layout);
-        let Sparse { starts, ends, columns, entries } = by_channel;
+        let CsrMatrix { starts, ends, columns, entries } = by_channel;
         columns.resize(n, 0);
         entries.resize(n, 0.0);
         starts.clear();
@@ -100,8 +74,8 @@ impl Plan {
     }
 
     /// Makes `by_pixel`, the transpose, of `by_channel`, by counting.
-    pub(super) fn transpose(&self, by_channel: &Sparse, by_pixel: &mut Sparse) {
-        let Sparse { starts, ends, columns, entries } = by_pixel;
+    pub(super) fn transpose(&self, by_channel: &CsrMatrix, by_pixel: &mut CsrMatrix) {
+        let CsrMatrix { starts, ends, columns, entries } = by_pixel;
         columns.resize(by_channel.columns.len(), 0);
         entries.resize(by_channel.entries.len(), 0.0);
         starts.clear();

@@ -98,7 +98,7 @@ fn every_level_agrees_with_burn() {
 /// Also as a first layer, which needs no gradient of its input.
 #[test]
 fn pooling_as_a_part_agrees_with_pooling_afterwards() {
-    let direct = |case: &Case| !im2col::is_better_for([case.2, case.1, case.3[0], case.3[1]]);
+    let direct = |case: &Case| !layer::is_better_as_im2col([case.2, case.1, case.3[0], case.3[1]]);
     let mut cases = cases();
     // Kernels of four rows and of more than five at once, and rows of many vectors.
     cases.push((3, 3, 5, [4, 3], [9, 9], [1; 4]));

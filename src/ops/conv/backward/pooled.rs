@@ -1,15 +1,16 @@
 //! The way back where the maps were pooled, image by image.
 //!
-//! With G of [`Sparse`], `[out, pixels]`, the padded image x `[pixels, in]` and q = i * columns + j:
+//! With G of [`CsrMatrix`], `[out, pixels]`, the padded image x `[pixels, in]` and q = i * columns + j:
 //! dW[k][i][j][c] = Σ_p G[k][p] x[p + q][c], dx[p + q][c] += Σ_k G[k][p] W[k][i][j][c],
 //! db[k] = Σ_p G[k][p]. After a 2x2 pooling this is a quarter of the work of the whole gradient, or less.
 
 use std::ops::Range;
 
 use crate::ops::conv::backward::Back;
+use crate::ops::conv::csr::CsrMatrix;
 use crate::ops::conv::kernels::{SparseSums, Steps};
 use crate::ops::conv::layer::{Layer, Outputs};
-use crate::ops::conv::sparse::{Plan, Sparse};
+use crate::ops::conv::sparse::Plan;
 use crate::ops::layout::{ImageLayout, Images};
 use crate::ops::simd::MAX_LANES;
 use crate::ops::windows::Windows;
@@ -34,7 +35,7 @@ impl<'a> Pooled<'a> {
     }
 
     /// Adds an image, padded, to the weight gradient.
-    fn weight(&self, matrix: &Sparse, image: &[f32], sums: &mut [f32]) {
+    fn weight(&self, matrix: &CsrMatrix, image: &[f32], sums: &mut [f32]) {
         let Layer { level, kernel: [rows, _], .. } = *self.layer;
         let (n, x_steps, out_steps) =
             (under(self.layer), image_steps(self.layer), weight_steps(self.layer));
@@ -42,7 +43,7 @@ impl<'a> Pooled<'a> {
     }
 
     /// The gradient of an image of the input.
-    fn input(&self, matrix: &Sparse, weight: &[f32], buffer: &mut Vec<f32>, dx: &mut [f32]) {
+    fn input(&self, matrix: &CsrMatrix, weight: &[f32], buffer: &mut Vec<f32>, dx: &mut [f32]) {
         let Layer { level, kernel: [rows, _], .. } = *self.layer;
         let (n, x_steps, out_steps) =
             (under(self.layer), weight_steps(self.layer), image_steps(self.layer));
@@ -75,7 +76,7 @@ impl Back for Pooled<'_> {
         let n = layer.input.len();
         let mut image = vec![0.0; layer.padded().len() + MAX_LANES];
         let (mut scratch, mut buffer) = (Default::default(), Vec::new());
-        let (mut by_channel, mut by_pixel) = (Sparse::default(), Sparse::default());
+        let (mut by_channel, mut by_pixel) = (CsrMatrix::default(), CsrMatrix::default());
         for (number, i) in images.enumerate() {
             self.plan.read(outputs, i, &mut scratch, &mut by_channel, bias);
             layer.pad_into(x, i, ImageLayout::Nhwc, &mut image);

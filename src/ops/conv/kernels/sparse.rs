@@ -1,4 +1,4 @@
-//! The way back from a [`Sparse`] gradient, a matrix G:
+//! The way back from a [`CsrMatrix`] gradient, a matrix G:
 //!
 //! `out[r * block + i * row + j] += Σ_c G[r][c] * x[c * block' + i * row' + j]`,
 //! 0 <= i < `rows`, 0 <= j < `n`.
@@ -14,12 +14,12 @@
 //! finite becomes NaN in neighbours: as one of zero times what is not finite is left out, this is where
 //! the sums differ from those of the whole gradient.
 
-use crate::ops::conv::sparse::Sparse;
+use crate::ops::conv::csr::CsrMatrix;
 use crate::ops::simd::{Kernel, MAX_LANES, Simd};
 
 /// One image.
 pub(crate) struct SparseSums<'a> {
-    pub matrix: &'a Sparse,
+    pub matrix: &'a CsrMatrix,
     /// Rows of the kernel.
     pub rows: usize,
     /// Kernel columns times channels.
