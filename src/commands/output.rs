@@ -1,5 +1,6 @@
 //! What the programs print on stdout, for a person or, with `--json`, for a program.
 
+use crate::util::table::columns;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -92,37 +93,30 @@ fn texts(paths: &[PathBuf]) -> Vec<String> {
 
 /// A line for each class: its name, examples and accuracy.
 pub(super) fn classes_as_text(classes: &[ClassScore]) -> String {
-    let width = classes.iter().map(|class| class.class.chars().count()).max().unwrap_or(0).max(5);
-    let mut text = format!("{:width$}  examples  accuracy", "class");
-    for ClassScore { class, examples, accuracy } in classes {
+    let lines = classes.iter().map(|ClassScore { class, examples, accuracy }| {
         let accuracy = accuracy.map_or("-".to_owned(), |accuracy| format!("{accuracy:.4}"));
-        text += &format!("\n{class:width$}  {examples:>8}  {accuracy:>8}");
-    }
-    text
+        vec![class.clone(), examples.to_string(), accuracy]
+    });
+    columns(&["class", "examples", "accuracy"], &lines.collect::<Vec<_>>(), 1)
 }
 
 /// A line for each image, and the files.
 pub(super) fn shown_as_text(shown: &Shown) -> String {
-    let width = |head: &str, of: &dyn Fn(&ShownImage) -> Option<&str>| {
-        let texts = shown.images.iter().filter_map(of);
-        texts.chain([head]).map(|text| text.chars().count()).max().unwrap_or(0)
-    };
-    let number = width("image", &|image| Some(&image.image));
-    let class_width = width("class", &|image| image.class.as_deref());
     // Only pictures in folders have names.
     let named = shown.images.iter().any(|image| image.name.is_some());
-    let name_width = width("name", &|image| image.name.as_deref());
-    let line = |image: &str, name: &str, class: &str, error: &str| {
-        let name = if named { format!("  {name:name_width$}") } else { String::new() };
-        format!("{image:>number$}{name}  {class:class_width$}  {error}")
+    let cells = |image: &str, name: &str, class: &str, error: &str| {
+        let cells = [Some(image), named.then_some(name), Some(class), Some(error)];
+        cells.into_iter().flatten().map(str::to_owned).collect::<Vec<_>>()
     };
-    let mut lines = vec![line("image", "name", "class", "error")];
-    for ShownImage { image, name, class, error } in &shown.images {
-        let or_dash = |text: &Option<String>| text.clone().unwrap_or("-".to_owned());
-        lines.push(line(image, &or_dash(name), &or_dash(class), &fixed(*error, 6)));
-    }
-    lines.extend(shown.files.iter().map(|file| format!("written: {}", file.display())));
-    lines.join("\n")
+    let lines = shown.images.iter().map(|ShownImage { image, name, class, error }| {
+        let [name, class] = [name, class].map(|text| text.as_deref().unwrap_or("-"));
+        cells(image, name, class, &fixed(*error, 6))
+    });
+    let head = cells("image", "name", "class", "error");
+    let head: Vec<_> = head.iter().map(String::as_str).collect();
+    let table = columns(&head, &lines.collect::<Vec<_>>(), 0);
+    let files = shown.files.iter().map(|file| format!("written: {}", file.display()));
+    [table].into_iter().chain(files).collect::<Vec<_>>().join("\n")
 }
 
 pub(super) fn shown_as_json(shown: &Shown) -> String {

@@ -1,9 +1,7 @@
 //! Which classes a classifier takes for which: of c[t][p] examples of the true class t the predicted
 //! class is p. The accuracy of class t is c[t][t] / Σ_p c[t][p].
 
-use crate::util::csv::quoted;
-use std::fmt::Write;
-
+use crate::util::csv::to_csv;
 use serde::{Deserialize, Serialize};
 
 /// Counts of examples, `[true class, predicted class]`.
@@ -62,21 +60,17 @@ impl Confusion {
     /// A table with a line for each true class and a column for each predicted class, then the class's
     /// examples and accuracy.
     pub fn to_csv(&self, names: &[String]) -> String {
-        let mut csv = String::from("true class \\ predicted class");
-        for name in names {
-            write!(csv, ",{}", quoted(name)).expect("a string takes all");
-        }
-        csv += ",examples,accuracy\n";
+        let of_classes = names.iter().map(String::as_str);
+        let head = ["true class \\ predicted class"].into_iter().chain(of_classes);
+        let head = head.chain(["examples", "accuracy"]).map(str::to_owned).collect();
         let rows = self.counts.chunks_exact(self.classes);
-        for (score, row) in self.class_scores(names).into_iter().zip(rows) {
-            csv += &quoted(&score.class);
-            for count in row {
-                write!(csv, ",{count}").expect("a string takes all");
-            }
+        let lines = self.class_scores(names).into_iter().zip(rows).map(|(score, row)| {
             let accuracy = score.accuracy.map_or(String::new(), |accuracy| accuracy.to_string());
-            writeln!(csv, ",{},{accuracy}", score.examples).expect("a string takes all");
-        }
-        csv
+            let counts = row.iter().map(ToString::to_string);
+            let line = [score.class].into_iter().chain(counts);
+            line.chain([score.examples.to_string(), accuracy]).collect::<Vec<_>>()
+        });
+        to_csv([head].into_iter().chain(lines))
     }
 }
 

@@ -1,9 +1,18 @@
-//! CSV (RFC 4180).
+//! CSV (RFC 4180), lines ended by a line feed.
 
-/// `text` as a field of a CSV file (RFC 4180).
-pub(crate) fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        return format!("\"{}\"", text.replace('"', "\"\""));
+use csv::{Terminator, WriterBuilder};
+
+/// The text of `lines`, each its fields; they may have different numbers of them.
+pub(crate) fn to_csv<I, S>(lines: I) -> String
+where
+    I: IntoIterator,
+    I::Item: IntoIterator<Item = S>,
+    S: AsRef<[u8]>,
+{
+    let mut writer =
+        WriterBuilder::new().flexible(true).terminator(Terminator::Any(b'\n')).from_writer(vec![]);
+    for line in lines {
+        writer.write_record(line).expect("memory takes all");
     }
-    text.to_owned()
+    String::from_utf8(writer.into_inner().expect("memory takes all")).expect("fields are texts")
 }

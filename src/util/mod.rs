@@ -8,4 +8,5 @@ pub(crate) mod panics;
 pub(crate) mod python_number;
 pub(crate) mod random;
 pub mod stderr;
+pub(crate) mod table;
 pub(crate) mod tensor;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Row, unique};
 use crate::metrics::Score;
-use crate::util::csv::quoted;
+use crate::util::csv::to_csv;
 
 /// An array with an object for each run.
 pub fn json(rows: &[Row]) -> String {
@@ -26,20 +26,16 @@ pub fn csv(rows: &[Row]) -> String {
     let lines: Vec<Map<String, Value>> =
         rows.iter().map(|row| values(row).into_iter().chain(row.flags()).collect()).collect();
     let names = unique(lines.iter().flat_map(Map::keys).map(String::as_str));
-    let mut csv = join(names.iter().map(|name| quoted(name)));
-    for line in &lines {
-        csv += &join(names.iter().map(|&name| match line.get(name) {
+    let fields = lines.iter().map(|line| {
+        let field = |name: &&str| match line.get(*name) {
             None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) => quoted(text),
-            Some(other) => quoted(&other.to_string()),
-        }));
-    }
-    csv
-}
-
-fn join(fields: impl Iterator<Item = String>) -> String {
-    let line: Vec<_> = fields.collect();
-    line.join(",") + "\n"
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+        };
+        names.iter().map(field).collect::<Vec<_>>()
+    });
+    let head = names.iter().map(|name| (*name).to_owned()).collect();
+    to_csv([head].into_iter().chain(fields))
 }
 
 /// What a run is called, how it stands and what it reached.

@@ -22,7 +22,7 @@ use crate::nn::Summary;
 use crate::run::Checkpoint;
 use crate::train::AnyModel;
 use crate::util::atomic_file::write_atomically;
-use crate::util::csv::quoted;
+use crate::util::csv::to_csv;
 use crate::viz::{Grid, Picture, Range};
 
 /// Images are enlarged to so many pixels, or more.
@@ -233,13 +233,17 @@ fn enlargement(height: usize, width: usize, side: usize) -> usize {
 /// A line for each image; with names, where they have some.
 fn csv(images: &[ShownImage]) -> String {
     let named = images.iter().any(|image| image.name.is_some());
-    let mut csv = format!("image{},class,error\n", if named { ",name" } else { "" });
-    for ShownImage { image, name, class, error } in images {
-        let field = |text: &Option<String>| text.as_deref().map_or(String::new(), quoted);
-        let name = if named { format!(",{}", field(name)) } else { String::new() };
-        csv += &format!("{}{name},{},{error}\n", quoted(image), field(class));
-    }
-    csv
+    let head = ["image", "name", "class", "error"].map(|head| Some(head.to_owned()));
+    let lines = images.iter().map(|ShownImage { image, name, class, error }| {
+        let of = |text: &Option<String>| Some(text.clone().unwrap_or_default());
+        [Some(image.clone()), of(name), of(class), Some(error.to_string())]
+    });
+    to_csv([head].into_iter().chain(lines).map(|mut line| {
+        if !named {
+            line[1] = None;
+        }
+        line.into_iter().flatten()
+    }))
 }
 
 /// OutputFiles of one folder.
