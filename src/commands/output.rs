@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
-use crate::commands::reconstruct::gallery::{Shown, ShownImage};
+use crate::commands::reconstruct::render::{Shown, ShownImage};
 use crate::data::Split;
 use crate::metrics::ClassScore;
 use crate::metrics::EvalReport;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, Parser};
 
-use super::gallery::{self, Choice, Request};
+use super::render::{self, Choice, Request};
 use crate::commands::run_args::{RunArgs, SplitName};
 use crate::commands::{SourceArgs, output, values};
 use crate::device::DeviceName;
@@ -73,7 +73,7 @@ impl Reconstruct {
     /// When there is no such checkpoint, it makes no reconstructions, the images cannot be had, or a
     /// file cannot be written.
     pub fn run(&self) -> Result<()> {
-        let shown = gallery::write(&Request {
+        let shown = render::write(&Request {
             checkpoint: self.run.path(),
             dataset: self.dataset.clone(),
             split: self.split.into(),

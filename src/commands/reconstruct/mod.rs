@@ -1,7 +1,7 @@
 //! The command `reconstruct`.
 
 mod args;
-pub(crate) mod gallery;
-mod shown;
+mod reconstructions;
+pub(crate) mod render;
 
 pub use args::Reconstruct;

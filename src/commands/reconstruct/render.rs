@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use burn::tensor::Device;
 use serde::Serialize;
 
-use crate::commands::reconstruct::shown::{Reconstructions, worst};
+use crate::commands::reconstruct::reconstructions::{Reconstructions, worst};
 use crate::data::DataLoader;
 use crate::data::Subset;
 use crate::data::image_file::{self, LONGEST};
