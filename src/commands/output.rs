@@ -97,7 +97,7 @@ pub(super) fn classes_as_text(classes: &[ClassScore]) -> String {
         let accuracy = accuracy.map_or("-".to_owned(), |accuracy| format!("{accuracy:.4}"));
         vec![class.clone(), examples.to_string(), accuracy]
     });
-    columns(&["class", "examples", "accuracy"], &lines.collect::<Vec<_>>(), 1)
+    columns(&["class", "examples", "accuracy"], &lines.collect::<Vec<_>>(), &["class"])
 }
 
 /// A line for each image, and the files.
@@ -114,7 +114,7 @@ pub(super) fn shown_as_text(shown: &Shown) -> String {
     });
     let head = cells("image", "name", "class", "error");
     let head: Vec<_> = head.iter().map(String::as_str).collect();
-    let table = columns(&head, &lines.collect::<Vec<_>>(), 0);
+    let table = columns(&head, &lines.collect::<Vec<_>>(), &["name", "class", "error"]);
     let files = shown.files.iter().map(|file| format!("written: {}", file.display()));
     [table].into_iter().chain(files).collect::<Vec<_>>().join("\n")
 }

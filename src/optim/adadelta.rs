@@ -5,15 +5,16 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Entry, Limit, Parameter, Rule};
+use super::{Limit, Rule, optimizer};
 
-/// `AdadeltaOptimizer`.
-#[derive(Clone, Debug)]
-pub struct Adadelta {
-    /// Decay ρ of both means.
-    pub rho: f64,
-    /// ε.
-    pub epsilon: f64,
+optimizer! {
+    /// `AdadeltaOptimizer`.
+    tensorflow Adadelta {
+        /// Decay ρ of both means.
+        rho: f64 = number(0.95, Limit::UpToOne),
+        /// ε.
+        epsilon: f64 = number(1e-8, Limit::Positive),
+    }
 }
 
 impl Rule<2> for Adadelta {
@@ -34,18 +35,3 @@ impl Rule<2> for Adadelta {
         (parameter - update * learning_rate, [squares, updates])
     }
 }
-
-/// `--optimizer AdadeltaOptimizer`
-pub const ENTRY: Entry = Entry {
-    name: "AdadeltaOptimizer",
-    short: "Adadelta",
-    tensorflow: true,
-    parameters: &[
-        Parameter::number("rho", 0.95, Limit::UpToOne),
-        Parameter::number("epsilon", 1e-8, Limit::Positive),
-    ],
-    build: |arguments| {
-        ByRule(Adadelta { rho: arguments.number("rho"), epsilon: arguments.number("epsilon") })
-            .into()
-    },
-};

@@ -5,13 +5,14 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Entry, Limit, Parameter, Rule};
+use super::{Limit, Rule, optimizer};
 
-/// `AdagradOptimizer`.
-#[derive(Clone, Debug)]
-pub struct Adagrad {
-    /// What the sums of squares begin as.
-    pub initial_accumulator_value: f64,
+optimizer! {
+    /// `AdagradOptimizer`.
+    tensorflow Adagrad {
+        /// What the sums of squares begin as.
+        initial_accumulator_value: f64 = number(0.1, Limit::Positive),
+    }
 }
 
 impl Rule<1> for Adagrad {
@@ -32,15 +33,3 @@ impl Rule<1> for Adagrad {
         (parameter - change, [accumulator])
     }
 }
-
-/// `--optimizer AdagradOptimizer`
-pub const ENTRY: Entry = Entry {
-    name: "AdagradOptimizer",
-    short: "Adagrad",
-    tensorflow: true,
-    parameters: &[Parameter::number("initial_accumulator_value", 0.1, Limit::Positive)],
-    build: |arguments| {
-        let initial_accumulator_value = arguments.number("initial_accumulator_value");
-        ByRule(Adagrad { initial_accumulator_value }).into()
-    },
-};

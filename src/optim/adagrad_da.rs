@@ -7,17 +7,18 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Entry, Limit, Parameter, Rule};
+use super::{Limit, Rule, optimizer};
 
-/// `AdagradDAOptimizer`.
-#[derive(Clone, Debug)]
-pub struct AdagradDA {
-    /// What the sums of squares begin as.
-    pub initial_gradient_squared_accumulator_value: f64,
-    /// λ₁.
-    pub l1: f64,
-    /// λ₂.
-    pub l2: f64,
+optimizer! {
+    /// `AdagradDAOptimizer`.
+    tensorflow AdagradDA {
+        /// What the sums of squares begin as.
+        initial_gradient_squared_accumulator_value: f64 = number(0.1, Limit::Positive),
+        /// λ₁.
+        l1_regularization_strength: f64 = number(0.0, Limit::NotNegative),
+        /// λ₂.
+        l2_regularization_strength: f64 = number(0.0, Limit::NotNegative),
+    }
 }
 
 impl Rule<2> for AdagradDA {
@@ -36,30 +37,11 @@ impl Rule<2> for AdagradDA {
         let gradients = gradients + gradient.clone();
         let squares = squares + gradient.square();
         let step = step as f64;
-        let shrunk = (gradients.clone().abs() - self.l1 * step).clamp_min(0.0);
-        let divisor = squares.clone().sqrt() + self.l2 * step * learning_rate;
+        let shrunk =
+            (gradients.clone().abs() - self.l1_regularization_strength * step).clamp_min(0.0);
+        let divisor =
+            squares.clone().sqrt() + self.l2_regularization_strength * step * learning_rate;
         let parameter = gradients.clone().sign() * shrunk * -learning_rate / divisor;
         (parameter, [gradients, squares])
     }
 }
-
-/// `--optimizer AdagradDAOptimizer`
-pub const ENTRY: Entry = Entry {
-    name: "AdagradDAOptimizer",
-    short: "AdagradDA",
-    tensorflow: true,
-    parameters: &[
-        Parameter::number("initial_gradient_squared_accumulator_value", 0.1, Limit::Positive),
-        Parameter::number("l1_regularization_strength", 0.0, Limit::NotNegative),
-        Parameter::number("l2_regularization_strength", 0.0, Limit::NotNegative),
-    ],
-    build: |arguments| {
-        ByRule(AdagradDA {
-            initial_gradient_squared_accumulator_value: arguments
-                .number("initial_gradient_squared_accumulator_value"),
-            l1: arguments.number("l1_regularization_strength"),
-            l2: arguments.number("l2_regularization_strength"),
-        })
-        .into()
-    },
-};

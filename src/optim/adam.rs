@@ -8,17 +8,18 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Entry, Limit, Parameter, Rule};
+use super::{Limit, Rule, optimizer};
 
-/// `AdamOptimizer`.
-#[derive(Clone, Debug)]
-pub struct Adam {
-    /// Decay β₁ of the mean of the gradients.
-    pub beta1: f64,
-    /// Decay β₂ of the mean of their squares.
-    pub beta2: f64,
-    /// ε.
-    pub epsilon: f64,
+optimizer! {
+    /// `AdamOptimizer`.
+    tensorflow Adam {
+        /// Decay β₁ of the mean of the gradients.
+        beta1: f64 = number(0.9, Limit::BelowOne),
+        /// Decay β₂ of the mean of their squares.
+        beta2: f64 = number(0.999, Limit::BelowOne),
+        /// ε.
+        epsilon: f64 = number(1e-8, Limit::NotNegative),
+    }
 }
 
 impl Rule<2> for Adam {
@@ -42,20 +43,3 @@ impl Rule<2> for Adam {
         (parameter - mean.clone() * rate / divisor, [mean, mean_square])
     }
 }
-
-/// `--optimizer AdamOptimizer`
-pub const ENTRY: Entry = Entry {
-    name: "AdamOptimizer",
-    short: "Adam",
-    tensorflow: true,
-    parameters: &[
-        Parameter::number("beta1", 0.9, Limit::BelowOne),
-        Parameter::number("beta2", 0.999, Limit::BelowOne),
-        Parameter::number("epsilon", 1e-8, Limit::NotNegative),
-    ],
-    build: |arguments| {
-        let [beta1, beta2, epsilon] =
-            ["beta1", "beta2", "epsilon"].map(|name| arguments.number(name));
-        ByRule(Adam { beta1, beta2, epsilon }).into()
-    },
-};

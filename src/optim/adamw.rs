@@ -8,19 +8,20 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Entry, Limit, Parameter, Rule};
+use super::{Limit, Rule, optimizer};
 
-/// `AdamW`.
-#[derive(Clone, Debug)]
-pub struct AdamW {
-    /// Decay β₁ of the mean of the gradients.
-    pub beta_1: f64,
-    /// Decay β₂ of the mean of their squares.
-    pub beta_2: f64,
-    /// ε.
-    pub epsilon: f64,
-    /// λ.
-    pub weight_decay: f64,
+optimizer! {
+    /// `AdamW`.
+    later AdamW {
+        /// Decay β₁ of the mean of the gradients.
+        beta_1: f64 = number(0.9, Limit::BelowOne),
+        /// Decay β₂ of the mean of their squares.
+        beta_2: f64 = number(0.999, Limit::BelowOne),
+        /// ε.
+        epsilon: f64 = number(1e-8, Limit::NotNegative),
+        /// λ.
+        weight_decay: f64 = number(0.01, Limit::NotNegative),
+    }
 }
 
 impl AdamW {
@@ -54,25 +55,3 @@ impl Rule<2> for AdamW {
         (decayed - direction * learning_rate, slots)
     }
 }
-
-/// `--optimizer AdamW`
-pub const ENTRY: Entry = Entry {
-    name: "AdamW",
-    short: "AdamW",
-    tensorflow: false,
-    parameters: &[
-        Parameter::number("beta_1", 0.9, Limit::BelowOne),
-        Parameter::number("beta_2", 0.999, Limit::BelowOne),
-        Parameter::number("epsilon", 1e-8, Limit::NotNegative),
-        Parameter::number("weight_decay", 0.01, Limit::NotNegative),
-    ],
-    build: |arguments| {
-        ByRule(AdamW {
-            beta_1: arguments.number("beta_1"),
-            beta_2: arguments.number("beta_2"),
-            epsilon: arguments.number("epsilon"),
-            weight_decay: arguments.number("weight_decay"),
-        })
-        .into()
-    },
-};

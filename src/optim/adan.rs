@@ -8,21 +8,22 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Entry, Limit, Parameter, Rule};
+use super::{Limit, Rule, optimizer};
 
-/// `Adan`.
-#[derive(Clone, Debug)]
-pub struct Adan {
-    /// Decay β₁ of the mean of the gradients.
-    pub beta_1: f64,
-    /// Decay β₂ of the mean of their differences, and the differences' weight.
-    pub beta_2: f64,
-    /// Decay β₃ of the mean of the squares.
-    pub beta_3: f64,
-    /// ε.
-    pub epsilon: f64,
-    /// λ.
-    pub weight_decay: f64,
+optimizer! {
+    /// `Adan`.
+    later Adan {
+        /// Decay β₁ of the mean of the gradients.
+        beta_1: f64 = number(0.98, Limit::BelowOne),
+        /// Decay β₂ of the mean of their differences, and the differences' weight.
+        beta_2: f64 = number(0.92, Limit::BelowOne),
+        /// Decay β₃ of the mean of the squares.
+        beta_3: f64 = number(0.99, Limit::BelowOne),
+        /// ε.
+        epsilon: f64 = number(1e-8, Limit::NotNegative),
+        /// λ.
+        weight_decay: f64 = number(0.0, Limit::NotNegative),
+    }
 }
 
 impl Rule<4> for Adan {
@@ -54,27 +55,3 @@ impl Rule<4> for Adan {
         (parameter, [means, differences, squares, gradient])
     }
 }
-
-/// `--optimizer Adan`
-pub const ENTRY: Entry = Entry {
-    name: "Adan",
-    short: "Adan",
-    tensorflow: false,
-    parameters: &[
-        Parameter::number("beta_1", 0.98, Limit::BelowOne),
-        Parameter::number("beta_2", 0.92, Limit::BelowOne),
-        Parameter::number("beta_3", 0.99, Limit::BelowOne),
-        Parameter::number("epsilon", 1e-8, Limit::NotNegative),
-        Parameter::number("weight_decay", 0.0, Limit::NotNegative),
-    ],
-    build: |arguments| {
-        ByRule(Adan {
-            beta_1: arguments.number("beta_1"),
-            beta_2: arguments.number("beta_2"),
-            beta_3: arguments.number("beta_3"),
-            epsilon: arguments.number("epsilon"),
-            weight_decay: arguments.number("weight_decay"),
-        })
-        .into()
-    },
-};

@@ -11,34 +11,34 @@ use crate::error::{Exit, Failure};
 
 /// An argument of an optimizer.
 #[derive(Clone, Copy, Debug)]
-pub struct Parameter {
+pub struct Argument {
     /// TensorFlow's name of it, or burn's for an optimizer that TensorFlow does not have.
     pub name: &'static str,
     /// What it is when it is not given.
-    pub default: Default,
+    pub default: ArgDefault,
     /// What it has to be, if it is a number; of others nobody looks at it.
     pub limit: Limit,
 }
 
-impl Parameter {
+impl Argument {
     /// A number that is `default` where it is not given, and has to be within `limit`.
     pub const fn number(name: &'static str, default: f64, limit: Limit) -> Self {
-        Self { name, default: Default::Number(default), limit }
+        Self { name, default: ArgDefault::Number(default), limit }
     }
 
     /// A number within `limit` that has to be given.
     pub const fn required(name: &'static str, limit: Limit) -> Self {
-        Self { name, default: Default::Required, limit }
+        Self { name, default: ArgDefault::Required, limit }
     }
 
     /// A truth value that is `default` where it is not given.
     pub const fn flag(name: &'static str, default: bool) -> Self {
-        Self { name, default: Default::Flag(default), limit: Limit::NotNegative }
+        Self { name, default: ArgDefault::Flag(default), limit: Limit::NotNegative }
     }
 
     /// One of these `words`, the first where none is given.
     pub const fn words(name: &'static str, words: &'static [&'static str]) -> Self {
-        Self { name, default: Default::Words(words), limit: Limit::NotNegative }
+        Self { name, default: ArgDefault::Words(words), limit: Limit::NotNegative }
     }
 }
 
@@ -81,7 +81,7 @@ impl Limit {
 
 /// What an argument is when it is not given.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Default {
+pub enum ArgDefault {
     /// It has to be given: a number.
     Required,
     /// A number.
@@ -92,10 +92,77 @@ pub enum Default {
     Words(&'static [&'static str]),
 }
 
+/// A type that an argument is read as.
+pub trait ArgumentValue {
+    /// The value of the argument `name`.
+    ///
+    /// # Panics
+    /// When the optimizer has none of that name and type.
+    fn read(arguments: &Arguments, name: &str) -> Self;
+}
+
+impl ArgumentValue for f64 {
+    fn read(arguments: &Arguments, name: &str) -> Self {
+        arguments.number(name)
+    }
+}
+
+impl ArgumentValue for bool {
+    fn read(arguments: &Arguments, name: &str) -> Self {
+        arguments.flag(name)
+    }
+}
+
+/// An optimizer's arguments: the struct that its rule reads, and its row of
+/// [`OPTIMIZERS`](crate::optim::OPTIMIZERS).
+///
+/// `tensorflow Adam { ... }` is `--optimizer AdamOptimizer` (or `Adam`), one of TensorFlow 1's; `later AdamW { ... }`
+/// is `--optimizer AdamW`. A field is `name: type = kind(...)`, where kind is a constructor of [`Argument`]:
+/// `number(default, limit)`, `required(limit)`, `flag(default)`, `words(list)`.
+macro_rules! optimizer {
+    ($(#[$doc:meta])* tensorflow $type:ident { $($fields:tt)* }) => {
+        optimizer! {
+            @ $(#[$doc])* $type, concat!(stringify!($type), "Optimizer"), true, $($fields)*
+        }
+    };
+    ($(#[$doc:meta])* later $type:ident { $($fields:tt)* }) => {
+        optimizer! { @ $(#[$doc])* $type, stringify!($type), false, $($fields)* }
+    };
+    (
+        @ $(#[$doc:meta])* $type:ident, $name:expr, $tensorflow:literal,
+        $($(#[$field_doc:meta])* $field:ident: $value:ty = $kind:ident($($of_kind:expr),*)),* $(,)?
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $type {
+            $($(#[$field_doc])* pub $field: $value,)*
+        }
+
+        impl $type {
+            /// Its row of [`OPTIMIZERS`](crate::optim::OPTIMIZERS).
+            pub const ENTRY: $crate::optim::Entry = $crate::optim::Entry {
+                name: $name,
+                short: stringify!($type),
+                tensorflow: $tensorflow,
+                arguments: &[
+                    $($crate::optim::Argument::$kind(stringify!($field), $($of_kind),*),)*
+                ],
+                build: |_arguments| {
+                    $crate::optim::ByRule($type {
+                        $($field: $crate::optim::ArgumentValue::read(_arguments, stringify!($field)),)*
+                    })
+                    .into()
+                },
+            };
+        }
+    };
+}
+pub(super) use optimizer;
+
 /// The name of the one argument that every optimizer requires.
-const LEARNING_RATE: Parameter = Parameter::required("learning_rate", Limit::NotNegative);
+const LEARNING_RATE: Argument = Argument::required("learning_rate", Limit::NotNegative);
 /// TensorFlow's optimizers take it; without parallel writers there is nothing to lock.
-const USE_LOCKING: Parameter = Parameter::flag("use_locking", false);
+const USE_LOCKING: Argument = Argument::flag("use_locking", false);
 
 /// All arguments of an optimizer, the defaults filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,9 +176,9 @@ impl Arguments {
     /// [`Exit::Usage`] for an argument that `entry` does not know, one that is missing, and one of
     /// the wrong kind.
     pub fn new(entry: &Entry, given: Map<String, Value>) -> Result<Self> {
-        let known = || [&LEARNING_RATE].into_iter().chain(entry.parameters);
+        let known = || [&LEARNING_RATE].into_iter().chain(entry.arguments);
         let locking = entry.tensorflow.then_some(&USE_LOCKING);
-        let is_known = |key: &str| known().chain(locking).any(|parameter| parameter.name == key);
+        let is_known = |key: &str| known().chain(locking).any(|argument| argument.name == key);
         if let Some(unknown) = given.keys().find(|key| !is_known(key)) {
             return Err(unknown_argument(entry, unknown, known()));
         }
@@ -119,9 +186,9 @@ impl Arguments {
             check(entry, &USE_LOCKING, Some(value))?;
         }
         let mut values = BTreeMap::new();
-        for parameter in known() {
-            let value = check(entry, parameter, given.get(parameter.name))?;
-            values.insert(parameter.name.to_owned(), value);
+        for argument in known() {
+            let value = check(entry, argument, given.get(argument.name))?;
+            values.insert(argument.name.to_owned(), value);
         }
         Ok(Self(values))
     }
@@ -184,49 +251,48 @@ impl From<Arguments> for BTreeMap<String, Value> {
     }
 }
 
-/// The value of `parameter`: `given`, if it is of the right kind, or the default.
-fn check(entry: &Entry, parameter: &Parameter, given: Option<&Value>) -> Result<Value> {
+/// The value of `argument`: `given`, if it is of the right kind, or the default.
+fn check(entry: &Entry, argument: &Argument, given: Option<&Value>) -> Result<Value> {
     let wrong = |kind: &str, value: &Value| {
-        Failure::new(Exit::Usage, format!("`--optimizer_args`: `{}` is {value}", parameter.name))
+        Failure::new(Exit::Usage, format!("`--optimizer_args`: `{}` is {value}", argument.name))
             .why(format!("{} takes {kind} there", entry.name))
     };
-    match (given, parameter.default) {
-        (Some(value), Default::Flag(_)) if !value.is_boolean() => {
+    match (given, argument.default) {
+        (Some(value), ArgDefault::Flag(_)) if !value.is_boolean() => {
             Err(wrong("true or false", value).into())
         }
-        (Some(value), Default::Required | Default::Number(_)) if !value.is_number() => {
+        (Some(value), ArgDefault::Required | ArgDefault::Number(_)) if !value.is_number() => {
             Err(wrong("a number", value).into())
         }
-        (Some(value), Default::Required | Default::Number(_))
-            if !value.as_f64().is_some_and(|number| parameter.limit.allows(number)) =>
+        (Some(value), ArgDefault::Required | ArgDefault::Number(_))
+            if !value.as_f64().is_some_and(|number| argument.limit.allows(number)) =>
         {
-            let kind = format!("a number, {},", parameter.limit.words());
+            let kind = format!("a number, {},", argument.limit.words());
             Err(wrong(&kind, value).into())
         }
-        (Some(value), Default::Words(words)) if !words.iter().any(|word| *value == **word) => {
+        (Some(value), ArgDefault::Words(words)) if !words.iter().any(|word| *value == **word) => {
             Err(wrong(&words.join(" or "), value).into())
         }
         (Some(value), _) => Ok(value.clone()),
-        (None, Default::Number(number)) => Ok(Value::from(number)),
-        (None, Default::Flag(flag)) => Ok(Value::from(flag)),
-        (None, Default::Words(words)) => Ok(Value::from(words[0])),
-        (None, Default::Required) => Err(Failure::new(
-            Exit::Usage,
-            format!("`--optimizer_args` has no `{}`", parameter.name),
-        )
-        .why(format!("{} needs it", entry.name))
-        .help(example(entry))
-        .into()),
+        (None, ArgDefault::Number(number)) => Ok(Value::from(number)),
+        (None, ArgDefault::Flag(flag)) => Ok(Value::from(flag)),
+        (None, ArgDefault::Words(words)) => Ok(Value::from(words[0])),
+        (None, ArgDefault::Required) => {
+            Err(Failure::new(Exit::Usage, format!("`--optimizer_args` has no `{}`", argument.name))
+                .why(format!("{} needs it", entry.name))
+                .help(example(entry))
+                .into())
+        }
     }
 }
 
 /// A complete line for `entry`.
 fn example(entry: &Entry) -> String {
     let required = entry
-        .parameters
+        .arguments
         .iter()
-        .filter(|parameter| parameter.default == Default::Required)
-        .map(|parameter| format!(", \"{}\": 0.9", parameter.name))
+        .filter(|argument| argument.default == ArgDefault::Required)
+        .map(|argument| format!(", \"{}\": 0.9", argument.name))
         .collect::<String>();
     format!("for instance: --optimizer_args '{{\"learning_rate\": 1e-3{required}}}'")
 }
@@ -234,9 +300,9 @@ fn example(entry: &Entry) -> String {
 fn unknown_argument<'a>(
     entry: &Entry,
     unknown: &str,
-    known: impl Iterator<Item = &'a Parameter>,
+    known: impl Iterator<Item = &'a Argument>,
 ) -> anyhow::Error {
-    let names: Vec<_> = known.map(|parameter| parameter.name).collect();
+    let names: Vec<_> = known.map(|argument| argument.name).collect();
     let nearest = names
         .iter()
         .map(|name| (strsim::jaro_winkler(name, unknown), name))
@@ -280,25 +346,25 @@ mod tests {
     fn limits_of_all_numbers() {
         for entry in OPTIMIZERS {
             let required = |name: &str| {
-                let own = entry.parameters.iter().filter(|own| own.default == Default::Required);
+                let own = entry.arguments.iter().filter(|own| own.default == ArgDefault::Required);
                 let mut given = Map::from_iter(own.map(|own| (own.name.to_owned(), 0.5.into())));
                 given.insert("learning_rate".into(), 0.5.into());
                 given.remove(name);
                 given
             };
             Arguments::new(entry, required("")).unwrap();
-            for parameter in [&LEARNING_RATE].into_iter().chain(entry.parameters) {
-                if !matches!(parameter.default, Default::Number(_) | Default::Required) {
+            for argument in [&LEARNING_RATE].into_iter().chain(entry.arguments) {
+                if !matches!(argument.default, ArgDefault::Number(_) | ArgDefault::Required) {
                     continue;
                 }
                 for number in [-1.0, -1e-300, 0.0, 1e-300, 0.5, 1.0, 1.5, 1e300] {
-                    let mut given = required(parameter.name);
-                    given.insert(parameter.name.into(), number.into());
+                    let mut given = required(argument.name);
+                    given.insert(argument.name.into(), number.into());
                     let result = Arguments::new(entry, given);
-                    let (name, allowed) = (parameter.name, parameter.limit.allows(number));
+                    let (name, allowed) = (argument.name, argument.limit.allows(number));
                     assert_eq!(result.is_ok(), allowed, "{}: {name} {number}", entry.name);
                     let error = result.err().map(|error| error.to_string()).unwrap_or_default();
-                    assert!(allowed || error.contains(parameter.limit.words()), "{error}");
+                    assert!(allowed || error.contains(argument.limit.words()), "{error}");
                 }
             }
         }

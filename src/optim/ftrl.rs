@@ -7,21 +7,22 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Entry, Limit, Parameter, Rule};
+use super::{Limit, Rule, optimizer};
 
-/// `FtrlOptimizer`.
-#[derive(Clone, Debug)]
-pub struct Ftrl {
-    /// p, 0 or less.
-    pub learning_rate_power: f64,
-    /// What the sums of squares begin as.
-    pub initial_accumulator_value: f64,
-    /// λ₁.
-    pub l1: f64,
-    /// λ₂.
-    pub l2: f64,
-    /// λₛ.
-    pub l2_shrinkage: f64,
+optimizer! {
+    /// `FtrlOptimizer`.
+    tensorflow Ftrl {
+        /// p, 0 or less.
+        learning_rate_power: f64 = number(-0.5, Limit::NotPositive),
+        /// What the sums of squares begin as.
+        initial_accumulator_value: f64 = number(0.1, Limit::NotNegative),
+        /// λ₁.
+        l1_regularization_strength: f64 = number(0.0, Limit::NotNegative),
+        /// λ₂.
+        l2_regularization_strength: f64 = number(0.0, Limit::NotNegative),
+        /// λₛ.
+        l2_shrinkage_regularization_strength: f64 = number(0.0, Limit::NotNegative),
+    }
 }
 
 impl Rule<2> for Ftrl {
@@ -43,35 +44,13 @@ impl Rule<2> for Ftrl {
         };
         let new_squares = squares.clone() + gradient.clone().square();
         let rates = power(new_squares.clone());
-        let shrunk = gradient + parameter.clone() * (2.0 * self.l2_shrinkage);
+        let shrunk =
+            gradient + parameter.clone() * (2.0 * self.l2_shrinkage_regularization_strength);
         let linear = linear + shrunk - (rates.clone() - power(squares)) / learning_rate * parameter;
-        let quadratic = rates / learning_rate + 2.0 * self.l2;
-        let small = linear.clone().abs().lower_equal_elem(self.l1);
-        let parameter = (linear.clone().sign() * self.l1 - linear.clone()) / quadratic;
+        let quadratic = rates / learning_rate + 2.0 * self.l2_regularization_strength;
+        let small = linear.clone().abs().lower_equal_elem(self.l1_regularization_strength);
+        let parameter =
+            (linear.clone().sign() * self.l1_regularization_strength - linear.clone()) / quadratic;
         (parameter.mask_fill(small, 0.0), [new_squares, linear])
     }
 }
-
-/// `--optimizer FtrlOptimizer`
-pub const ENTRY: Entry = Entry {
-    name: "FtrlOptimizer",
-    short: "Ftrl",
-    tensorflow: true,
-    parameters: &[
-        Parameter::number("learning_rate_power", -0.5, Limit::NotPositive),
-        Parameter::number("initial_accumulator_value", 0.1, Limit::NotNegative),
-        Parameter::number("l1_regularization_strength", 0.0, Limit::NotNegative),
-        Parameter::number("l2_regularization_strength", 0.0, Limit::NotNegative),
-        Parameter::number("l2_shrinkage_regularization_strength", 0.0, Limit::NotNegative),
-    ],
-    build: |arguments| {
-        ByRule(Ftrl {
-            learning_rate_power: arguments.number("learning_rate_power"),
-            initial_accumulator_value: arguments.number("initial_accumulator_value"),
-            l1: arguments.number("l1_regularization_strength"),
-            l2: arguments.number("l2_regularization_strength"),
-            l2_shrinkage: arguments.number("l2_shrinkage_regularization_strength"),
-        })
-        .into()
-    },
-};

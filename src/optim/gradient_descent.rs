@@ -4,11 +4,13 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Entry, Rule};
+use super::{Rule, optimizer};
 
-/// `GradientDescentOptimizer`.
-#[derive(Clone, Debug)]
-pub struct GradientDescent;
+optimizer! {
+    /// `GradientDescentOptimizer`.
+    tensorflow GradientDescent {
+    }
+}
 
 impl Rule<0> for GradientDescent {
     fn apply<const D: usize>(
@@ -22,12 +24,3 @@ impl Rule<0> for GradientDescent {
         (parameter - gradient * learning_rate, slots)
     }
 }
-
-/// `--optimizer GradientDescentOptimizer`
-pub const ENTRY: Entry = Entry {
-    name: "GradientDescentOptimizer",
-    short: "GradientDescent",
-    tensorflow: true,
-    parameters: &[],
-    build: |_| ByRule(GradientDescent).into(),
-};

@@ -10,13 +10,28 @@ use burn::tensor::Tensor;
 
 use crate::ops::ordered_sum::ordered_sum;
 
-use super::{AdamW, ByRule, Entry, Limit, Parameter, Rule};
+use super::{AdamW, Limit, Rule, optimizer};
 
-/// `Lamb`.
-#[derive(Clone, Debug)]
-pub struct Lamb {
-    /// m̂ / (√v̂ + ε) and λ.
-    pub adam: AdamW,
+optimizer! {
+    /// `Lamb`.
+    later Lamb {
+        /// Decay β₁ of the mean of the gradients.
+        beta_1: f64 = number(0.9, Limit::BelowOne),
+        /// Decay β₂ of the mean of their squares.
+        beta_2: f64 = number(0.999, Limit::BelowOne),
+        /// ε.
+        epsilon: f64 = number(1e-6, Limit::NotNegative),
+        /// λ.
+        weight_decay: f64 = number(0.0, Limit::NotNegative),
+    }
+}
+
+impl Lamb {
+    /// The rule whose direction m̂ / (√v̂ + ε) it takes.
+    fn adam(&self) -> AdamW {
+        let Self { beta_1, beta_2, epsilon, weight_decay } = *self;
+        AdamW { beta_1, beta_2, epsilon, weight_decay }
+    }
 }
 
 impl Rule<2> for Lamb {
@@ -31,11 +46,11 @@ impl Rule<2> for Lamb {
         gradient: Tensor<D>,
         slots: [Tensor<D>; 2],
     ) -> (Tensor<D>, [Tensor<D>; 2]) {
-        let (direction, slots) = self.adam.direction(step, gradient, slots);
+        let (direction, slots) = self.adam().direction(step, gradient, slots);
         if D < 2 {
             return (parameter - direction * learning_rate, slots);
         }
-        let update = direction + parameter.clone() * self.adam.weight_decay;
+        let update = direction + parameter.clone() * self.weight_decay;
         let norm = |tensor: &Tensor<D>| ordered_sum(tensor.clone().square()).sqrt();
         let [ours, theirs] = [norm(&parameter), norm(&update)];
         let either_is_0 = ours.clone().equal_scalar(0.0).bool_or(theirs.clone().equal_scalar(0.0));
@@ -43,25 +58,3 @@ impl Rule<2> for Lamb {
         (parameter - update * ratio.unsqueeze() * learning_rate, slots)
     }
 }
-
-/// `--optimizer Lamb`
-pub const ENTRY: Entry = Entry {
-    name: "Lamb",
-    short: "Lamb",
-    tensorflow: false,
-    parameters: &[
-        Parameter::number("beta_1", 0.9, Limit::BelowOne),
-        Parameter::number("beta_2", 0.999, Limit::BelowOne),
-        Parameter::number("epsilon", 1e-6, Limit::NotNegative),
-        Parameter::number("weight_decay", 0.0, Limit::NotNegative),
-    ],
-    build: |arguments| {
-        let adam = AdamW {
-            beta_1: arguments.number("beta_1"),
-            beta_2: arguments.number("beta_2"),
-            epsilon: arguments.number("epsilon"),
-            weight_decay: arguments.number("weight_decay"),
-        };
-        ByRule(Lamb { adam }).into()
-    },
-};

@@ -6,17 +6,18 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Entry, Limit, Parameter, Rule};
+use super::{Limit, Rule, optimizer};
 
-/// `Lion`.
-#[derive(Clone, Debug)]
-pub struct Lion {
-    /// Share β₁ of the mean in the direction.
-    pub beta_1: f64,
-    /// Decay β₂ of the mean of the gradients.
-    pub beta_2: f64,
-    /// λ.
-    pub weight_decay: f64,
+optimizer! {
+    /// `Lion`.
+    later Lion {
+        /// Share β₁ of the mean in the direction.
+        beta_1: f64 = number(0.9, Limit::BelowOne),
+        /// Decay β₂ of the mean of the gradients.
+        beta_2: f64 = number(0.99, Limit::BelowOne),
+        /// λ.
+        weight_decay: f64 = number(0.0, Limit::NotNegative),
+    }
 }
 
 impl Rule<1> for Lion {
@@ -34,20 +35,3 @@ impl Rule<1> for Lion {
         (decayed - direction * learning_rate, [mix(mean, self.beta_2)])
     }
 }
-
-/// `--optimizer Lion`
-pub const ENTRY: Entry = Entry {
-    name: "Lion",
-    short: "Lion",
-    tensorflow: false,
-    parameters: &[
-        Parameter::number("beta_1", 0.9, Limit::BelowOne),
-        Parameter::number("beta_2", 0.99, Limit::BelowOne),
-        Parameter::number("weight_decay", 0.0, Limit::NotNegative),
-    ],
-    build: |arguments| {
-        let [beta_1, beta_2, weight_decay] =
-            ["beta_1", "beta_2", "weight_decay"].map(|name| arguments.number(name));
-        ByRule(Lion { beta_1, beta_2, weight_decay }).into()
-    },
-};

@@ -43,7 +43,8 @@ pub use adagrad_da::AdagradDA;
 pub use adam::Adam;
 pub use adamw::AdamW;
 pub use adan::Adan;
-pub use arguments::{Arguments, Default, Limit, Parameter};
+use arguments::optimizer;
+pub use arguments::{ArgDefault, Argument, ArgumentValue, Arguments, Limit};
 pub use ftrl::Ftrl;
 pub use gradient_descent::GradientDescent;
 pub use lamb::Lamb;
@@ -65,28 +66,28 @@ pub struct Entry {
     /// Whether it is one of TensorFlow 1's.
     pub tensorflow: bool,
     /// What `--optimizer_args` may hold besides `learning_rate`.
-    pub parameters: &'static [Parameter],
+    pub arguments: &'static [Argument],
     /// Makes the optimizer.
     pub build: fn(&Arguments) -> ModuleOptimizer,
 }
 
 /// Every optimizer, by name.
 pub const OPTIMIZERS: &[Entry] = &[
-    adadelta::ENTRY,
-    adagrad::ENTRY,
-    adagrad_da::ENTRY,
-    adam::ENTRY,
-    adamw::ENTRY,
-    adan::ENTRY,
-    ftrl::ENTRY,
-    gradient_descent::ENTRY,
-    lamb::ENTRY,
-    lion::ENTRY,
-    momentum::ENTRY,
-    muon::ENTRY,
-    proximal::ADAGRAD,
-    proximal::GRADIENT_DESCENT,
-    rmsprop::ENTRY,
+    Adadelta::ENTRY,
+    Adagrad::ENTRY,
+    AdagradDA::ENTRY,
+    Adam::ENTRY,
+    AdamW::ENTRY,
+    Adan::ENTRY,
+    Ftrl::ENTRY,
+    GradientDescent::ENTRY,
+    Lamb::ENTRY,
+    Lion::ENTRY,
+    Momentum::ENTRY,
+    Muon::ENTRY,
+    ProximalAdagrad::ENTRY,
+    ProximalGradientDescent::ENTRY,
+    RMSProp::ENTRY,
 ];
 
 /// The optimizer called `name`, with or without TensorFlow's `Optimizer` at its end.

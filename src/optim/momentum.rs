@@ -4,15 +4,16 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Entry, Limit, Parameter, Rule};
+use super::{Limit, Rule, optimizer};
 
-/// `MomentumOptimizer`.
-#[derive(Clone, Debug)]
-pub struct Momentum {
-    /// Decay μ of the accumulated gradients.
-    pub momentum: f64,
-    /// Nesterov's variant.
-    pub use_nesterov: bool,
+optimizer! {
+    /// `MomentumOptimizer`.
+    tensorflow Momentum {
+        /// Decay μ of the accumulated gradients.
+        momentum: f64 = required(Limit::NotNegative),
+        /// Nesterov's variant.
+        use_nesterov: bool = flag(false),
+    }
 }
 
 impl Rule<1> for Momentum {
@@ -32,21 +33,3 @@ impl Rule<1> for Momentum {
         (parameter - change, [accumulator])
     }
 }
-
-/// `--optimizer MomentumOptimizer`
-pub const ENTRY: Entry = Entry {
-    name: "MomentumOptimizer",
-    short: "Momentum",
-    tensorflow: true,
-    parameters: &[
-        Parameter::required("momentum", Limit::NotNegative),
-        Parameter::flag("use_nesterov", false),
-    ],
-    build: |arguments| {
-        ByRule(Momentum {
-            momentum: arguments.number("momentum"),
-            use_nesterov: arguments.flag("use_nesterov"),
-        })
-        .into()
-    },
-};

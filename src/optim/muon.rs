@@ -20,7 +20,7 @@ use burn::tensor::Tensor;
 
 use crate::ops::ordered_sum::ordered_sum;
 
-use super::{AdamW, ByRule, Entry, Limit, Parameter, Rule};
+use super::{AdamW, ArgumentValue, Arguments, Limit, Rule, optimizer};
 
 /// Steps of Newton and Schulz.
 const STEPS: usize = 5;
@@ -29,17 +29,18 @@ const COEFFICIENTS: [f64; 3] = [3.4445, -4.775, 2.0315];
 /// The least ‖u‖ that is divided by.
 const EPSILON: f64 = 1e-7;
 
-/// `Muon`.
-#[derive(Clone, Debug)]
-pub struct Muon {
-    /// Decay μ of the mean of the gradients.
-    pub momentum: f64,
-    /// Nesterov's variant.
-    pub nesterov: bool,
-    /// r.
-    pub learning_rates: LearningRates,
-    /// The rule of the vectors; its λ is that of all.
-    pub adam: AdamW,
+optimizer! {
+    /// `Muon`.
+    later Muon {
+        /// Decay μ of the mean of the gradients.
+        momentum: f64 = number(0.95, Limit::NotNegative),
+        /// Nesterov's variant.
+        nesterov: bool = flag(true),
+        /// λ, that of the vectors too.
+        weight_decay: f64 = number(0.1, Limit::NotNegative),
+        /// r.
+        adjust_lr_fn: LearningRates = words(LearningRates::WORDS),
+    }
 }
 
 /// How the learning rate depends on a matrix's size.
@@ -52,12 +53,30 @@ pub enum LearningRates {
 }
 
 impl LearningRates {
+    const WORDS: &'static [&'static str] = &["match_rms_adamw", "original"];
+
     /// r for a matrix of `[rows, columns]`, which are outputs and inputs.
     fn ratio(self, [rows, columns]: [usize; 2]) -> f64 {
         match self {
             Self::MatchRmsAdamW => 0.2 * (rows.max(columns) as f64).sqrt(),
             Self::Original => (rows as f64 / columns as f64).max(1.0).sqrt(),
         }
+    }
+}
+
+impl ArgumentValue for LearningRates {
+    fn read(arguments: &Arguments, name: &str) -> Self {
+        match arguments.word(name) {
+            "original" => Self::Original,
+            _ => Self::MatchRmsAdamW,
+        }
+    }
+}
+
+impl Muon {
+    /// The rule of the vectors.
+    fn adam(&self) -> AdamW {
+        AdamW { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, weight_decay: self.weight_decay }
     }
 }
 
@@ -91,7 +110,7 @@ impl Rule<2> for Muon {
         [mean, second]: [Tensor<D>; 2],
     ) -> (Tensor<D>, [Tensor<D>; 2]) {
         if D < 2 {
-            return self.adam.apply(learning_rate, step, parameter, gradient, [mean, second]);
+            return self.adam().apply(learning_rate, step, parameter, gradient, [mean, second]);
         }
         let mix = |mean: Tensor<D>| mean * self.momentum + gradient.clone() * (1.0 - self.momentum);
         let mean = mix(mean);
@@ -103,38 +122,8 @@ impl Rule<2> for Muon {
         // PyTorch's fully connected layers are [out, in].
         let [rows, columns] = matrix;
         let as_there = if D == 2 { [columns, rows] } else { matrix };
-        let rate = learning_rate * self.learning_rates.ratio(as_there);
-        let decayed = parameter * (1.0 - learning_rate * self.adam.weight_decay);
+        let rate = learning_rate * self.adjust_lr_fn.ratio(as_there);
+        let decayed = parameter * (1.0 - learning_rate * self.weight_decay);
         (decayed - direction * rate, [mean, second])
     }
 }
-
-/// `--optimizer Muon`
-pub const ENTRY: Entry = Entry {
-    name: "Muon",
-    short: "Muon",
-    tensorflow: false,
-    parameters: &[
-        Parameter::number("momentum", 0.95, Limit::NotNegative),
-        Parameter::flag("nesterov", true),
-        Parameter::number("weight_decay", 0.1, Limit::NotNegative),
-        Parameter::words("adjust_lr_fn", &["match_rms_adamw", "original"]),
-    ],
-    build: |arguments| {
-        ByRule(Muon {
-            momentum: arguments.number("momentum"),
-            nesterov: arguments.flag("nesterov"),
-            learning_rates: match arguments.word("adjust_lr_fn") {
-                "original" => LearningRates::Original,
-                _ => LearningRates::MatchRmsAdamW,
-            },
-            adam: AdamW {
-                beta_1: 0.9,
-                beta_2: 0.999,
-                epsilon: 1e-8,
-                weight_decay: arguments.number("weight_decay"),
-            },
-        })
-        .into()
-    },
-};

@@ -7,26 +7,28 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Entry, Limit, Parameter, Rule};
+use super::{Limit, Rule, optimizer};
 
-/// `ProximalGradientDescentOptimizer`.
-#[derive(Clone, Debug)]
-pub struct ProximalGradientDescent {
-    /// λ₁.
-    pub l1: f64,
-    /// λ₂.
-    pub l2: f64,
+optimizer! {
+    /// `ProximalGradientDescentOptimizer`.
+    tensorflow ProximalGradientDescent {
+        /// λ₁.
+        l1_regularization_strength: f64 = number(0.0, Limit::NotNegative),
+        /// λ₂.
+        l2_regularization_strength: f64 = number(0.0, Limit::NotNegative),
+    }
 }
 
-/// `ProximalAdagradOptimizer`.
-#[derive(Clone, Debug)]
-pub struct ProximalAdagrad {
-    /// What the sums of squares begin as.
-    pub initial_accumulator_value: f64,
-    /// λ₁.
-    pub l1: f64,
-    /// λ₂.
-    pub l2: f64,
+optimizer! {
+    /// `ProximalAdagradOptimizer`.
+    tensorflow ProximalAdagrad {
+        /// What the sums of squares begin as.
+        initial_accumulator_value: f64 = number(0.1, Limit::Positive),
+        /// λ₁.
+        l1_regularization_strength: f64 = number(0.0, Limit::NotNegative),
+        /// λ₂.
+        l2_regularization_strength: f64 = number(0.0, Limit::NotNegative),
+    }
 }
 
 /// The step with a learning rate of its own for each number.
@@ -52,7 +54,16 @@ impl Rule<0> for ProximalGradientDescent {
         slots: [Tensor<D>; 0],
     ) -> (Tensor<D>, [Tensor<D>; 0]) {
         let rates = gradient.full_like(learning_rate);
-        (proximal_step(parameter, gradient, rates, self.l1, self.l2), slots)
+        (
+            proximal_step(
+                parameter,
+                gradient,
+                rates,
+                self.l1_regularization_strength,
+                self.l2_regularization_strength,
+            ),
+            slots,
+        )
     }
 }
 
@@ -71,47 +82,15 @@ impl Rule<1> for ProximalAdagrad {
     ) -> (Tensor<D>, [Tensor<D>; 1]) {
         let accumulator = accumulator + gradient.clone().square();
         let rates = accumulator.clone().sqrt().recip() * learning_rate;
-        (proximal_step(parameter, gradient, rates, self.l1, self.l2), [accumulator])
+        (
+            proximal_step(
+                parameter,
+                gradient,
+                rates,
+                self.l1_regularization_strength,
+                self.l2_regularization_strength,
+            ),
+            [accumulator],
+        )
     }
 }
-
-/// λ₁ and λ₂.
-const STRENGTHS: [Parameter; 2] = [
-    Parameter::number("l1_regularization_strength", 0.0, Limit::NotNegative),
-    Parameter::number("l2_regularization_strength", 0.0, Limit::NotNegative),
-];
-
-/// `--optimizer ProximalGradientDescentOptimizer`
-pub const GRADIENT_DESCENT: Entry = Entry {
-    name: "ProximalGradientDescentOptimizer",
-    short: "ProximalGradientDescent",
-    tensorflow: true,
-    parameters: &STRENGTHS,
-    build: |arguments| {
-        ByRule(ProximalGradientDescent {
-            l1: arguments.number("l1_regularization_strength"),
-            l2: arguments.number("l2_regularization_strength"),
-        })
-        .into()
-    },
-};
-
-/// `--optimizer ProximalAdagradOptimizer`
-pub const ADAGRAD: Entry = Entry {
-    name: "ProximalAdagradOptimizer",
-    short: "ProximalAdagrad",
-    tensorflow: true,
-    parameters: &[
-        Parameter::number("initial_accumulator_value", 0.1, Limit::Positive),
-        STRENGTHS[0],
-        STRENGTHS[1],
-    ],
-    build: |arguments| {
-        ByRule(ProximalAdagrad {
-            initial_accumulator_value: arguments.number("initial_accumulator_value"),
-            l1: arguments.number("l1_regularization_strength"),
-            l2: arguments.number("l2_regularization_strength"),
-        })
-        .into()
-    },
-};

@@ -7,19 +7,20 @@
 
 use burn::tensor::Tensor;
 
-use super::{ByRule, Entry, Limit, Parameter, Rule};
+use super::{Limit, Rule, optimizer};
 
-/// `RMSPropOptimizer`.
-#[derive(Clone, Debug)]
-pub struct RMSProp {
-    /// Decay δ of the means.
-    pub decay: f64,
-    /// Decay μ of the accumulated changes.
-    pub momentum: f64,
-    /// ε.
-    pub epsilon: f64,
-    /// Divide by the deviation from the mean gradient.
-    pub centered: bool,
+optimizer! {
+    /// `RMSPropOptimizer`.
+    tensorflow RMSProp {
+        /// Decay δ of the means.
+        decay: f64 = number(0.9, Limit::UpToOne),
+        /// Decay μ of the accumulated changes.
+        momentum: f64 = number(0.0, Limit::NotNegative),
+        /// ε.
+        epsilon: f64 = number(1e-10, Limit::NotNegative),
+        /// Divide by the deviation from the mean gradient.
+        centered: bool = flag(false),
+    }
 }
 
 impl Rule<3> for RMSProp {
@@ -45,25 +46,3 @@ impl Rule<3> for RMSProp {
         (parameter - changes.clone(), [squares, changes, means])
     }
 }
-
-/// `--optimizer RMSPropOptimizer`
-pub const ENTRY: Entry = Entry {
-    name: "RMSPropOptimizer",
-    short: "RMSProp",
-    tensorflow: true,
-    parameters: &[
-        Parameter::number("decay", 0.9, Limit::UpToOne),
-        Parameter::number("momentum", 0.0, Limit::NotNegative),
-        Parameter::number("epsilon", 1e-10, Limit::NotNegative),
-        Parameter::flag("centered", false),
-    ],
-    build: |arguments| {
-        ByRule(RMSProp {
-            decay: arguments.number("decay"),
-            momentum: arguments.number("momentum"),
-            epsilon: arguments.number("epsilon"),
-            centered: arguments.flag("centered"),
-        })
-        .into()
-    },
-};

@@ -101,7 +101,7 @@ mod tests {
     use burn::tensor::{Device, Tensor};
     use serde_json::Map;
 
-    use super::super::{Arguments, Default as Given, OPTIMIZERS};
+    use super::super::{ArgDefault as Given, Arguments, OPTIMIZERS};
     use super::*;
     use crate::nn::Network;
 
@@ -119,7 +119,7 @@ mod tests {
         let device = Device::flex();
         for entry in OPTIMIZERS {
             for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-                let own = entry.parameters.iter().filter(|own| own.default == Given::Required);
+                let own = entry.arguments.iter().filter(|own| own.default == Given::Required);
                 let mut given = Map::from_iter(own.map(|own| (own.name.to_owned(), 0.9.into())));
                 given.insert("learning_rate".into(), 0.01.into());
                 let mut optimizer = (entry.build)(&Arguments::new(entry, given).unwrap());

@@ -122,7 +122,7 @@ fn bad_input() {
     for (line, code, needle) in [
         ("--checkpoint_path nowhere --output a", 1, "no checkpoint in `nowhere`"),
         ("--checkpoint_path test_results.txt --output a", 1, "is no checkpoint of this program"),
-        ("--checkpoint_path nowhere", 2, "--output"),
+        ("--output a", 2, "RUN"),
         ("--checkpoint_path nowhere --output a.onnx", 2, "name it a.safetensors"),
         (&format!("--checkpoint_path '{RUN}' --output nowhere/a"), 1, "cannot write `nowhere/a`"),
         (&format!("--checkpoint_path '{RUN}' --output log --force"), 1, "cannot write `log`"),

@@ -9,7 +9,7 @@ use burn::module::{Module, Param};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 use dytb::optim;
-use dytb::optim::{Arguments, Default as Given, Entry, OPTIMIZERS};
+use dytb::optim::{ArgDefault as Given, Arguments, Entry, OPTIMIZERS};
 use dytb::run::{LearningRateDecay, Schedule, Shape};
 use dytb::{Initializer, Network};
 use serde_json::{Map, Value};
@@ -72,7 +72,7 @@ fn arguments(entry: &Entry) -> Arguments {
     let given = r#"{"learning_rate": 0.01, "momentum": 0.9}"#;
     let mut given: serde_json::Map<_, _> = serde_json::from_str(given).unwrap();
     given.retain(|name, _| {
-        name == "learning_rate" || entry.parameters.iter().any(|known| known.name == name)
+        name == "learning_rate" || entry.arguments.iter().any(|known| known.name == name)
     });
     Arguments::new(entry, given).unwrap()
 }
@@ -231,7 +231,7 @@ fn threads_do_not_change_a_bit_of_many() {
                     matrix: Param::from_tensor(tensor(matrix, SHAPES.0, &device)),
                     kernel: Param::from_tensor(tensor(kernel, SHAPES.1, &device)),
                 };
-                let own = entry.parameters.iter().filter(|own| own.default == Given::Required);
+                let own = entry.arguments.iter().filter(|own| own.default == Given::Required);
                 let mut given = Map::from_iter(own.map(|own| (own.name.to_owned(), 0.9.into())));
                 given.insert("learning_rate".into(), 0.01.into());
                 let mut optimizer = (entry.build)(&Arguments::new(entry, given).unwrap());

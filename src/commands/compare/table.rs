@@ -31,7 +31,7 @@ pub fn table(rows: &[&Row]) -> String {
         line.push(row.folder.display().to_string());
         line
     });
-    columns(&head, &lines.collect::<Vec<_>>(), 0)
+    columns(&head, &lines.collect::<Vec<_>>(), &[])
 }
 
 /// The test accuracy of each class: a line for each class, a column for each classifier among the runs,
@@ -50,7 +50,7 @@ pub fn classes(rows: &[&Row]) -> String {
         let accuracies = rows.iter().map(|row| accuracy(row).unwrap_or("-".into()));
         [(*name).to_owned()].into_iter().chain(accuracies).collect()
     };
-    let mut text = columns(&head, &names.iter().map(line).collect::<Vec<_>>(), 0);
+    let mut text = columns(&head, &names.iter().map(line).collect::<Vec<_>>(), &[]);
     for (number, row) in numbers.iter().zip(rows) {
         text += &format!("\n{number} {}", row.folder.display());
     }
