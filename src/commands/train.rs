@@ -11,60 +11,49 @@ use super::schedule::ScheduleArgs;
 use super::transfer::TransferArgs;
 use super::values::Instead;
 use super::{SourceArgs, config_file, output, values};
-use crate::data::subset;
-use crate::data::{Identity, Source};
+use crate::data::Source;
 use crate::device::DeviceName;
 use crate::error::{Exit, Failure};
 use crate::inputs::INPUTS;
 use crate::nn::Kind;
-use crate::optim;
-use crate::optim::{Arguments, Entry};
-use crate::registry;
-use crate::run::{RunConfig, RunFolder, Schedule};
+use crate::run::{RunConfig, RunFolder};
 use crate::train::Interrupt;
 use crate::train::TrainOptions;
+use crate::train::config::{Classes, GivenArguments, PartialRunConfig};
 use crate::train::train;
-
-/// Dynamic Training Bench's default optimizer, and the arguments that it had.
-const MOMENTUM: &str = "MomentumOptimizer";
-const LEARNING_RATE: f64 = 1e-2;
-const MOMENTUM_VALUE: f64 = 0.9;
 
 /// What and how to train, but for the model.
 #[derive(Args, Clone, Debug)]
 pub struct TrainArgs {
-    /// Train the run that FILE describes, the config.json of a run. Flags beside it count more than what
-    /// it says
+    /// Train the run that FILE describes, as the config.json of a run does; flags override it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// What to train it on: a file of inputs/
+    /// Data set to train on: a file of inputs/
     #[arg(long, value_parser = values::names(INPUTS), value_name = "NAME", required_unless_present = "config")]
     dataset: Option<String>,
-    /// The optimizer: TensorFlow 1's by their names, later ones by theirs [default: MomentumOptimizer]
+    /// Optimizer: one of TensorFlow 1's, or a later one [default: MomentumOptimizer]
     #[arg(long, value_parser = values::optimizers(), value_name = "NAME")]
     optimizer: Option<String>,
-    /// Its arguments, by TensorFlow's names (by burn's for AdamW, Adan, Lamb, Lion and Muon);
-    /// learning_rate is required. [default where no --optimizer is named: {"learning_rate": 1e-2,
-    /// "momentum": 0.9}; a momentum that is not given is 0.9 then]
+    /// Arguments of the optimizer, by TensorFlow's names (burn's for AdamW, Adan, Lamb, Lion and Muon);
+    /// learning_rate is required. [default without --optimizer: {"learning_rate": 1e-2, "momentum": 0.9}]
     #[arg(long = "optimizer_args", alias = "optimizer-args", value_parser = values::json_object, value_name = "JSON")]
     optimizer_args: Option<Map<String, Value>>,
-    /// The learning rate: a short way to write learning_rate in --optimizer_args
+    /// Learning rate: the same as learning_rate in --optimizer_args
     #[arg(long = "learning_rate", visible_alias = "lr", alias = "learning-rate", value_parser = values::learning_rate, value_name = "X", allow_negative_numbers = true)]
     learning_rate: Option<Value>,
-    /// Examples a step [default: 128]
+    /// Batch size: examples per step [default: 128]
     #[arg(long = "batch_size", aliases = ["batch-size", "bs"], value_parser = values::at_least_one, allow_negative_numbers = true, value_name = "N")]
     batch_size: Option<usize>,
     /// Epochs to train [default: 150]
     #[arg(long, aliases = ["num_epochs", "max_epochs", "num-epochs", "max-epochs"], value_parser = values::epochs, allow_negative_numbers = true, value_name = "N")]
     epochs: Option<u64>,
-    /// Early stopping: end after N epochs without a better validation [default: never]
+    /// Early stopping: stop after N epochs without improvement of the validation [default: never]
     #[arg(long, alias = "early_stopping", value_parser = values::epochs, allow_negative_numbers = true, value_name = "N")]
     patience: Option<u64>,
-    /// Train, validate and test on these classes only, by name or number, with a comma between two
-    /// [default: all]
+    /// Train, validate and test on these classes only, by name or number, separated by commas [default: all]
     #[arg(long, value_delimiter = ',', value_name = "CLASS,...")]
     classes: Option<Vec<String>>,
-    /// Factor of the L2 penalty [default: 0.0]
+    /// Factor λ of the L2 penalty [default: 0.0]
     #[arg(long = "l2_penalty", alias = "l2-penalty", value_parser = values::not_negative, value_name = "X", allow_negative_numbers = true)]
     l2_penalty: Option<f64>,
     #[command(flatten)]
@@ -81,31 +70,29 @@ pub struct TrainArgs {
     /// The same as --device /gpu:N
     #[arg(long, hide = true, value_parser = values::gpu, allow_negative_numbers = true, value_name = "N", conflicts_with_all = ["train_device", "eval_device", "device"])]
     gpu: Option<DeviceName>,
-    /// Added to the name of the run
+    /// Text added to the name of the run
     #[arg(long, value_parser = values::comment, value_name = "TEXT")]
     comment: Option<String>,
-    /// Delete the run and begin it anew
+    /// Delete the run and start over
     #[arg(long)]
     restart: bool,
-    /// Seed of all chance in the run [default: drawn, and kept with the run]
+    /// Random seed of the run [default: drawn, and kept with the run]
     #[arg(long, value_parser = values::whole_number, allow_negative_numbers = true, value_name = "N")]
     seed: Option<u64>,
     /// Folder of the runs [default: log; with --config the run's own folder is kept]
     #[arg(long = "log_dir", aliases = ["log-dir", "logdir"], value_name = "DIR")]
     log_dir: Option<PathBuf>,
-    /// Steps between two points of the training error
+    /// Log the training error every STEPS steps
     #[arg(long = "log_every", alias = "log-every", default_value = "10", value_parser = values::steps, allow_negative_numbers = true, value_name = "STEPS")]
     log_every: u64,
-    /// Epochs between two sets of pictures and histograms; 0 for none [default: so many that there
-    /// are fifty sets or fewer]
+    /// Log pictures and histograms every EPOCHS epochs; 0: never [default: often enough for up to 50 sets]
     #[arg(long = "images_every", alias = "images-every", value_parser = values::whole_number, allow_negative_numbers = true, value_name = "EPOCHS")]
     images_every: Option<u64>,
     #[command(flatten)]
     transfer: TransferArgs,
     #[command(flatten)]
     source: SourceArgs,
-    /// Size that pictures are scaled to, in a data set of pictures of any size [default: they have
-    /// one size]
+    /// Size that pictures are scaled to, for data sets of pictures of any size
     #[arg(long = "image_size", alias = "image-size", value_parser = values::image_size, value_name = "N|HxW")]
     image_size: Option<[usize; 2]>,
     /// Print the results as JSON
@@ -164,31 +151,78 @@ impl TrainArgs {
         })
     }
 
-    /// The run of `model` that the flags describe, on top of the file of `--config` if there is one, and
-    /// its folder where that is not the one of its name.
-    /// Where neither has a seed it is that of the run that is already in its folder, or a new one.
+    /// The run of `model` that the flags describe, over what the file of `--config` says, and its folder where
+    /// that is not the one of its name.
     ///
     /// # Errors
-    /// When the file, the optimizer's arguments or the schedule's flags are wrong, or the data set, the
-    /// weights or the folder's configuration cannot be read.
+    /// When a value is wrong, or the data set, the weights or the folder's configuration cannot be read.
     fn config(
         &self,
         kind: Option<Kind>,
         model: Option<&str>,
     ) -> Result<(RunConfig, Option<PathBuf>)> {
-        let base = self.config.as_ref().map(|path| config_file::read(path, kind)).transpose()?;
-        let mut config = self.over(base.as_ref(), model)?;
-        let by_name = RunFolder::path_of(self.log_dir(), &config);
-        let folder = base.as_ref().and_then(|base| self.own_folder(&config, base, &by_name));
-        let there = match self.restart {
-            true => None,
-            false => RunFolder::config_at(folder.as_ref().unwrap_or(&by_name))?,
+        let file = self.config.as_ref().map(|path| config_file::read(path, kind)).transpose()?;
+        let flags = self.partial(model)?;
+        let said = match &file {
+            Some(file) => flags.or(file.clone().into()),
+            None => flags,
         };
-        self.transfer.apply(&mut config, there.as_ref())?;
-        if let (None, None, Some(there)) = (self.seed, base, there) {
-            config.seed = there.seed;
+        let valid = said.validate().map_err(|error| self.of_file(error))?;
+        let mut own_folder = None;
+        let config = valid.resolve(&self.source()?, self.restart, |config| {
+            let by_name = RunFolder::path_of(self.log_dir(), config);
+            own_folder = file.as_ref().and_then(|file| self.own_folder(config, file, &by_name));
+            own_folder.clone().unwrap_or(by_name)
+        })?;
+        Ok((config, own_folder))
+    }
+
+    /// What the flags say.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] where they contradict each other.
+    fn partial(&self, model: Option<&str>) -> Result<PartialRunConfig> {
+        if let (Some(rate), Some(arguments)) = (&self.learning_rate, &self.optimizer_args)
+            && let Some(other) = arguments.get("learning_rate").filter(|other| *other != rate)
+        {
+            let what = format!("`--learning_rate {rate}` contradicts `--optimizer_args`");
+            return Err(Failure::new(Exit::Usage, what)
+                .why(format!("learning_rate is {other} there"))
+                .help("give one of them")
+                .into());
         }
-        Ok((config, folder))
+        let arguments = self.optimizer_args.clone();
+        Ok(PartialRunConfig {
+            model: model.map(str::to_owned),
+            dataset: self.dataset.clone(),
+            data: None,
+            image_size: self.image_size,
+            classes: self.classes.clone().map(Classes::Names),
+            optimizer: self.optimizer.clone(),
+            optimizer_args: arguments.map(|values| GivenArguments { values, is_complete: false }),
+            learning_rate: self.learning_rate.clone(),
+            batch_size: self.batch_size,
+            epochs: self.epochs,
+            patience: self.patience,
+            schedule: self.schedule.partial()?,
+            l2_penalty: self.l2_penalty,
+            seed: self.seed,
+            comment: self.comment.clone(),
+            weights: self.transfer.weights(),
+            pretrained: None,
+            trainable_scopes: self.transfer.trainable_scopes(),
+        })
+    }
+
+    /// `error` of a value, which is the file's if there is one: the flags' parsers let no such value through,
+    /// but for the optimizer's arguments.
+    fn of_file(&self, error: anyhow::Error) -> anyhow::Error {
+        let is_flags = error.is::<Failure>()
+            && (self.optimizer_args.is_some() || self.optimizer.is_some() || !is_argument(&error));
+        match &self.config {
+            Some(path) if !is_flags => config_file::wrong(path, &error).into(),
+            _ => error,
+        }
     }
 
     /// The folder of the run whose configuration `--config` names, if the run of these flags, `config`, is
@@ -225,81 +259,6 @@ impl TrainArgs {
         self.log_dir.as_deref().unwrap_or(Path::new("log"))
     }
 
-    /// What the flags say; what they do not say is as in `base`, or the default.
-    fn over(&self, base: Option<&RunConfig>, model: Option<&str>) -> Result<RunConfig> {
-        let optimizer = self.optimizer.as_deref().or(base.map(|base| base.optimizer.as_str()));
-        let entry = optim::find(optimizer.unwrap_or(MOMENTUM)).expect("it was checked");
-        let epochs = self.epochs.or(base.map(|base| base.epochs)).unwrap_or(150);
-        let schedule = base.map_or_else(Schedule::default, |base| base.lr_schedule);
-        // The size of another data set's images is its own.
-        let same_dataset = base.filter(|_| self.dataset.is_none());
-        let image_size = self.image_size.or(same_dataset.and_then(|base| base.image_size));
-        let dataset = self.dataset.as_deref().or(base.map(|base| base.dataset.as_str()));
-        let dataset = dataset.expect("the parser wants --dataset or --config");
-        let source = Source { image_size, ..self.source()? };
-        let opened = registry::dataset(dataset, &source)?;
-        let data = opened.identity();
-        if let Some(base) = same_dataset.filter(|base| base.data != data) {
-            return Err(other_data(base, data.as_ref()));
-        }
-        let classes = subset::labels_of(self.classes.as_deref(), &*opened)?
-            .or_else(|| same_dataset.and_then(|base| base.classes.clone()));
-        let model = model.or(base.map(|base| base.model.as_str()));
-        Ok(RunConfig {
-            model: model.expect("the parser wants --model or --config").to_owned(),
-            dataset: dataset.to_owned(),
-            data,
-            image_size,
-            classes,
-            optimizer: entry.name.to_owned(),
-            optimizer_args: self.optimizer_args(entry, base)?,
-            batch_size: self.batch_size.or(base.map(|base| base.batch_size)).unwrap_or(128),
-            epochs,
-            patience: self.patience.or(base.and_then(|base| base.patience)),
-            lr_schedule: self.schedule.schedule(epochs, schedule)?,
-            l2_penalty: self.l2_penalty.or(base.map(|base| base.l2_penalty)).unwrap_or(0.0),
-            seed: self.seed.or(base.map(|base| base.seed)).unwrap_or_else(rand::random),
-            comment: self.comment.clone().or(base.and_then(|base| base.comment.clone())),
-            pretrained: base.and_then(|base| base.pretrained.clone()),
-            trainable_scopes: base.and_then(|base| base.trainable_scopes.clone()),
-        })
-    }
-
-    /// The arguments of the optimizer `entry`; those in `base` are for its own optimizer.
-    fn optimizer_args(&self, entry: &Entry, base: Option<&RunConfig>) -> Result<Arguments> {
-        let base = base.filter(|base| base.optimizer == entry.name);
-        let mut given = match (&self.optimizer_args, base) {
-            (Some(given), _) => given.clone(),
-            (None, Some(base)) => {
-                let of_base = base.optimizer_args.iter();
-                of_base.map(|(name, value)| (name.to_owned(), value.clone())).collect()
-            }
-            (None, None) if entry.name == MOMENTUM && self.learning_rate.is_none() => {
-                Map::from_iter([("learning_rate".to_owned(), Value::from(LEARNING_RATE))])
-            }
-            (None, None) => Map::new(),
-        };
-        if let Some(rate) = &self.learning_rate {
-            let named = self.optimizer_args.as_ref().and_then(|given| given.get("learning_rate"));
-            if let Some(other) = named.filter(|other| *other != rate) {
-                let what = format!("`--learning_rate {rate}` contradicts `--optimizer_args`");
-                let why = format!("learning_rate is {other} there");
-                return Err(Failure::new(Exit::Usage, what)
-                    .why(why)
-                    .help("give one of them")
-                    .into());
-            }
-            given.insert("learning_rate".to_owned(), rate.clone());
-        }
-        // The default optimizer has its default; who names one follows TensorFlow, which wants it.
-        let is_default =
-            self.optimizer.is_none() && base.is_none() || self.optimizer_args.is_none();
-        if entry.name == MOMENTUM && is_default && !given.contains_key("momentum") {
-            given.insert("momentum".to_owned(), Value::from(MOMENTUM_VALUE));
-        }
-        Arguments::new(entry, given)
-    }
-
     /// How it is trained.
     ///
     /// # Errors
@@ -328,13 +287,7 @@ impl TrainArgs {
     }
 }
 
-/// The data that are there are not those of the run `base`.
-fn other_data(base: &RunConfig, data: Option<&Identity>) -> anyhow::Error {
-    let text = |data: Option<&Identity>| {
-        data.map_or("none".to_owned(), |data| format!("{} ({})", data.name, data.fingerprint))
-    };
-    Failure::new(Exit::Failed, "these are not the pictures of the run in --config")
-        .why(format!("{} there, {} now", text(base.data.as_ref()), text(data)))
-        .help(format!("name theirs with --data_dir; --dataset {} takes these", base.dataset))
-        .into()
+/// Whether `error` is about an argument of an optimizer.
+fn is_argument(error: &anyhow::Error) -> bool {
+    error.to_string().contains("`--optimizer_args`")
 }

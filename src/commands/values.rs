@@ -1,5 +1,6 @@
 //! How the values of flags are read.
 
+use crate::train::config::{MAX_EPOCHS, check_comment};
 use std::ffi::OsStr;
 use std::fmt;
 
@@ -213,12 +214,9 @@ pub(super) fn image_size(text: &str) -> Result<[usize; 2], String> {
     }
 }
 
-/// The most epochs: so many, of any number of steps, can be counted.
-pub(super) const MOST_EPOCHS: u64 = u32::MAX as u64;
-
 /// A number of epochs from 1.
 pub(super) fn epochs(text: &str) -> Result<u64, String> {
-    whole(text, 1, MOST_EPOCHS)
+    whole(text, 1, MAX_EPOCHS)
 }
 
 /// A number from 0.
@@ -231,13 +229,7 @@ pub(super) fn not_negative(text: &str) -> Result<f64, String> {
 
 /// What may stand in the name of a folder.
 pub(super) fn comment(text: &str) -> Result<String, String> {
-    let forbidden = |c: char| c.is_control() || "/\\:*?\"<>|".contains(c);
-    if text.is_empty() || text.chars().count() > 100 || text.contains(forbidden) {
-        return Err(
-            "it becomes part of a folder's name: 1 to 100 characters, none of / \\ : * ? \" < > |"
-                .into(),
-        );
-    }
+    check_comment(text)?;
     Ok(text.to_owned())
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{LearningRateDecay, RunConfig, Shape};
+use super::{LearningRateDecay, RunConfig};
 
 impl RunConfig {
     /// Every flag that says what the run is, by its name without `--`, in the order of the help; the
@@ -32,13 +32,7 @@ impl RunConfig {
         add("patience", json!(self.patience));
         add("l2_penalty", json!(self.l2_penalty));
         let shape = self.lr_schedule.shape;
-        let schedule = match shape {
-            Shape::Constant => "constant",
-            Shape::Step(_) => "step",
-            Shape::Exponential(_) => "exponential",
-            Shape::Cosine => "cosine",
-        };
-        add("lr_schedule", json!(schedule));
+        add("lr_schedule", json!(shape.name()));
         if let Some(LearningRateDecay { epochs, factor }) = shape.decay() {
             add("lr_decay_epochs", json!(epochs));
             add("lr_decay_factor", json!(factor));

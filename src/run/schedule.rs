@@ -60,6 +60,16 @@ pub struct LearningRateDecay {
 }
 
 impl Shape {
+    /// Its name, as `--lr_schedule` takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::Step(_) => "step",
+            Self::Exponential(_) => "exponential",
+            Self::Cosine => "cosine",
+        }
+    }
+
     /// By how much it falls, if that is in steps of its own.
     pub fn decay(self) -> Option<LearningRateDecay> {
         match self {

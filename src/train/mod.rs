@@ -9,9 +9,11 @@
 //! | `any_model`, `build`, `probe` | a type-erased model, built by its name, tried with one image |
 //! | `observer`, `observers` | what watches a run: TensorBoard, progress, status |
 //! | `pretrained`, `fit` | weights from elsewhere |
+//! | [`config`] | from flags and `--config` to a [`RunConfig`](crate::run::RunConfig) |
 
 mod any_model;
 mod build;
+pub mod config;
 pub(crate) mod evaluate;
 mod fit;
 mod initialize;

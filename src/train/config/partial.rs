@@ -1,0 +1,181 @@
+//! What is said of a run: each value, or nothing.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use crate::data::Identity;
+use crate::nn::Scopes;
+use crate::optim;
+use crate::run::{LearningRateDecay, Pretrained, RunConfig, Shape};
+
+/// What flags or a file say of a run. The names are those of [`RunConfig`].
+#[derive(Clone, Debug, Default)]
+pub struct PartialRunConfig {
+    /// A file of `models/`.
+    pub model: Option<String>,
+    /// A file of `inputs/`.
+    pub dataset: Option<String>,
+    /// Which data they have to be, of a file; `Some(None)` for data that have no identity.
+    pub data: Option<Option<Identity>>,
+    /// `[height, width]`.
+    pub image_size: Option<[usize; 2]>,
+    /// The classes that are trained on.
+    pub classes: Option<Classes>,
+    /// The optimizer, by its whole name.
+    pub optimizer: Option<String>,
+    /// Its arguments.
+    pub optimizer_args: Option<GivenArguments>,
+    /// Its learning rate, if that is said by itself.
+    pub learning_rate: Option<Value>,
+    /// Examples per step.
+    pub batch_size: Option<usize>,
+    /// Epochs to train.
+    pub epochs: Option<u64>,
+    /// Early stopping.
+    pub patience: Option<u64>,
+    /// How the learning rate changes.
+    pub schedule: PartialSchedule,
+    /// λ of the L2 penalty.
+    pub l2_penalty: Option<f64>,
+    /// The seed.
+    pub seed: Option<u64>,
+    /// A part of the run's name.
+    pub comment: Option<String>,
+    /// The weights that it begins with, by name.
+    pub weights: Option<NamedWeights>,
+    /// Those of a file, which are known.
+    pub pretrained: Option<Pretrained>,
+    /// The parameters that are trained.
+    pub trainable_scopes: Option<Scopes>,
+}
+
+/// Classes of a data set.
+#[derive(Clone, Debug)]
+pub enum Classes {
+    /// By name or number, as a user gives them.
+    Names(Vec<String>),
+    /// By label.
+    Labels(Vec<u32>),
+}
+
+/// Arguments of an optimizer.
+#[derive(Clone, Debug)]
+pub struct GivenArguments {
+    /// By name.
+    pub values: Map<String, Value>,
+    /// Whether a file gave them, which gives all.
+    pub is_complete: bool,
+}
+
+/// How the learning rate changes; the names are those of the flags.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PartialSchedule {
+    /// The name of a shape, as `step`.
+    pub lr_schedule: Option<&'static str>,
+    /// Epochs in which it grows to its value.
+    pub warmup_epochs: Option<u64>,
+    /// Epochs between two decays.
+    pub lr_decay_epochs: Option<u64>,
+    /// What a decay multiplies it by.
+    pub lr_decay_factor: Option<f64>,
+}
+
+/// Weights that a run begins with.
+#[derive(Clone, Debug)]
+pub struct NamedWeights {
+    /// A file or a run.
+    pub checkpoint_path: PathBuf,
+    /// What is not taken from it.
+    pub exclude_scopes: Option<Scopes>,
+}
+
+impl PartialRunConfig {
+    /// What this says and, where it says nothing, what `base` says. Of another data set the size of the
+    /// images and the classes are its own, and so are the arguments of another optimizer.
+    pub fn or(self, base: Self) -> Self {
+        let same_dataset = self.dataset.is_none();
+        let optimizer = self.optimizer.or(base.optimizer.clone());
+        let same_optimizer = optimizer == base.optimizer;
+        let of_dataset = |value| if same_dataset { value } else { None };
+        Self {
+            model: self.model.or(base.model),
+            dataset: self.dataset.or(base.dataset),
+            data: if same_dataset { base.data } else { None },
+            image_size: self.image_size.or(of_dataset(base.image_size)),
+            classes: self.classes.or(if same_dataset { base.classes } else { None }),
+            optimizer,
+            optimizer_args: self.optimizer_args.or(base.optimizer_args.filter(|_| same_optimizer)),
+            learning_rate: self.learning_rate,
+            batch_size: self.batch_size.or(base.batch_size),
+            epochs: self.epochs.or(base.epochs),
+            patience: self.patience.or(base.patience),
+            schedule: self.schedule.or(base.schedule),
+            l2_penalty: self.l2_penalty.or(base.l2_penalty),
+            seed: self.seed.or(base.seed),
+            comment: self.comment.or(base.comment),
+            weights: self.weights,
+            pretrained: base.pretrained,
+            trainable_scopes: self.trainable_scopes.or(base.trainable_scopes),
+        }
+    }
+}
+
+impl PartialSchedule {
+    fn or(self, base: Self) -> Self {
+        let lr_schedule = self.lr_schedule.or(base.lr_schedule);
+        // The base's decay belongs to a shape that decays.
+        let decays = matches!(lr_schedule, Some("step" | "exponential"));
+        Self {
+            lr_schedule,
+            warmup_epochs: self.warmup_epochs.or(base.warmup_epochs),
+            lr_decay_epochs: self.lr_decay_epochs.or(base.lr_decay_epochs.filter(|_| decays)),
+            lr_decay_factor: self.lr_decay_factor.or(base.lr_decay_factor.filter(|_| decays)),
+        }
+    }
+}
+
+impl From<RunConfig> for PartialRunConfig {
+    /// All that is said by a run's file.
+    fn from(config: RunConfig) -> Self {
+        let decay = config.lr_schedule.shape.decay();
+        let arguments = config.optimizer_args.iter();
+        let values = arguments.map(|(name, value)| (name.to_owned(), value.clone())).collect();
+        let whole_name = optim::find(&config.optimizer).map(|entry| entry.name.to_owned());
+        Self {
+            model: Some(config.model),
+            dataset: Some(config.dataset),
+            data: Some(config.data),
+            image_size: config.image_size,
+            classes: config.classes.map(Classes::Labels),
+            optimizer: Some(whole_name.unwrap_or(config.optimizer)),
+            optimizer_args: Some(GivenArguments { values, is_complete: true }),
+            learning_rate: None,
+            batch_size: Some(config.batch_size),
+            epochs: Some(config.epochs),
+            patience: config.patience,
+            schedule: PartialSchedule {
+                lr_schedule: Some(config.lr_schedule.shape.name()),
+                warmup_epochs: Some(config.lr_schedule.warmup_epochs),
+                lr_decay_epochs: decay.map(|LearningRateDecay { epochs, .. }| epochs),
+                lr_decay_factor: decay.map(|LearningRateDecay { factor, .. }| factor),
+            },
+            l2_penalty: Some(config.l2_penalty),
+            seed: Some(config.seed),
+            comment: config.comment,
+            weights: None,
+            pretrained: config.pretrained,
+            trainable_scopes: config.trainable_scopes,
+        }
+    }
+}
+
+/// The shape called `name`, with this `decay` where it decays.
+pub(super) fn shape(name: &str, decay: LearningRateDecay) -> Shape {
+    match name {
+        "step" => Shape::Step(decay),
+        "exponential" => Shape::Exponential(decay),
+        "cosine" => Shape::Cosine,
+        _ => Shape::Constant,
+    }
+}

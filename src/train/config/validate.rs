@@ -1,0 +1,190 @@
+//! The checks of a run's values, for flags and files alike.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Map, Value};
+
+use super::partial::{self, Classes, NamedWeights, PartialRunConfig, PartialSchedule};
+use crate::data::Identity;
+use crate::data::image_file::LONGEST;
+use crate::error::{Exit, Failure};
+use crate::inputs::INPUTS;
+use crate::models::MODELS;
+use crate::optim::{self, Arguments, Entry};
+use crate::run::{LearningRateDecay, RunConfig, Schedule};
+
+/// The most epochs: as many, of any number of steps, can be counted.
+pub const MAX_EPOCHS: u64 = u32::MAX as u64;
+
+/// Dynamic Training Bench's defaults.
+const MOMENTUM: &str = "MomentumOptimizer";
+const LEARNING_RATE: f64 = 1e-2;
+const MOMENTUM_VALUE: f64 = 0.9;
+const DECAY: LearningRateDecay = LearningRateDecay { epochs: 25, factor: 0.1 };
+const BATCH_SIZE: usize = 128;
+const EPOCHS: u64 = 150;
+
+/// A run whose values are checked, but for those that only files know.
+#[derive(Clone, Debug)]
+pub struct ValidRunConfig {
+    /// All values; the data's identity and the classes' labels are not known yet, the weights not read.
+    pub(super) config: RunConfig,
+    /// See [`PartialRunConfig::data`].
+    pub(super) data: Option<Option<Identity>>,
+    pub(super) classes: Option<Classes>,
+    pub(super) weights: Option<NamedWeights>,
+    /// Whether the seed was drawn here: the run that is there has another.
+    pub(super) seed_is_drawn: bool,
+}
+
+impl PartialRunConfig {
+    /// The defaults filled in, and all values checked.
+    ///
+    /// # Errors
+    /// A [`Failure`] of [`Exit::Usage`] that names the flags where they contradict each other or an argument of
+    /// the optimizer is wrong; an error that names the value where it is out of its bounds, which the flags'
+    /// parsers do not let through.
+    ///
+    /// # Panics
+    /// When there is no model or no data set.
+    pub fn validate(self) -> Result<ValidRunConfig> {
+        let model = self.model.clone().expect("the parser wants --model or --config");
+        let dataset = self.dataset.clone().expect("the parser wants --dataset or --config");
+        known(&model, MODELS.iter().any(|(name, _)| *name == model))?;
+        known(&dataset, INPUTS.iter().any(|(name, _)| *name == dataset))?;
+        let entry = self.entry()?;
+        let epochs = self.epochs.unwrap_or(EPOCHS);
+        ensure!((1..=MAX_EPOCHS).contains(&epochs), "epochs: 1 to {MAX_EPOCHS}, not {epochs}");
+        let batch_size = self.batch_size.unwrap_or(BATCH_SIZE);
+        ensure!(batch_size > 0, "batch_size is 0");
+        ensure!(self.patience != Some(0), "patience is 0");
+        if let Some(Classes::Labels(labels)) = &self.classes {
+            let increase = labels.is_sorted_by(|one, next| one < next);
+            ensure!(!labels.is_empty() && increase, "classes: one or more, increasing");
+        }
+        let l2_penalty = self.l2_penalty.unwrap_or(0.0);
+        let is_penalty = l2_penalty.is_finite() && l2_penalty >= 0.0;
+        ensure!(is_penalty, "l2_penalty: 0 or more, not {l2_penalty}");
+        if let Some(comment) = &self.comment {
+            check_comment(comment).map_err(anyhow::Error::msg).context("comment")?;
+        }
+        for side in self.image_size.iter().flatten() {
+            ensure!((1..=LONGEST).contains(side), "image_size: 1 to {LONGEST}, not {side}");
+        }
+        let config = RunConfig {
+            model,
+            dataset,
+            data: None,
+            image_size: self.image_size,
+            classes: None,
+            optimizer: entry.name.to_owned(),
+            optimizer_args: self.arguments(entry)?,
+            batch_size,
+            epochs,
+            patience: self.patience,
+            lr_schedule: self.schedule.validate(epochs)?,
+            l2_penalty,
+            seed: self.seed.unwrap_or_else(rand::random),
+            comment: self.comment,
+            pretrained: self.pretrained,
+            trainable_scopes: self.trainable_scopes,
+        };
+        Ok(ValidRunConfig {
+            config,
+            data: self.data,
+            classes: self.classes,
+            weights: self.weights,
+            seed_is_drawn: self.seed.is_none(),
+        })
+    }
+
+    fn entry(&self) -> Result<&'static Entry> {
+        let name = self.optimizer.as_deref().unwrap_or(MOMENTUM);
+        optim::find(name).with_context(|| format!("there is no optimizer `{name}`"))
+    }
+
+    /// The arguments of the optimizer `entry`.
+    fn arguments(&self, entry: &Entry) -> Result<Arguments> {
+        let mut values = match &self.optimizer_args {
+            Some(given) => given.values.clone(),
+            None if entry.name == MOMENTUM && self.learning_rate.is_none() => {
+                Map::from_iter([("learning_rate".to_owned(), Value::from(LEARNING_RATE))])
+            }
+            None => Map::new(),
+        };
+        if let Some(rate) = &self.learning_rate {
+            values.insert("learning_rate".to_owned(), rate.clone());
+        }
+        // The default optimizer has its default; who names one follows TensorFlow, which wants it.
+        let has_default = match &self.optimizer_args {
+            Some(given) => !given.is_complete && self.optimizer.is_none(),
+            None => true,
+        };
+        if entry.name == MOMENTUM && has_default && !values.contains_key("momentum") {
+            values.insert("momentum".to_owned(), Value::from(MOMENTUM_VALUE));
+        }
+        Arguments::new(entry, values)
+    }
+}
+
+impl PartialSchedule {
+    /// The schedule of a run of `epochs` epochs.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] where nothing decays by what is said, or nothing follows the warm-up; an error where
+    /// a number is out of its bounds.
+    fn validate(self, epochs: u64) -> Result<Schedule> {
+        let name = self.lr_schedule.unwrap_or("constant");
+        let warmup_epochs = self.warmup_epochs.unwrap_or(0);
+        if warmup_epochs >= epochs {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("`--warmup_epochs {warmup_epochs}`: the run has {epochs} epochs"),
+            )
+            .why("the learning rate would still grow when the run ends")
+            .help("give fewer, or more --epochs")
+            .into());
+        }
+        let decay = LearningRateDecay {
+            epochs: self.lr_decay_epochs.unwrap_or(DECAY.epochs),
+            factor: self.lr_decay_factor.unwrap_or(DECAY.factor),
+        };
+        let shape = partial::shape(name, decay);
+        for (flag, is_given) in [
+            ("--lr_decay_epochs", self.lr_decay_epochs.is_some()),
+            ("--lr_decay_factor", self.lr_decay_factor.is_some()),
+        ] {
+            if is_given && shape.decay().is_none() {
+                return Err(Failure::new(Exit::Usage, format!("`{flag}`: nothing decays"))
+                    .why(format!("the learning rate's schedule is {name}"))
+                    .help("add --lr_schedule step (or --lr_decay) or --lr_schedule exponential")
+                    .into());
+            }
+        }
+        if let Some(LearningRateDecay { epochs, factor }) = shape.decay() {
+            ensure!((1..=MAX_EPOCHS).contains(&epochs), "lr_schedule decays in {epochs} epochs");
+            ensure!(factor.is_finite() && factor >= 0.0, "lr_schedule decays by {factor}");
+        }
+        Ok(Schedule { shape, warmup_epochs })
+    }
+}
+
+/// Fails unless `name` `is_there`.
+fn known(name: &str, is_there: bool) -> Result<()> {
+    ensure!(is_there, "there is no `{name}`");
+    Ok(())
+}
+
+/// What may stand in the name of a folder.
+///
+/// # Errors
+/// What it has to be, where it is not.
+pub fn check_comment(text: &str) -> Result<(), String> {
+    let forbidden = |c: char| c.is_control() || "/\\:*?\"<>|".contains(c);
+    if text.is_empty() || text.chars().count() > 100 || text.contains(forbidden) {
+        return Err(
+            "it becomes part of a folder's name: 1 to 100 characters, none of / \\ : * ? \" < > |"
+                .into(),
+        );
+    }
+    Ok(())
+}
