@@ -29,7 +29,7 @@ pub fn kind(name: &str) -> Result<Kind> {
 /// The data set `name`, with its files where `source` says; no images are read yet.
 ///
 /// # Errors
-/// When there is none of that name, it cannot be opened or is [wrong](Checked), or it has images of one
+/// When there is none of that name, it cannot be opened or is wrong, or it has images of one
 /// size alone and `source` asks for a size.
 pub fn dataset(name: &str, source: &Source) -> Result<Box<dyn Dataset>> {
     let dataset = open(name, source)?;

@@ -1,11 +1,11 @@
 //! Sums and means whose bits do not depend on the number of threads.
 //!
 //! burn's Flex backend adds the values of a tensor one after the other, but from 4,194,304 on (burn 0.22)
-//! in the order in which its threads come to an end. Here x `[n]` is added as rows of [`ROW`] values:
+//! in the order in which its threads come to an end. Here x `[n]` is added as rows of `ROW` values:
 //!
 //! s = Σ_r (Σ_c x[r · ROW + c]) + Σ of what is left, each sum in order.
 //!
-//! Up to [`ROW`] values that is burn's sum. On a GPU a sum has an order of its own.
+//! Up to `ROW` values that is burn's sum. On a GPU a sum has an order of its own.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};

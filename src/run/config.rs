@@ -175,6 +175,9 @@ impl RunConfig {
     /// `name: theirs, here ours` for each value in which this run differs from `other`. The patience is
     /// no difference, nor is the number of epochs: a run may go on. But where the learning rate depends
     /// on it from the first step on it is one: a run that goes on has to be the one that never stopped.
+    ///
+    /// # Panics
+    /// Never: a configuration is a JSON object.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let flat = |config: &Self| {
             let mut values = serde_json::to_value(config).expect("a configuration is JSON");

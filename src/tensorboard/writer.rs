@@ -113,11 +113,17 @@ impl EventWriter {
     }
 
     /// One number; NaN and infinities are shown as such.
+    ///
+    /// # Errors
+    /// Those of writing.
     pub fn scalar(&mut self, step: i64, tag: &str, value: f32) -> io::Result<()> {
         self.value(step, tag, Value::simple_value(value))
     }
 
     /// A picture, as PNG.
+    ///
+    /// # Errors
+    /// Those of writing.
     pub fn image(&mut self, step: i64, tag: &str, picture: &Picture) -> io::Result<()> {
         let size = |pixels: usize| {
             i32::try_from(pixels).map_err(|error| Error::new(ErrorKind::InvalidInput, error))
@@ -132,6 +138,9 @@ impl EventWriter {
     }
 
     /// How `values` are distributed ([`histogram`]); nothing where none is finite.
+    ///
+    /// # Errors
+    /// Those of writing.
     pub fn histogram(&mut self, step: i64, tag: &str, values: &[f32]) -> io::Result<()> {
         match histogram(values) {
             Some(histogram) => self.value(step, tag, Value::histo(histogram)),
@@ -141,6 +150,9 @@ impl EventWriter {
 
     /// Says that a session starts at `step`: events of that step and later ones in earlier files
     /// are void.
+    ///
+    /// # Errors
+    /// Those of writing.
     pub fn session_start(&mut self, step: i64) -> io::Result<()> {
         let mut session = SessionLog::new();
         session.set_status(SessionLog_SessionStatus::START);
@@ -158,6 +170,9 @@ impl EventWriter {
     }
 
     /// Any event, with the time of now: a graph or a plugin's summary, say.
+    ///
+    /// # Errors
+    /// Those of writing.
     pub fn write(&mut self, step: i64, what: Event_oneof_what) -> io::Result<()> {
         let mut event = Event::new();
         event.set_wall_time(now());
@@ -170,6 +185,9 @@ impl EventWriter {
     }
 
     /// Hands everything over to the operating system, where readers see it.
+    ///
+    /// # Errors
+    /// Those of writing.
     pub fn flush(&mut self) -> io::Result<()> {
         self.check()?;
         let flushed = self.records.flush();
@@ -177,6 +195,9 @@ impl EventWriter {
     }
 
     /// [`flush`](Self::flush), then waits until it is on the disk.
+    ///
+    /// # Errors
+    /// Those of writing.
     pub fn sync(&mut self) -> io::Result<()> {
         self.flush()?;
         let synced = self.file.sync_data();

@@ -5,7 +5,7 @@ pub(crate) mod csv;
 pub(crate) mod file_lock;
 pub mod hex;
 pub(crate) mod panics;
-pub(crate) mod python_number;
+pub mod python_number;
 pub(crate) mod random;
 pub mod stderr;
 pub(crate) mod table;

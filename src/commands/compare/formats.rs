@@ -6,7 +6,10 @@ use super::{Row, unique};
 use crate::metrics::Score;
 use crate::util::csv::to_csv;
 
-/// An array with an object for each run.
+/// A JSON array with one object per run.
+///
+/// # Panics
+/// Never: a comparison is JSON.
 pub fn json(rows: &[Row]) -> String {
     let objects: Vec<_> = rows.iter().map(object).collect();
     serde_json::to_string_pretty(&objects).expect("a comparison is JSON")

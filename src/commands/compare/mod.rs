@@ -1,7 +1,7 @@
 //! Runs side by side: what they are, what they reached, how they stand.
 //!
 //! [`find`] reads the runs below some folders and puts the best validation first; then there are
-//! [`sections`], [`table`] and [`classes`] for people, [`csv`] and [`json`] for programs, and [`plot`]
+//! [`sections`], [`table`] and [`classes`] for people, [`csv`](fn@csv) and [`json`] for programs, and [`plot`]
 //! for a picture of their learning curves.
 
 mod args;
