@@ -38,7 +38,7 @@ use crate::nn::Freeze;
 use crate::nn::Initializer;
 use crate::nn::burn_layers::Reinitialize;
 use crate::nn::layers;
-use crate::nn::pack::without_random_ids;
+use crate::nn::pack::{into_vec, without_random_ids};
 use crate::nn::{Scopes, StepRequirements};
 use crate::ops::ordered_sum::ordered_mean;
 use crate::util::tensor::floats;
@@ -252,7 +252,7 @@ impl<M: Module + Sync + 'static> Network for M {
 
     fn to_bytes(&self) -> Result<Vec<u8>> {
         let bytes = self.clone().into_record().into_bytes()?;
-        without_random_ids(bytes.to_vec(), &self.parameters())
+        without_random_ids(into_vec(bytes), &self.parameters())
     }
 
     fn load_bytes(&mut self, bytes: Vec<u8>) -> Result<()> {

@@ -43,7 +43,12 @@ pub(crate) fn repack(pack: Bytes, change: impl FnOnce(&mut Vec<Packed>)) -> Resu
     for (key, value) in &metadata {
         writer = writer.with_metadata(key, value);
     }
-    Ok(writer.into_bytes()?.to_vec())
+    Ok(into_vec(writer.into_bytes()?))
+}
+
+/// The numbers of `bytes`, which are gigabytes of a large model: not copied where they need not be.
+pub(crate) fn into_vec(bytes: Bytes) -> Vec<u8> {
+    bytes.try_into_vec::<u8>().unwrap_or_else(|bytes| bytes.to_vec())
 }
 
 /// A model's `pack` with the place of a statistic among the `parameters` in place of an id that is random.
