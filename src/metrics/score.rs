@@ -18,7 +18,7 @@ pub enum Score {
     },
     /// Of a classifier.
     Accuracy {
-        /// The share of examples whose class it tells, 0..=1.
+        /// The share of examples whose predicted class is right, 0..=1.
         accuracy: f64,
         /// The mean cross-entropy.
         loss: f64,

@@ -68,7 +68,7 @@ pub trait Autoencoder: Network + ForkAutoencoder {
     }
 }
 
-/// A network that tells classes apart. Images are `[batch, channels, height, width]` in -1..=1.
+/// A classifier. Images are `[batch, channels, height, width]` in -1..=1.
 pub trait Classifier: Network + ForkClassifier {
     /// The logits `[batch, classes]` of `images`.
     fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<2>;

@@ -27,7 +27,7 @@ pub struct RunResult {
     pub best: Best,
     /// The parameters of the best validation on the test examples.
     pub test: Score,
-    /// Each class's share of that, if classes are what the model tells.
+    /// The accuracy of each class, of a classifier.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub test_classes: Vec<ClassScore>,
     /// Whether the lines are in the results files.

@@ -45,7 +45,7 @@ pub struct EvalRequest {
 
 /// How a trained model does.
 ///
-/// A classifier is evaluated on images of the classes that it tells apart, matched by name: all of them, or
+/// A classifier is evaluated on images of its classes, matched by name: all of them, or
 /// some. Its predictions are among all of its classes.
 ///
 /// # Errors
@@ -122,7 +122,7 @@ pub(crate) fn source_of(path: &Path, name: &str, state: &State, source: &Source)
     }
 }
 
-/// The names of the classes that a model which stands at `state` tells apart, by label. A checkpoint of
+/// The names of the classes of a model which stands at `state`, by label. A checkpoint of
 /// before they were kept has those of its data set, if `whole`, the names of `dataset`, are that one's;
 /// else their numbers.
 fn known_classes(state: &State, dataset: &str, whole: &[String]) -> Vec<String> {

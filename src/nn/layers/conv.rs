@@ -128,7 +128,7 @@ impl Conv {
 
     /// [`Conv::forward`], then [`max_pool`] without padding: `[batch, in, height, width]` to
     /// `[batch, out, ⌊(height' - window) / stride⌋ + 1, ...]`. On the CPU it is one operation for all
-    /// but the largest layers: it never writes the maps to memory, and its way back takes a fraction
+    /// but the largest layers: it never writes the maps to memory, and its backward pass takes a fraction
     /// of the time.
     pub fn forward_max_pool(
         &self,

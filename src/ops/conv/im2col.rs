@@ -1,11 +1,11 @@
-//! The convolution as a product of matrices, for layers whose weights do not fit into the cache: the
+//! im2col: the convolution as a product of matrices, for layers whose weights do not fit into the cache. The
 //! direct kernels would read all of them again for each few pixels.
 //!
-//! patches `[images * pixels, kernel rows * kernel columns * inputs]` holds what lies under the kernel
-//! at each pixel of the output, W the weights in the same order, one column an output:
-//! z = patches W, y = activation(z + b); backward dW = patchesᵀ dz, dpatches = dz Wᵀ, and the gradient
-//! of a pixel of x is the sum of the places where it is in a patch. (Chellapilla et al. 2006.) The
-//! products are Burn's. A layer that is lowered has no pooling: it has the maps of all images at once.
+//! columns `[images * pixels, kernel rows * kernel columns * inputs]` holds what lies under the kernel
+//! at each pixel of the output, W the weights in the same order, one column per output:
+//! z = columns W, y = activation(z + b). Backward pass: dW = columnsᵀ dz, dcolumns = dz Wᵀ, and the gradient
+//! of a pixel of x is the sum of its values in dcolumns (col2im; Chellapilla et al. 2006). The products are
+//! burn's. A convolution with pooling is never done so: it needs the feature maps of one image at a time.
 
 use burn::backend::Flex;
 use burn::backend::ops::FloatTensorOps;
@@ -20,11 +20,11 @@ use crate::ops::simd::{Activate, Derive};
 
 /// Numbers in a cache line.
 const LINE: usize = 16;
-/// The most bytes that patches take at a time: images are gone through so many at a time. (VGG's largest
-/// layers have 0.3 MB of patches an image at 32x32, and 14 MB at 224x224.)
+/// The most bytes of columns at a time: the images of a batch are done in parts. (VGG's largest
+/// layers have 0.3 MB of columns per image at 32x32, and 14 MB at 224x224.)
 const MAX_COLUMN_BYTES: usize = 256 << 20;
 
-/// The activated outputs of all images, in the order of pixels.
+/// The activated outputs of all images, in NHWC.
 pub(super) fn forward(layer: &Layer, x: Images, weight: &[f32], bias: &[f32]) -> Vec<f32> {
     forward_in(MAX_COLUMN_BYTES, layer, x, weight, bias)
 }
@@ -36,10 +36,10 @@ fn forward_in(
     weight: &[f32],
     bias: &[f32],
 ) -> Vec<f32> {
-    let columns = columns(layer, weight);
+    let weights = weight_matrix(layer, weight);
     let mut out = Vec::with_capacity(images_in(x) * layer.output().len());
     for x in chunks(most_bytes, layer, x) {
-        let product = Flex::float_matmul(patches(layer, x), columns.clone());
+        let product = Flex::float_matmul(im2col(layer, x), weights.clone());
         out.extend_from_slice(product.storage::<f32>());
     }
     for_groups(&mut out, GROUP * layer.output().len(), |_, out| {
@@ -74,21 +74,21 @@ fn backward_in(
     for dz in dz.chunks_exact(outputs) {
         bias.iter_mut().zip(dz).for_each(|(sum, dz)| *sum += dz);
     }
-    let columns = input_too.then(|| transposed(columns(layer, weight)));
+    let weights = input_too.then(|| transposed(weight_matrix(layer, weight)));
     let (mut dx, mut dw) = (Vec::new(), None::<FlexTensor>);
     let mut rest = &dz[..];
     for x in chunks(most_bytes, layer, x) {
         let (part, after) = rest.split_at(images_in(x) * layer.output().len());
         rest = after;
         let part = matrix(part.to_vec(), [part.len() / outputs, outputs]);
-        let product = Flex::float_matmul(transposed(patches(layer, x)), part.clone());
+        let product = Flex::float_matmul(transposed(im2col(layer, x)), part.clone());
         dw = Some(match dw {
             Some(sum) => Flex::float_add(sum, product),
             None => product,
         });
-        if let Some(columns) = &columns {
-            let dpatches = Flex::float_matmul(part, columns.clone());
-            dx.extend(spread(layer, dpatches.storage::<f32>()));
+        if let Some(weights) = &weights {
+            let dcolumns = Flex::float_matmul(part, weights.clone());
+            dx.extend(col2im(layer, dcolumns.storage::<f32>()));
         }
     }
     let dw = dw.expect("a batch has images");
@@ -96,7 +96,7 @@ fn backward_in(
     LayerGradients { input, weight: planes(layer, dw.storage::<f32>()), bias }
 }
 
-/// The images of `x`, so many at a time that their patches take no more than `most_bytes`; at least one.
+/// The images of `x`, in parts whose columns take no more than `most_bytes`; at least one.
 fn chunks<'a>(most_bytes: usize, layer: &Layer, x: Images<'a>) -> impl Iterator<Item = Images<'a>> {
     let output = layer.output();
     let bytes = output.rows * output.columns * width(layer) * size_of::<f32>();
@@ -110,7 +110,7 @@ fn images_in(x: Images) -> usize {
     x.values.len() / x.size.len()
 }
 
-/// The gradient before the activation, in the order of pixels.
+/// The gradient before the activation, in NHWC.
 fn derived(layer: &Layer, Outputs { y, gradient, .. }: Outputs) -> Vec<f32> {
     let size = layer.output();
     let images = gradient.values.len() / size.len();
@@ -123,33 +123,33 @@ fn derived(layer: &Layer, Outputs { y, gradient, .. }: Outputs) -> Vec<f32> {
 }
 
 /// What lies under the kernel at each pixel of the output.
-fn patches(layer: &Layer, x: Images) -> FlexTensor {
+fn im2col(layer: &Layer, x: Images) -> FlexTensor {
     let (padded, output, width) = (layer.padded(), layer.output(), width(layer));
     let pixels = output.rows * output.columns;
     let images = x.values.len() / x.size.len();
-    let patches =
-        of_images(images, pixels * width, |i, (buffer, scratch): &mut Scratch, patches| {
+    let columns =
+        of_images(images, pixels * width, |i, (buffer, scratch): &mut Scratch, columns| {
             let image = layer.pad(x, i, ImageLayout::Nhwc, buffer, scratch);
-            for (pixel, patch) in patches.chunks_exact_mut(width).enumerate() {
+            for (pixel, patch) in columns.chunks_exact_mut(width).enumerate() {
                 for (row, patch) in patch.chunks_exact_mut(width / layer.kernel[0]).enumerate() {
                     let from = at(pixel, row, padded, output);
                     patch.copy_from_slice(&image[from..][..patch.len()]);
                 }
             }
         });
-    matrix(patches, [images * pixels, width])
+    matrix(columns, [images * pixels, width])
 }
 
-/// The gradient of the input from that of its patches, in the order of pixels.
-fn spread(layer: &Layer, patches: &[f32]) -> Vec<f32> {
+/// The gradient of the input from that of its columns, in NHWC.
+fn col2im(layer: &Layer, columns: &[f32]) -> Vec<f32> {
     let (padded, output, width) = (layer.padded(), layer.output(), width(layer));
     let pixels = output.rows * output.columns;
-    let images = patches.len() / (pixels * width);
+    let images = columns.len() / (pixels * width);
     of_images(images, layer.input.len(), |i, buffer: &mut Vec<f32>, dx| {
         buffer.clear();
         buffer.resize(padded.len(), 0.0);
-        let patches = &patches[i * pixels * width..][..pixels * width];
-        for (pixel, patch) in patches.chunks_exact(width).enumerate() {
+        let columns = &columns[i * pixels * width..][..pixels * width];
+        for (pixel, patch) in columns.chunks_exact(width).enumerate() {
             for (row, patch) in patch.chunks_exact(width / layer.kernel[0]).enumerate() {
                 let to = at(pixel, row, padded, output);
                 let buffer = &mut buffer[to..][..patch.len()];
@@ -172,21 +172,21 @@ fn width(layer: &Layer) -> usize {
 }
 
 /// `[outputs, inputs, kernel rows, kernel columns]` as `[width, outputs]`.
-fn columns(layer: &Layer, weight: &[f32]) -> FlexTensor {
-    let mut columns = vec![0.0; weight.len()];
+fn weight_matrix(layer: &Layer, weight: &[f32]) -> FlexTensor {
+    let mut values = vec![0.0; weight.len()];
     for_lines(layer, |column, outputs, from| {
-        for (k, place) in columns[column..][..outputs].iter_mut().enumerate() {
+        for (k, place) in values[column..][..outputs].iter_mut().enumerate() {
             *place = weight[from + k * width(layer)];
         }
     });
-    matrix(columns, [width(layer), layer.outputs])
+    matrix(values, [width(layer), layer.outputs])
 }
 
 /// `[width, outputs]` as `[outputs, inputs, kernel rows, kernel columns]`.
-fn planes(layer: &Layer, columns: &[f32]) -> Vec<f32> {
-    let mut planes = vec![0.0; columns.len()];
+fn planes(layer: &Layer, values: &[f32]) -> Vec<f32> {
+    let mut planes = vec![0.0; values.len()];
     for_lines(layer, |column, outputs, to| {
-        for (k, value) in columns[column..][..outputs].iter().enumerate() {
+        for (k, value) in values[column..][..outputs].iter().enumerate() {
             planes[to + k * width(layer)] = *value;
         }
     });

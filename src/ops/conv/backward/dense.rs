@@ -1,4 +1,4 @@
-//! The way back where all of the maps have a gradient, image by image: the formulas of the module
+//! The backward pass where all values have a gradient, image by image: the formulas of the module
 //! above, the sum over pixels innermost for dW, that over taps for dx.
 
 use std::ops::Range;
@@ -177,7 +177,7 @@ impl Back for Dense<'_> {
             if wide {
                 sums[(c * area + tap) * pitch + k]
             } else {
-                // Seen from the input the kernel is turned by half a circle.
+                // Seen from the input the kernel is rotated by 180 degrees.
                 sums[(k * area + area - 1 - tap) * pitch + c]
             }
         });
@@ -200,7 +200,7 @@ impl Layer {
         [self.kernel[0] as isize - 1 - top as isize, self.kernel[1] as isize - 1 - left as isize]
     }
 
-    /// The weights of the way back: inputs and outputs swapped, the kernel turned by half a circle.
+    /// The weights of the backward pass: inputs and outputs swapped, the kernel rotated by 180 degrees.
     fn rotated(&self, weight: &[f32]) -> Vec<f32> {
         let (inputs, area) = (self.input.channels, self.kernel[0] * self.kernel[1]);
         let mut rotated = vec![0.0; weight.len()];

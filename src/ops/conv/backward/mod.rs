@@ -1,4 +1,4 @@
-//! The way back through a convolution layer, over a batch.
+//! The backward pass of a convolution, over a batch.
 //!
 //! dz[k][r][p] = dy[k][r][p] f'(y[k][r][p]), the gradient before the activation `[out, h', w']`;
 //! dW[k][c][i][j] = Σ_rp dz[k][r][p] x[c][r + i - top][p + j - left], db[k] = Σ_rp dz[k][r][p], both
@@ -24,7 +24,7 @@ const MOST_SUMS: usize = 1 << 24;
 /// So many groups may be, whatever their sums take.
 const FEWEST_GROUPS: usize = 4;
 
-/// A way back, its weights packed.
+/// A backward pass, its weights packed.
 trait Back: Sync {
     /// Numbers that a group sums up: of the weight and the bias gradient.
     fn sums(&self) -> usize;

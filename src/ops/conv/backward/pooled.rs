@@ -1,4 +1,4 @@
-//! The way back where the maps were pooled, image by image.
+//! The backward pass of pooled feature maps, image by image.
 //!
 //! With G of [`CsrMatrix`], `[out, pixels]`, the padded image x `[pixels, in]` and q = i * columns + j:
 //! dW[k][i][j][c] = Σ_p G[k][p] x[p + q][c], dx[p + q][c] += Σ_k G[k][p] W[k][i][j][c],

@@ -1,4 +1,4 @@
-//! The way back from a [`CsrMatrix`] gradient, a matrix G:
+//! The backward pass from a [`CsrMatrix`] gradient, a matrix G:
 //!
 //! `out[r * block + i * row + j] += Σ_c G[r][c] * x[c * block' + i * row' + j]`,
 //! 0 <= i < `rows`, 0 <= j < `n`.

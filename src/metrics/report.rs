@@ -7,7 +7,7 @@ use super::{ClassScore, Confusion, Score};
 pub struct EvalReport {
     /// In all.
     pub score: Score,
-    /// Which classes it takes for which, if classes are what it tells.
+    /// The confusion matrix of a classifier.
     pub confusion: Option<Confusion>,
     /// The names of the classes, by label.
     pub class_names: Vec<String>,
