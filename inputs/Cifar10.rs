@@ -1,4 +1,4 @@
-//! CIFAR-10: photographs of ten kinds of things, `[3, 32, 32]`, 50,000 for training, mirrored at
+//! CIFAR-10: photographs of ten kinds of things, `[3, 32, 32]`, 50,000 for training, flipped at
 //! random, and 10,000 for the test.
 //!
 //! **The test images are the validation images too**, as in Dynamic Training Bench: "best by

@@ -1,4 +1,4 @@
-//! CIFAR-100: photographs of a hundred kinds of things, `[3, 32, 32]`, 50,000 for training, mirrored
+//! CIFAR-100: photographs of a hundred kinds of things, `[3, 32, 32]`, 50,000 for training, flipped
 //! at random, and 10,000 for the test. The labels are the hundred fine ones; the twenty coarse ones
 //! are skipped.
 //!

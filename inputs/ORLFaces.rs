@@ -30,7 +30,7 @@ const ZIP: &str = "att_faces.zip";
 const UNPACKED: &str = "att_faces";
 
 /// The most bytes of a picture's file; the real ones have 10,318.
-const MOST: u64 = 1 << 20;
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// Number of a person and of one of their pictures, from 1.
 type Key = (usize, usize);
@@ -118,7 +118,7 @@ impl Files {
                 (path, decoded)
             }
             Self::Zip(path, zip) => {
-                let bytes = zip.read(&key, MOST).map_err(|error| error.to_string());
+                let bytes = zip.read(&key, MAX_FILE_BYTES).map_err(|error| error.to_string());
                 (path.join(name(key)), bytes.and_then(|bytes| image_file::decode(&bytes)))
             }
         };

@@ -160,7 +160,7 @@ pub trait Dataset: Send + Sync {
         None
     }
 
-    /// Whether training images are mirrored left to right at random.
+    /// Whether training images are flipped left to right at random.
     fn random_horizontal_flip(&self) -> bool {
         false
     }

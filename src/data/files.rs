@@ -122,7 +122,8 @@ pub fn damaged(path: &Path, why: impl Display) -> Failure {
 /// download.
 pub fn instead(path: &Path) -> Option<&'static str> {
     let mut head = Vec::new();
-    io::Read::read_to_end(&mut io::Read::take(File::open(path).ok()?, HEAD), &mut head).ok()?;
+    io::Read::read_to_end(&mut io::Read::take(File::open(path).ok()?, HEAD_BYTES), &mut head)
+        .ok()?;
     let text = String::from_utf8_lossy(&head).to_lowercase();
     let text = text.trim_start_matches('\u{feff}').trim_start();
     let is_page = ["<!doctype html", "<html", "<head", "<!--", "<?xml", "<body", "<script"]
@@ -140,7 +141,7 @@ pub fn instead(path: &Path) -> Option<&'static str> {
 }
 
 /// A web page is known by its first bytes.
-const HEAD: u64 = 1 << 10;
+const HEAD_BYTES: u64 = 1 << 10;
 
 #[cfg(test)]
 mod tests {

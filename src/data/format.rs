@@ -54,7 +54,7 @@ pub fn reason(format: ImageFormat, error: &ImageError) -> String {
     match error {
         ImageError::Unsupported(_) => format!("it is a {format} of a kind that is not read"),
         ImageError::Limits(_) => {
-            format!("its pixels take more than {} MiB", super::image_file::MOST >> 20)
+            format!("its pixels take more than {} MiB", super::image_file::MAX_PIXEL_BYTES >> 20)
         }
         error if ends_early(error) => CUT.into(),
         _ => format!("it is a damaged {format}"),

@@ -29,13 +29,13 @@ use super::jpeg;
 
 /// The longest file that is read, and the most bytes that a picture may have: 85 megapixels in
 /// colour.
-pub(super) const MOST: u64 = 256 << 20;
+pub(super) const MAX_PIXEL_BYTES: u64 = 256 << 20;
 
 /// The longest side that pictures are scaled to: a thousand of 4,096x4,096 in colour are 50 GB.
 pub const LONGEST: usize = 4096;
 
 /// The header of a picture is looked for in so many bytes, and only then in all of them.
-const HEAD: u64 = 1 << 16;
+const HEAD_BYTES: u64 = 1 << 16;
 
 /// What a picture is, without its pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,10 +52,10 @@ pub struct Header {
 /// # Errors
 /// Why it is no picture that can be read, in a few words.
 pub fn header(path: &Path) -> Result<Header, String> {
-    let head = read(path, HEAD)?;
+    let head = read(path, HEAD_BYTES)?;
     match header_of(&head) {
-        Err(_) if head.len() as u64 == HEAD && format_of(&head).is_ok() => {
-            header_of(&read(path, MOST + 1)?)
+        Err(_) if head.len() as u64 == HEAD_BYTES && format_of(&head).is_ok() => {
+            header_of(&read(path, MAX_PIXEL_BYTES + 1)?)
         }
         header => header,
     }
@@ -94,8 +94,8 @@ fn turns(orientation: Orientation) -> bool {
 /// # Errors
 /// Why it is no picture that can be read, in a few words.
 pub fn open(path: &Path) -> Result<DynamicImage, String> {
-    format_of(&read(path, HEAD)?)?;
-    decode(&read(path, MOST + 1)?)
+    format_of(&read(path, HEAD_BYTES)?)?;
+    decode(&read(path, MAX_PIXEL_BYTES + 1)?)
 }
 
 /// The picture in `bytes`, the content of a file.
@@ -127,11 +127,11 @@ fn decoder(bytes: &[u8], format: ImageFormat) -> Result<impl ImageDecoder + '_, 
 
 fn limits() -> Limits {
     let mut limits = Limits::default();
-    limits.max_alloc = Some(MOST);
+    limits.max_alloc = Some(MAX_PIXEL_BYTES);
     limits
 }
 
-/// The first `most` bytes of a file, which may not have more than [`MOST`].
+/// The first `most` bytes of a file, which may not have more than [`MAX_PIXEL_BYTES`].
 fn read(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     let read = || {
         let mut bytes = Vec::new();
@@ -139,8 +139,8 @@ fn read(path: &Path, most: u64) -> Result<Vec<u8>, String> {
         Ok(bytes)
     };
     let bytes = read().map_err(|error| io_reason(&error))?;
-    if bytes.len() as u64 > MOST {
-        return Err(format!("it is longer than {} MiB", MOST >> 20));
+    if bytes.len() as u64 > MAX_PIXEL_BYTES {
+        return Err(format!("it is longer than {} MiB", MAX_PIXEL_BYTES >> 20));
     }
     Ok(bytes)
 }

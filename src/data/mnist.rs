@@ -30,7 +30,7 @@ pub const CLASSES: usize = 10;
 const IMAGE: usize = 28 * 28;
 
 /// The most images that a file has.
-const MOST: usize = 60_000;
+const MAX_EXAMPLES: usize = 60_000;
 
 /// Examples of the training file that are for validation.
 const VALIDATION: usize = 5_000;
@@ -156,7 +156,7 @@ impl MnistFiles {
 
     /// The content of `part`; its checksum makes sizes and labels right too.
     fn read(&self, part: &Part, path: &Path) -> Result<Idx, Failure> {
-        let content = read_file(path, MOST * IMAGE)?;
+        let content = read_file(path, MAX_EXAMPLES * IMAGE)?;
         if let Some(sha256) = part.unpacked_sha256 {
             let found = content.sha256();
             return match found == sha256 {

@@ -22,13 +22,13 @@ const STREAM: usize = 1 << 16;
 #[derive(Default)]
 pub struct ForwardContext<'a> {
     /// Where a pass of training has its random numbers from.
-    chance: Option<Chance>,
+    random: Option<RandomStream>,
     penalties: Option<Vec<Tensor<1>>>,
     recorder: Option<&'a mut Recorder>,
 }
 
 /// A seed, and how often it was drawn from.
-struct Chance {
+struct RandomStream {
     seed: u64,
     draws: u64,
 }
@@ -36,7 +36,7 @@ struct Chance {
 impl<'a> ForwardContext<'a> {
     /// A pass of training, whose random numbers are a function of `seed` alone.
     pub fn training(seed: u64) -> Self {
-        Self { chance: Some(Chance { seed, draws: 0 }), ..Self::default() }
+        Self { random: Some(RandomStream { seed, draws: 0 }), ..Self::default() }
     }
 
     /// A pass of evaluation.
@@ -56,13 +56,13 @@ impl<'a> ForwardContext<'a> {
 
     /// Whether layers that differ between the two train now.
     pub fn is_training(&self) -> bool {
-        self.chance.is_some()
+        self.random.is_some()
     }
 
     /// Ones with probability `p`, else zeros: `shape` on `device`.
     ///
     /// # Panics
-    /// In a pass of evaluation, which has no chance.
+    /// In a pass of evaluation, which draws nothing.
     pub fn bernoulli<const D: usize>(
         &mut self,
         p: f64,
@@ -77,7 +77,7 @@ impl<'a> ForwardContext<'a> {
     /// Numbers from `low` to `high`, all equally likely: `shape` on `device`.
     ///
     /// # Panics
-    /// In a pass of evaluation, which has no chance.
+    /// In a pass of evaluation, which draws nothing.
     pub fn uniform<const D: usize>(
         &mut self,
         [low, high]: [f32; 2],
@@ -97,9 +97,9 @@ impl<'a> ForwardContext<'a> {
         device: &Device,
         value: impl Fn(&mut ChaCha8Rng) -> f32 + Sync,
     ) -> Tensor<D> {
-        let chance = self.chance.as_mut().expect("only a pass of training draws");
-        let seed = split_mix64(chance.seed, chance.draws);
-        chance.draws += 1;
+        let stream = self.random.as_mut().expect("only a pass of training draws");
+        let seed = split_mix64(stream.seed, stream.draws);
+        stream.draws += 1;
         if !is_cpu(device) {
             device.seed(seed);
             return Tensor::random(shape, distribution, device);

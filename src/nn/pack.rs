@@ -8,7 +8,7 @@ use burn_pack::{Reader, Shape, Tensor, Writer};
 use crate::nn::Parameter;
 
 /// Ids from here on are random; [`Initializer`](crate::nn::Initializer) counts from 1.
-const RANDOM: u64 = 1 << 32;
+const FIRST_RANDOM_ID: u64 = 1 << 32;
 
 /// A tensor of a pack.
 pub(crate) struct Packed {
@@ -56,7 +56,7 @@ pub(crate) fn into_vec(bytes: Bytes) -> Vec<u8> {
 /// # Errors
 /// When it is damaged.
 pub(crate) fn without_random_ids(pack: Vec<u8>, parameters: &[Parameter]) -> Result<Vec<u8>> {
-    let is_random = |own: &Parameter| !own.trained && own.id.val() >= RANDOM;
+    let is_random = |own: &Parameter| !own.trained && own.id.val() >= FIRST_RANDOM_ID;
     if !parameters.iter().any(is_random) {
         return Ok(pack);
     }
@@ -64,7 +64,7 @@ pub(crate) fn without_random_ids(pack: Vec<u8>, parameters: &[Parameter]) -> Res
         for tensor in tensors {
             let of_tensor = |own: &Parameter| own.name == tensor.name && is_random(own);
             if let Some(place) = parameters.iter().position(of_tensor) {
-                tensor.id = tensor.id.map(|_| RANDOM - 1 - place as u64);
+                tensor.id = tensor.id.map(|_| FIRST_RANDOM_ID - 1 - place as u64);
             }
         }
     })

@@ -110,7 +110,7 @@ impl MaxPoolBackward<'_> {
 
 impl Windows {
     /// The largest side: the number of a place is a byte.
-    pub(crate) const MOST: usize = 16;
+    pub(crate) const MAX_SIDE: usize = 16;
 
     /// The size of what images of size `input` become.
     pub(crate) fn output(self, input: Size) -> Size {

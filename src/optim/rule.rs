@@ -15,9 +15,9 @@ use crate::device::is_cpu;
 use crate::util::tensor::floats;
 
 /// A parameter of at least so many numbers is updated in parts on the CPU.
-const MANY: usize = 1 << 17;
+const PARALLEL_MIN_LEN: usize = 1 << 17;
 /// Numbers in a part: a few slots of as many stay in the second cache.
-const PART: usize = 1 << 14;
+const PART_LEN: usize = 1 << 14;
 
 /// An update rule with `N` slots for each parameter.
 pub trait Rule<const N: usize>: Clone + Debug + Send + Sync + 'static {
@@ -67,7 +67,7 @@ impl<R: Rule<N>, const N: usize> Optimizer for ByRule<R, N> {
             tensors: self.0.initial().map(|value| gradient.full_like(value)),
         });
         let step = step + 1;
-        let many = parameter.shape().num_elements() >= MANY;
+        let many = parameter.shape().num_elements() >= PARALLEL_MIN_LEN;
         let (parameter, tensors) = match R::ELEMENTWISE && many && is_cpu(&parameter.device()) {
             true => apply_in_parts(&self.0, learning_rate, step, parameter, gradient, tensors),
             false => self.0.apply(learning_rate, step, parameter, gradient, tensors),
@@ -96,16 +96,16 @@ fn apply_in_parts<R: Rule<N>, const D: usize, const N: usize>(
     let gradient = gradient.reshape([parameter.shape().num_elements()]);
     let mut parameter = floats(parameter);
     let mut slots = slots.map(floats);
-    let mut slot_parts = slots.each_mut().map(|slot| slot.chunks_mut(PART));
+    let mut slot_parts = slots.each_mut().map(|slot| slot.chunks_mut(PART_LEN));
     let parts: Vec<_> = parameter
-        .chunks_mut(PART)
+        .chunks_mut(PART_LEN)
         .map(|part| (part, slot_parts.each_mut().map(|parts| parts.next().expect("as many parts"))))
         .collect();
     parts.into_par_iter().enumerate().for_each(|(number, (parameter, slots))| {
         let tensor = |values: &[f32]| {
             Tensor::<1>::from_data(TensorData::new(values.to_vec(), [values.len()]), &device)
         };
-        let gradient = gradient.clone().narrow(0, number * PART, parameter.len());
+        let gradient = gradient.clone().narrow(0, number * PART_LEN, parameter.len());
         let given = slots.each_ref().map(|slot| tensor(slot));
         let (next, next_slots) =
             rule.apply(learning_rate, step, tensor(parameter), gradient, given);

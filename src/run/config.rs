@@ -43,7 +43,7 @@ pub struct RunConfig {
     pub optimizer: String,
     /// Its arguments, the defaults filled in.
     pub optimizer_args: Arguments,
-    /// Examples a step.
+    /// Examples per step.
     pub batch_size: usize,
     /// Epochs to train. A run may go on with more, but for a schedule that ends with them.
     pub epochs: u64,
@@ -56,7 +56,7 @@ pub struct RunConfig {
     pub lr_schedule: Schedule,
     /// λ of the L2 penalty.
     pub l2_penalty: f64,
-    /// Initial parameters, order of the examples and all other chance come from it.
+    /// Random seed: of initial parameters, the order of the examples, dropout and flips.
     pub seed: u64,
     /// What the user added to the name.
     pub comment: Option<String>,

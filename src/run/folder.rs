@@ -41,7 +41,7 @@ const VALIDATION: &str = "validation";
 /// Checkpoints of a run that is being deleted.
 const DELETED: &str = "deleted";
 /// Checkpoints that are kept.
-const KEEP: usize = 2;
+const KEPT_CHECKPOINTS: usize = 2;
 /// The run's configuration.
 const CONFIG: &str = "config.json";
 /// What a finished run reached.
@@ -51,8 +51,8 @@ const SOURCE: &str = "source.json";
 /// The file that is locked.
 const LOCK: &str = ".lock";
 
-/// Longer than the lock is held by one who looks whether it is.
-const A_LOOK: Duration = Duration::from_millis(50);
+/// How long to wait before retrying: `is_in_use` holds the lock briefly while it probes.
+const LOCK_RETRY: Duration = Duration::from_millis(50);
 
 /// A run's folder, locked for this process.
 #[derive(Debug)]
@@ -112,7 +112,7 @@ impl RunFolder {
         let mut held = try_lock(&lock, &lock_path);
         if let Ok(Lock::HeldElsewhere) = held {
             // Somebody may only be looking: see `is_in_use`.
-            thread::sleep(A_LOOK);
+            thread::sleep(LOCK_RETRY);
             held = try_lock(&lock, &lock_path);
         }
         match held.map_err(|error| cannot_write(&lock_path, &error))? {
@@ -152,7 +152,7 @@ impl RunFolder {
     /// When one cannot be deleted.
     pub fn prune(&self) -> Result<()> {
         prune(&self.best(), 1)?;
-        prune(&self.checkpoints(), KEEP)
+        prune(&self.checkpoints(), KEPT_CHECKPOINTS)
     }
 
     /// Fails when the folder was deleted since it was opened: what is written there now is not read by

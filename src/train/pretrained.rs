@@ -15,7 +15,7 @@ use crate::train::fit::Fitted;
 use crate::weights::{Found, Weights};
 
 /// Names in one line of a report, at the most: a file may have any number.
-const LISTED: usize = 40;
+const MAX_LISTED: usize = 40;
 
 /// Endings of files of weights: one that is not there is said to be missing, not to be no folder of
 /// checkpoints.
@@ -198,8 +198,8 @@ fn row(what: &str, names: &[String]) -> Option<String> {
 
 /// Some of `names`, and how many more there are.
 fn list(mut names: Vec<String>) -> String {
-    let more = names.len().saturating_sub(LISTED);
-    names.truncate(LISTED);
+    let more = names.len().saturating_sub(MAX_LISTED);
+    names.truncate(MAX_LISTED);
     let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
     if more > 0 { format!("{names} and {more} more") } else { names }
 }
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn long_lists_are_cut() {
-        let names = (0..LISTED + 7).map(|n| n.to_string()).collect();
+        let names = (0..MAX_LISTED + 7).map(|n| n.to_string()).collect();
         assert!(list(names).ends_with("39 and 7 more"));
     }
 }

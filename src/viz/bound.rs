@@ -16,7 +16,7 @@ pub const IMAGES: usize = 1 << 20;
 /// Pixels of a picture of maps before and after an activation.
 pub const MAPS: usize = 1 << 17;
 /// Images in a picture, at the most.
-const MOST: usize = 256;
+const MAX_IMAGES: usize = 256;
 /// Maps are rather made smaller than that fewer of them are shown.
 const SHOWN_MAPS: usize = 16;
 
@@ -30,7 +30,7 @@ const SHOWN_MAPS: usize = 16;
 /// ```
 pub fn shown([_, height, width]: [usize; 3]) -> usize {
     let most = IMAGES / 2 / height.saturating_mul(width).max(1);
-    most.isqrt().pow(2).clamp(1, MOST)
+    most.isqrt().pow(2).clamp(1, MAX_IMAGES)
 }
 
 /// The columns of a square of `count` images of `[height, width]` in so many `pixels`, and by what

@@ -16,7 +16,7 @@ use super::text::{all_shortened, font, width};
 const MATRIX: usize = 720;
 const CELL: [usize; 2] = [9, 300];
 /// The most pixels of the matrix.
-const MOST: usize = 900;
+const MAX_SIDE: usize = 900;
 /// Pixels of the widest name, of the font of names, at the least and the most, and of that of axes.
 const NAME: u32 = 170;
 const NAME_FONT: [u32; 2] = [9, 21];
@@ -69,8 +69,8 @@ struct Matrix<'a> {
 impl<'a> Matrix<'a> {
     fn new(counts: &'a [u64], names: &[String]) -> Self {
         let classes = names.len();
-        let cell = (MATRIX / classes).clamp(CELL[0], CELL[1]).min(MOST / classes).max(1);
-        let cells = classes.min(MOST);
+        let cell = (MATRIX / classes).clamp(CELL[0], CELL[1]).min(MAX_SIDE / classes).max(1);
+        let cells = classes.min(MAX_SIDE);
         let font = (cell as u32 * 4 / 5).clamp(NAME_FONT[0], NAME_FONT[1]);
         let every = (font as usize).div_ceil(cell + 1);
         let shown = (0..cells).step_by(every).map(|at| &names[at * classes / cells]);

@@ -20,7 +20,7 @@ use std::path::Path;
 use zip::ZipArchive;
 
 /// As many bytes are looked at: a header of a tar archive and more.
-const HEAD: u64 = 1024;
+const HEAD_BYTES: u64 = 1024;
 /// The longest header of a safetensors file.
 const LONGEST_HEADER: u64 = 100_000_000;
 /// The first entry of a checkpoint.
@@ -82,7 +82,7 @@ impl FileKind {
 pub(crate) fn kind_of(path: &Path) -> io::Result<FileKind> {
     let mut head = Vec::new();
     let mut file = File::open(path)?;
-    file.by_ref().take(HEAD).read_to_end(&mut head)?;
+    file.by_ref().take(HEAD_BYTES).read_to_end(&mut head)?;
     Ok(match &head[..] {
         [] => FileKind::Other("an empty file"),
         head if is_safetensors(head) => FileKind::Safetensors,

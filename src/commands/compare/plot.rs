@@ -22,7 +22,7 @@ use crate::viz::text::font;
 const WIDTH: u32 = 1200;
 const HEIGHT: u32 = 750;
 /// Errors that are further apart than this factor are drawn on a logarithmic scale.
-const FAR: f64 = 8.0;
+const LOG_SCALE_RATIO: f64 = 8.0;
 /// Epochs on the axis, at the most.
 const TICKS: f64 = 12.0;
 /// Of each epoch, on the axis.
@@ -145,7 +145,7 @@ fn chart<B: DrawingBackend>(
     let values = || lines.iter().flat_map(|line| &line.points).map(|(_, value)| *value);
     let least = values().fold(f64::INFINITY, f64::min);
     let most = values().fold(f64::NEG_INFINITY, f64::max);
-    if metric == "error" && least > 0.0 && most / least > FAR {
+    if metric == "error" && least > 0.0 && most / least > LOG_SCALE_RATIO {
         let scale = (least / 1.1..most * 1.1).log_scale();
         return draw(area, lines, metric, scale, |value| label(value, value / 10.0));
     }

@@ -34,7 +34,7 @@ const FEW_MAPS: usize = 9;
 /// An autoencoder has no classes; a classifier is built only to be refused.
 const MOST_CLASSES: usize = 1000;
 /// Images that are shown where nothing else is asked for.
-const FIRST: usize = 16;
+const DEFAULT_IMAGES: usize = 16;
 
 /// What to show, of which model.
 pub struct Request {
@@ -181,7 +181,7 @@ fn choose(
     loader: &DataLoader,
 ) -> Option<Result<Vec<usize>>> {
     Some(Ok(match choice {
-        Choice::First => (0..count.min(FIRST)).collect(),
+        Choice::First => (0..count.min(DEFAULT_IMAGES)).collect(),
         Choice::Files(_) => (0..count).collect(),
         Choice::Random(wanted) => {
             rand::seq::index::sample(&mut rand::rng(), count, count.min(*wanted)).into_vec()

@@ -84,7 +84,7 @@ pub(crate) fn can_pool(
 ) -> bool {
     can_fuse(x, weight, bias)
         && !layer::is_better_as_im2col(weight.dims())
-        && windows.side <= Windows::MOST
+        && windows.side <= Windows::MAX_SIDE
         && windows.stride > 1
 }
 

@@ -30,7 +30,7 @@ pub fn max_pool2d(images: Tensor<4>, window: usize, stride: usize) -> Tensor<4> 
     let [batch, _, height, width] = images.dims();
     check([height, width], window, stride);
     let single = images.dtype() == DType::F32 && batch > 0;
-    if is_cpu(&images.device()) && single && window <= Windows::MOST {
+    if is_cpu(&images.device()) && single && window <= Windows::MAX_SIDE {
         return op::max_pool2d(images, Windows { side: window, stride });
     }
     let options = MaxPoolOptions::new([window; 2]).with_stride([stride; 2]);

@@ -36,13 +36,13 @@ macro_rules! op {
 }
 
 /// Eight set lanes, then eight clear ones: from `8 - n` on, a mask of the first `n`.
-const FIRST: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+const LANE_MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 
 impl Avx2 {
     /// A mask of the first `n <= 8` lanes.
     #[inline(always)]
     fn first(self, n: usize) -> __m256i {
-        let lanes = &FIRST[8 - n..16 - n];
+        let lanes = &LANE_MASKS[8 - n..16 - n];
         op!(_mm256_loadu_si256(lanes.as_ptr().cast()))
     }
 }

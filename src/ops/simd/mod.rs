@@ -130,15 +130,15 @@ impl SimdLevel {
     /// # Panics
     /// Where the processor lacks the level.
     pub(crate) fn run(self, kernel: impl Kernel) {
-        const LACKING: &str = "this processor lacks the instruction set";
+        const NO_SUCH_ISA: &str = "this processor lacks the instruction set";
         match self {
             SimdLevel::Plain => kernel.plain(),
             #[cfg(target_arch = "x86_64")]
-            SimdLevel::Avx2 => avx2::Avx2::detect().expect(LACKING).run(kernel),
+            SimdLevel::Avx2 => avx2::Avx2::detect().expect(NO_SUCH_ISA).run(kernel),
             #[cfg(target_arch = "x86_64")]
-            SimdLevel::Avx512 => avx512::Avx512::detect().expect(LACKING).run(kernel),
+            SimdLevel::Avx512 => avx512::Avx512::detect().expect(NO_SUCH_ISA).run(kernel),
             #[cfg(target_arch = "aarch64")]
-            SimdLevel::Neon => neon::Neon::detect().expect(LACKING).run(kernel),
+            SimdLevel::Neon => neon::Neon::detect().expect(NO_SUCH_ISA).run(kernel),
         }
     }
 }
