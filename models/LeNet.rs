@@ -26,7 +26,7 @@ pub struct LeNet {
 }
 
 impl LeNet {
-    /// For images of `[channels, height, width]` in so many `classes`.
+    /// For images of `[channels, height, width]` and `classes` classes.
     ///
     /// # Errors
     /// When nothing of the images would be left after the poolings.

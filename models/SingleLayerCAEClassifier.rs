@@ -23,7 +23,7 @@ pub struct SingleLayerCAEClassifier {
 }
 
 impl SingleLayerCAEClassifier {
-    /// For images of `[channels, height, width]` in so many `classes`.
+    /// For images of `[channels, height, width]` and `classes` classes.
     pub fn new(
         [channels, height, width]: [usize; 3],
         classes: usize,

@@ -29,7 +29,7 @@ pub struct VGG {
 }
 
 impl VGG {
-    /// For images of `[channels, height, width]` in so many `classes`.
+    /// For images of `[channels, height, width]` and `classes` classes.
     ///
     /// # Errors
     /// When nothing of the images would be left after the poolings.

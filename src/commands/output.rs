@@ -15,8 +15,7 @@ use crate::metrics::Score;
 use crate::metrics::fixed;
 use crate::train::FinishedRun;
 
-/// Prints `text` and a line's end. That nobody reads it to its end, as in `compare | head -1`, is no
-/// error: who closed the pipe has what was wanted.
+/// Prints `text` and a newline. A closed stdout, as in `dytb compare | head -1`, is no error.
 ///
 /// # Errors
 /// When it cannot be written: the disk of the file that it goes to is full, say.

@@ -38,9 +38,9 @@ pub struct Examples {
     shape: [usize; 3],
     /// `[examples, channels, height, width]`, 0 black to 255 white.
     pixels: Vec<u8>,
-    /// One a example, 0-based.
+    /// One per example, 0-based.
     labels: Vec<u32>,
-    /// One a example, or none: what they are called.
+    /// One per example, or none: what they are called.
     names: Vec<String>,
 }
 

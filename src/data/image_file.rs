@@ -34,7 +34,7 @@ pub(super) const MAX_PIXEL_BYTES: u64 = 256 << 20;
 /// The longest side that pictures are scaled to: a thousand of 4,096x4,096 in colour are 50 GB.
 pub const LONGEST: usize = 4096;
 
-/// The header of a picture is looked for in so many bytes, and only then in all of them.
+/// The header of a picture is looked for in this many bytes, and only then in all of them.
 const HEAD_BYTES: u64 = 1 << 16;
 
 /// What a picture is, without its pixels.

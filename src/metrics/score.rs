@@ -1,7 +1,7 @@
 //! How good a model is on some examples.
 //!
-//! An autoencoder has an error, of which less is better; a classifier an accuracy, of which more is
-//! better, and a loss, which does not decide.
+//! An autoencoder has an error (lower is better), a classifier an accuracy (higher is better) and a loss, which
+//! does not decide.
 
 use std::fmt;
 

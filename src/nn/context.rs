@@ -15,7 +15,7 @@ use crate::ops::ordered_sum::ordered_sum;
 use crate::ops::parallel::for_groups;
 use crate::util::random::split_mix64;
 
-/// So many numbers come from one stream of the generator: threads draw from different ones.
+/// Numbers drawn from one stream of the generator: threads draw from different ones.
 const STREAM: usize = 1 << 16;
 
 /// One forward pass.

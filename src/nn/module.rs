@@ -121,12 +121,13 @@ impl ModuleMapper for Fork {
     }
 }
 
-/// Takes the numbers that are trained out of a network, so that it holds the place of another one.
+/// Replaces every trainable tensor by an empty one: a cheap placeholder while the optimizer owns the real module
+/// (a shared tensor would be copied).
 struct Placeholder;
 
 impl ModuleMapper for Placeholder {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        // A statistic is shared by all copies of its network, and would be taken from the other one.
+        // A buffer is shared by all copies of its network, and would be taken from the other one.
         match param.is_require_grad() {
             true => param.map(|tensor| Tensor::empty([0; D], &tensor.device())),
             false => param,
@@ -136,7 +137,7 @@ impl ModuleMapper for Placeholder {
 
 /// What a trainer asks of any network. Every burn [`Module`] has it; nobody implements it by hand.
 pub trait Network: Send + Sync {
-    /// How many numbers it consists of, statistics that are not trained included.
+    /// How many numbers it consists of, buffers included.
     fn num_parameters(&self) -> usize;
 
     /// Every parameter and every statistic.
@@ -343,7 +344,7 @@ impl ModuleVisitor for Search<'_> {
 /// Builds an autoencoder for images of `[channels, height, width]`.
 pub type BuildAutoencoder = fn([usize; 3], &mut Initializer) -> Result<Box<dyn Autoencoder>>;
 
-/// Builds a classifier of images of `[channels, height, width]` in so many classes.
+/// Builds a classifier of images of `[channels, height, width]` and a number of classes.
 pub type BuildClassifier = fn([usize; 3], usize, &mut Initializer) -> Result<Box<dyn Classifier>>;
 
 /// How to build a model: the constant `MODEL` that every file of `models/` ends with.
@@ -352,8 +353,8 @@ pub enum Model {
     /// Trained by `train_autoencoder`; built for images of `[channels, height, width]`. It fails
     /// where they are too small for it.
     Autoencoder(BuildAutoencoder),
-    /// Trained by `train_classifier`; built for images of `[channels, height, width]` in so many
-    /// classes. It fails where they are too small for it.
+    /// Trained by `train_classifier`; built for images of `[channels, height, width]` and a
+    /// number of classes. It fails where they are too small for it.
     Classifier(BuildClassifier),
 }
 
@@ -362,7 +363,7 @@ pub enum Model {
 pub enum Kind {
     /// To reconstruct its input.
     Autoencoder,
-    /// To tell classes apart.
+    /// To classify its input.
     Classifier,
 }
 

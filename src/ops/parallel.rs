@@ -57,7 +57,7 @@ pub(crate) fn of_images_with_argmax<T: Default>(
     (out, argmax)
 }
 
-/// From so many numbers on threads share the zeroing.
+/// From this many numbers on threads share the zeroing.
 const PARALLEL_MIN_LEN: usize = 1 << 18;
 
 /// `n` zeros. Writing them takes as long as some kernels do: of many, every thread writes some.

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use crate::device::is_cpu;
 use crate::util::tensor::floats;
 
-/// A parameter of at least so many numbers is updated in parts on the CPU.
+/// From this many numbers on a parameter is updated in parts on the CPU.
 const PARALLEL_MIN_LEN: usize = 1 << 17;
 /// Numbers in a part: a few slots of as many stay in the second cache.
 const PART_LEN: usize = 1 << 14;

@@ -47,7 +47,7 @@ pub struct RunConfig {
     pub batch_size: usize,
     /// Epochs to train. A run may go on with more, but for a schedule that ends with them.
     pub epochs: u64,
-    /// It ends after so many epochs without a better validation, if so. A run may go on with another
+    /// It ends after this many epochs without a better validation, if so. A run may go on with another
     /// patience.
     #[serde(default)]
     pub patience: Option<u64>,

@@ -42,7 +42,7 @@ pub enum Shape {
     /// Nothing.
     #[default]
     Constant,
-    /// It falls at once, every so many epochs: Dynamic Training Bench's `--lr_decay`.
+    /// It falls at once, every N epochs: Dynamic Training Bench's `--lr_decay`.
     Step(LearningRateDecay),
     /// It falls with every step, by as much in as many epochs.
     Exponential(LearningRateDecay),

@@ -98,7 +98,7 @@ pub struct StatusFile<'a> {
 }
 
 impl<'a> StatusFile<'a> {
-    /// Says that the run in `folder` runs, after so many steps.
+    /// Says that the run in `folder` runs, after `step` steps.
     ///
     /// # Errors
     /// When that cannot be written.

@@ -70,7 +70,7 @@ pub struct BatchOutput {
 }
 
 impl AnyModel {
-    /// `model` for images of `shape` `[channels, height, width]` in so many `classes`.
+    /// `model` for images of `shape` `[channels, height, width]` and `classes` classes.
     ///
     /// # Errors
     /// When the images do not suit the model.

@@ -7,7 +7,7 @@ use crate::error::{Exit, Failure};
 use crate::nn::{Initializer, Kind, Operation};
 use crate::registry;
 
-/// The model `name` for images of `shape` `[channels, height, width]` in so many `classes`.
+/// The model `name` for images of `shape` `[channels, height, width]` and `classes` classes.
 ///
 /// # Errors
 /// When there is none of that name, the images do not suit it, or it is a classifier of one class.

@@ -223,7 +223,7 @@ pub(crate) fn evaluate_model_unless(
 }
 
 /// The model of `checkpoint`, which was read from `path`, for images of `shape` `[channels, height,
-/// width]` in so many `classes`, on `device`. It is as large as these want it, whatever the checkpoint
+/// width]` and `classes` classes, on `device`. It is as large as these want it, whatever the checkpoint
 /// says.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use super::{Grid, Picture, Range, grid::check};
 /// Black columns between two grids.
 const GAP: usize = 10;
 
-/// Filters are drawn at least so many pixels wide and high.
+/// Filters are drawn at least this many pixels wide and high.
 const CELL: usize = 16;
 
 /// The greatest square of the first images, one black pixel between them.

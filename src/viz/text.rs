@@ -9,7 +9,7 @@ const FONT: &str = "sans-serif";
 /// What stands for the middle of a name that is too long.
 const DOTS: char = '…';
 
-/// The font in so many pixels.
+/// The font of a size in pixels.
 pub(crate) fn font(size: u32) -> FontDesc<'static> {
     static REGISTERED: Once = Once::new();
     REGISTERED.call_once(|| {

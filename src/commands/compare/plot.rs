@@ -27,7 +27,7 @@ const LOG_SCALE_RATIO: f64 = 8.0;
 const TICKS: f64 = 12.0;
 /// Of each epoch, on the axis.
 const PARTS: i64 = 1000;
-/// The points of lines with more than so many are not marked.
+/// Lines with more points than this have no markers.
 const MARKED: usize = 50;
 
 /// A line and its name.

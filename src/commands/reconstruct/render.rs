@@ -25,11 +25,11 @@ use crate::util::atomic_file::write_atomically;
 use crate::util::csv::to_csv;
 use crate::viz::{Grid, Picture, Range};
 
-/// Images are enlarged to so many pixels, or more.
+/// Images are enlarged to at least this many pixels.
 const SIDE: usize = 112;
-/// Where maps are many they are enlarged to so many pixels.
+/// Where there are many feature maps they are enlarged to this many pixels.
 const MAP_SIDE: usize = 64;
-/// Fewer maps than so many are drawn as large as images.
+/// Fewer feature maps than this are drawn as large as images.
 const FEW_MAPS: usize = 9;
 /// An autoencoder has no classes; a classifier is built only to be refused.
 const MOST_CLASSES: usize = 1000;
@@ -64,9 +64,9 @@ pub enum Choice {
     First,
     /// Those with these numbers.
     Indices(Vec<usize>),
-    /// So many at random.
+    /// N random ones.
     Random(usize),
-    /// So many with the largest errors of all.
+    /// The N with the largest errors.
     Worst(usize),
     /// The user's own.
     Files(Vec<PathBuf>),

@@ -23,7 +23,7 @@ use crate::nn::ForwardContext;
 use crate::nn::Initializer;
 use crate::ops::Activation;
 
-/// From so many weights on a layer requires full batches: read again for each microbatch they would take
+/// From this many weights on a layer requires full batches: read again for each microbatch they would take
 /// more time than the cache saves.
 const FULL_BATCH_MIN_WEIGHTS: usize = 1 << 16;
 

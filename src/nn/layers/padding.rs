@@ -15,7 +15,7 @@ pub enum Padding {
     Valid,
     /// As much as gives ⌈size / stride⌉ outputs.
     Same,
-    /// So many on every side.
+    /// This many zeros on every side.
     Zeros(usize),
 }
 

@@ -1,4 +1,4 @@
-//! The forward pass of a convolution over a batch: an image a thread, pooled while it is in the cache.
+//! The forward pass of a convolution over a batch: one image per thread, pooled while it is in the cache.
 
 use super::correlation::Correlation;
 use super::im2col;

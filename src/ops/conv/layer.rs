@@ -7,7 +7,7 @@ use crate::ops::layout::{ImageLayout, Images, Size, place};
 use crate::ops::simd::SimdLevel;
 use crate::ops::windows::Windows;
 
-/// From so many weights on (a megabyte) a layer is lowered.
+/// From this many weights on (a megabyte) im2col is used.
 const IM2COL_MIN_WEIGHTS: usize = 1 << 18;
 
 /// Whether a layer with weights of this shape is better off as a product of matrices.

@@ -21,7 +21,7 @@ use pooled::Pooled;
 
 /// The sums of all groups take no more numbers than this, if that leaves work for some threads.
 const MOST_SUMS: usize = 1 << 24;
-/// So many groups may be, whatever their sums take.
+/// At most this many groups, whatever their sums take.
 const FEWEST_GROUPS: usize = 4;
 
 /// A backward pass, its weights packed.

@@ -10,9 +10,9 @@
 //! part is the outermost loop, so that what it reads of the weights stays in the first cache.
 //!
 //! The last vector may reach beyond the n floats: `x` and `out` have [`MAX_LANES`] floats more than
-//! they need, or rows padded to a multiple of it. There weights are zero, and a gradient that is not
-//! finite becomes NaN in neighbours: as one of zero times what is not finite is left out, this is where
-//! the sums differ from those of the whole gradient.
+//! they need, or rows padded to a multiple of it. Zero gradients are skipped, so that
+//! 0 · inf is not NaN here, unlike in the dense backward pass; conversely a gradient that is not finite may become
+//! NaN in neighbouring lanes, where the padded weights are zero.
 
 use crate::ops::conv::csr::CsrMatrix;
 use crate::ops::simd::{Kernel, MAX_LANES, Simd};
