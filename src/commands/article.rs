@@ -16,7 +16,7 @@ use crate::nn::Kind;
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
 pub struct TrainAutoencoder {
-    /// Model to train: a file of models/
+    /// Model to train, one of models/
     #[arg(long, alias = "arch", value_parser = values::models(Kind::Autoencoder), value_name = "NAME", required_unless_present = "config")]
     model: Option<String>,
     #[command(flatten)]
@@ -29,7 +29,7 @@ pub struct TrainAutoencoder {
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
 pub struct TrainClassifier {
-    /// Model to train: a file of models/
+    /// Model to train, one of models/
     #[arg(long, alias = "arch", value_parser = values::models(Kind::Classifier), value_name = "NAME", required_unless_present = "config")]
     model: Option<String>,
     #[command(flatten)]
@@ -41,7 +41,7 @@ pub struct TrainClassifier {
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
 pub struct EvaluateAutoencoder {
-    /// Fail unless it is this model: a file of models/
+    /// Fail unless it is this model, one of models/
     #[arg(long, value_parser = values::models(Kind::Autoencoder), value_name = "NAME")]
     model: Option<String>,
     #[command(flatten)]
@@ -52,7 +52,7 @@ pub struct EvaluateAutoencoder {
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
 pub struct EvaluateClassifier {
-    /// Fail unless it is this model: a file of models/
+    /// Fail unless it is this model, one of models/
     #[arg(long, value_parser = values::models(Kind::Classifier), value_name = "NAME")]
     model: Option<String>,
     #[command(flatten)]

@@ -40,7 +40,7 @@ enum Command {
 /// mean squared error over all pixels, which are in [-1, 1].
 #[derive(Parser, Clone, Debug)]
 struct Train {
-    /// Model to train: a file of models/
+    /// Model to train, one of models/
     #[arg(long, alias = "arch", value_parser = values::names(MODELS), value_name = "NAME", required_unless_present = "config")]
     model: Option<String>,
     #[command(flatten)]

@@ -23,7 +23,7 @@ use crate::train::{EvalRequest, evaluate};
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
 pub struct Evaluate {
-    /// Fail unless it is this model: a file of models/
+    /// Fail unless it is this model, one of models/
     #[arg(long, value_parser = values::names(MODELS), value_name = "NAME")]
     model: Option<String>,
     #[command(flatten)]

@@ -11,11 +11,11 @@ use crate::commands::{SourceArgs, output, values};
 use crate::device::DeviceName;
 use crate::inputs::INPUTS;
 
-/// Show what a trained autoencoder makes of images: PNG files of images beside their reconstructions,
-/// of its filters, and of its maps of the first image before and after each activation.
+/// Write pictures of what a trained autoencoder makes of images.
 ///
-/// The images are those of a data set, or your own (--images). All pictures are enlarged by whole
-/// pixels.
+/// PNG files of the images beside their reconstructions, of its filters, and of its feature maps of the first
+/// image before and after each activation. The images are those of a data set, or your own (--images). All
+/// pictures are enlarged by whole pixels.
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
 pub struct Reconstruct {
