@@ -153,17 +153,16 @@ impl Checkpoint {
     /// When it cannot be read, or was written by a later version: it may be whole.
     fn read(path: &Path) -> Result<Contents> {
         let bytes = fs::read(path).map_err(|error| cannot_read(path, &error))?;
+        // Before anything else is read of it: a later format may have other values and other entries.
+        if let Some(format) = format_of(&bytes).filter(|format| *format != FORMAT) {
+            let what = format!("the checkpoint `{}` is of format {format}", path.display());
+            return Err(Failure::new(Exit::Failed, what)
+                .why(format!("this program reads format {FORMAT}"))
+                .help("use the version of the program that wrote it")
+                .into());
+        }
         match Self::from_bytes(&bytes) {
-            Ok(checkpoint) if checkpoint.state.format == FORMAT => {
-                Ok(Contents::Whole(Box::new(checkpoint)))
-            }
-            Ok(Self { state: State { format, .. }, .. }) => {
-                let what = format!("the checkpoint `{}` is of format {format}", path.display());
-                Err(Failure::new(Exit::Failed, what)
-                    .why(format!("this program reads format {FORMAT}"))
-                    .help("use the version of the program that wrote it")
-                    .into())
-            }
+            Ok(checkpoint) => Ok(Contents::Whole(Box::new(checkpoint))),
             Err(error) => Ok(Contents::Damaged(format!("{error:#}"))),
         }
     }
@@ -207,6 +206,27 @@ impl Checkpoint {
     }
 }
 
+/// The format that the first entry of a checkpoint says; `None` where it says none. An entry that differs from its
+/// checksum says nothing: a flipped bit is damage, not a later version.
+fn format_of(bytes: &[u8]) -> Option<u32> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let mut archive = tar::Archive::new(bytes);
+    let (mut state, mut sums) = (Vec::new(), String::new());
+    for (number, entry) in archive.entries().ok()?.enumerate() {
+        let mut entry = entry.ok()?;
+        if number == 0 && entry.size() <= MOST_STATE {
+            entry.read_to_end(&mut state).ok()?;
+        } else if entry.path_bytes() == ENTRIES[3].as_bytes() && entry.size() <= MOST_STATE {
+            entry.read_to_string(&mut sums).ok()?;
+        }
+    }
+    let is_whole = sums.contains(&sum_line(ENTRIES[0], &state));
+    is_whole.then(|| serde_json::from_slice::<Format>(&state).ok()).flatten().map(|it| it.format)
+}
+
 /// What a checkpoint's file holds.
 enum Contents {
     /// A checkpoint.
@@ -216,7 +236,7 @@ enum Contents {
 }
 
 /// Adds a file of `bytes`, with nothing in its header that differs between two writings.
-fn append(archive: &mut tar::Builder<&mut dyn Write>, name: &str, bytes: &[u8]) -> io::Result<()> {
+fn append(archive: &mut tar::Builder<impl Write>, name: &str, bytes: &[u8]) -> io::Result<()> {
     let mut header = tar::Header::new_gnu();
     header.set_size(bytes.len() as u64);
     header.set_mode(0o644);
@@ -401,6 +421,26 @@ pub(super) mod tests {
         later.save(folder.path()).unwrap();
         let error = latest(folder.path()).unwrap_err().to_string();
         assert!(error.contains("is of format 2") && error.contains("format 1"), "{error}");
+    }
+
+    /// Also where the later format's state has other values, and where there are more entries.
+    #[test]
+    fn a_later_version_of_which_nothing_is_known_is_no_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        checkpoint(9).save(folder.path()).unwrap();
+        let state = br#"{"format": 7, "everything": "else"}"#;
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut sums = String::new();
+        for (name, bytes) in [(ENTRIES[0], &state[..]), ("weights.bin", b"1234"), ("more", b"5")] {
+            append(&mut archive, name, bytes).unwrap();
+            sums += &sum_line(name, bytes);
+        }
+        append(&mut archive, ENTRIES[3], sums.as_bytes()).unwrap();
+        let path = folder.path().join("step-0000000010.ckpt");
+        fs::write(&path, archive.into_inner().unwrap()).unwrap();
+        let error = latest(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("is of format 7"), "{error}");
+        assert!(path.exists());
     }
 
     /// What is read is what was written, whatever happened to the file meanwhile: padding may

@@ -270,7 +270,7 @@ impl<'a> Run<'a> {
 }
 
 /// How the model of the validation `best`, which is in `folder`, does on the test examples. This is
-/// the only place that reads them.
+/// the only place where a training reads them.
 fn test(
     folder: &RunFolder,
     best: Best,

@@ -13,6 +13,9 @@
 /// assert_eq!(python_repr(0.01), "0.01");
 /// assert_eq!(python_repr(1.0), "1.0");
 /// ```
+///
+/// # Panics
+/// Never: Rust writes an exponent into `{:e}`.
 pub fn python_repr(value: f64) -> String {
     if !value.is_finite() {
         return format!("{value}").to_lowercase();
