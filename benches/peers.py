@@ -2,7 +2,7 @@
 """SingleLayerCAE here and in other frameworks, side by side in one run: one table with ratios.
 
     python3 -m venv peers && peers/bin/pip install torch tensorflow-cpu jax
-    peers/bin/python benches/peers.py [--peers ../shared/peers] [--quick]
+    peers/bin/python benches/peers.py --peers FOLDER [--quick]
 
 The folder of peers has one script a framework, with the command line of benches/peer.rs and the
 same line of JSON. A framework that is not installed is left out. The order is shuffled in each of
@@ -24,7 +24,7 @@ MALLOC = {"MALLOC_TRIM_THRESHOLD_": "2000000000", "MALLOC_MMAP_THRESHOLD_": "200
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--peers", default="../shared/peers", help="folder of the peers' scripts")
+    parser.add_argument("--peers", required=True, help="folder of the peers' scripts")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="one round of few steps")
     return parser.parse_args()
