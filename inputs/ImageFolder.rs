@@ -1,5 +1,5 @@
 //! Pictures of your own: a folder for each class in the folder of `--data_dir`, or such folders in
-//! its `train/`, `validation/` and `test/`; [`dytb::data::layout`] has other names that these may
+//! its `train/`, `validation/` and `test/`; [`dytb::data::folder_layout`] has other names that these may
 //! have. An autoencoder needs no classes: where no folder of a class has a picture, those that lie in
 //! the folder itself (or in its `train/`, ...) are one class.
 //!

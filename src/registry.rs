@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::data::checked::Checked;
+use crate::data::checked_dataset::Checked;
 use crate::data::image_file::LONGEST;
 use crate::data::{Dataset, Source};
 use crate::error::{Exit, Failure};

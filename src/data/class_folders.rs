@@ -3,7 +3,7 @@
 //! | below the folder | then |
 //! |---|---|
 //! | `CLASS/.../picture` | a hash of its path says what a picture is for, about one in ten for the test and for validation each: adding a picture moves no other |
-//! | `train/CLASS/.../picture`, and `validation/` or `test/`, or both | used as they are; what has no folder is taken from `train/` by the same hash. [`super::layout`] has the other names of these folders |
+//! | `train/CLASS/.../picture`, and `validation/` or `test/`, or both | used as they are; what has no folder is taken from `train/` by the same hash. [`super::folder_layout`] has the other names of these folders |
 //! | pictures, and no folder of a class has one | they are one class, named like the folder |
 //!
 //! The hash is the SHA-256 of the path below the folder, its parts joined by `/`: its first eight
@@ -20,13 +20,13 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use super::folder_layout::{FolderLayout, subfolders};
+pub use super::folder_walk::PictureFile;
+use super::folder_walk::Walk;
+use super::ignored_files;
 use super::image_file::{self, Header};
-use super::layout::{FolderLayout, subfolders};
 pub use super::left_out::LeftOut;
-use super::litter;
 use super::names::two_alike;
-pub use super::walk::PictureFile;
-use super::walk::Walk;
 use crate::error::{Exit, Failure};
 
 /// What is below a folder.
@@ -61,7 +61,7 @@ pub struct LabelledFile {
 /// [`Exit::Usage`] where it has two folders for one split or two for one class, or splits in the folder
 /// of a class; [`Exit::DataUnavailable`] where there are splits, and none for training.
 pub fn find(folder: &Path) -> Result<ClassFolders, Failure> {
-    let is_class = |path: &PathBuf| !litter::holds_outputs(path);
+    let is_class = |path: &PathBuf| !ignored_files::holds_outputs(path);
     let (folders, outputs): (Vec<_>, Vec<_>) = subfolders(folder).into_iter().partition(is_class);
     let layout = FolderLayout::of(folder, &folders)?;
     let mut walk = Walk::new(outputs);

@@ -24,7 +24,7 @@ use image::{
     Limits, Pixel,
 };
 
-use super::format::{CUT, format_of, io_reason, reason};
+use super::image_format::{CUT, format_of, io_reason, reason};
 use super::jpeg;
 
 /// The longest file that is read, and the most bytes that a picture may have: 85 megapixels in

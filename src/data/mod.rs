@@ -3,31 +3,31 @@
 //! [`files`] finds a data set's files or downloads them; [`idx`] and [`cifar`] read two formats,
 //! [`mnist`] and [`cifar_files`] the files of two families of data sets; [`image_file`] reads pictures,
 //! [`jpeg`] finds the end of one, [`zip`] opens archives of them, and [`class_folders`] finds them in
-//! folders ([`layout`] says what the folders are, [`names`] which names are one, [`left_out`] tells of
+//! folders ([`folder_layout`] says what the folders are, [`names`] which names are one, [`left_out`] tells of
 //! what is not used). Nothing here trusts a file: a size that a header promises is checked before
 //! memory is taken, and what is read never exceeds it.
 
 pub mod archive;
-pub(crate) mod checked;
+pub(crate) mod checked_dataset;
 pub mod cifar;
 pub mod cifar_files;
 pub mod class_folders;
 mod dataset;
 pub mod download;
 pub mod files;
-mod format;
+pub mod folder_layout;
+mod folder_walk;
 pub mod idx;
+mod ignored_files;
 pub mod image_file;
+mod image_format;
 pub mod jpeg;
-pub mod layout;
 pub mod left_out;
-mod litter;
 mod loader;
 pub mod mnist;
 pub mod names;
 mod on_device;
 pub(crate) mod subset;
-mod walk;
 pub mod zip;
 
 pub use dataset::{Dataset, Examples, Identity, Input, Source, Split};

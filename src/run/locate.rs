@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::{Checkpoint, latest};
 use crate::error::{Exit, Failure};
-use crate::weights::kind::{FileKind, kind_of};
+use crate::weights::file_kind::{FileKind, kind_of};
 
 /// The checkpoint that `path` means: of a run's folder the best, of a folder of checkpoints the
 /// newest.

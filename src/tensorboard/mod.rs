@@ -24,7 +24,7 @@ mod graph;
 mod histogram;
 mod names;
 mod parse;
-pub mod plugins;
+pub mod plugin_summaries;
 mod reader;
 mod resume;
 mod writer;

@@ -8,17 +8,17 @@
 //! | `step` | the loss and the gradients of a batch, cut into microbatches |
 //! | `any_model`, `build`, `probe` | a type-erased model, built by its name, tried with one image |
 //! | `observer`, `observers` | what watches a run: TensorBoard, progress, status |
-//! | `pretrained`, `fit` | weights from elsewhere |
+//! | `pretrained`, `name_matching` | weights from elsewhere |
 //! | [`config`] | from flags and `--config` to a [`RunConfig`](crate::run::RunConfig) |
 
 mod any_model;
 mod build;
 pub mod config;
 pub(crate) mod evaluate;
-mod fit;
 mod initialize;
 mod interrupt;
 mod learner;
+mod name_matching;
 mod observer;
 mod observers;
 mod options;

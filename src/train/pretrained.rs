@@ -11,7 +11,7 @@ use crate::error::{Exit, Failure};
 use crate::nn::Scopes;
 use crate::nn::{Network, Parameter};
 use crate::run::Pretrained;
-use crate::train::fit::Fitted;
+use crate::train::name_matching::Fitted;
 use crate::weights::{Found, Weights};
 
 /// Names in one line of a report, at the most: a file may have any number.

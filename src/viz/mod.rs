@@ -13,17 +13,17 @@
 //! The kinds that a run writes: [`input_output`], [`inputs`], [`filters`], [`pre_post_activation`],
 //! [`confusion`].
 
-mod bound;
 mod confusion;
+mod figures;
 mod grid;
-mod kinds;
+mod limits;
 mod picture;
 mod range;
 pub(crate) mod text;
 
-pub use bound::{IMAGES, MAPS, shown};
 pub use confusion::confusion;
+pub use figures::{filters, input_output, inputs, pre_post_activation};
 pub use grid::Grid;
-pub use kinds::{filters, input_output, inputs, pre_post_activation};
+pub use limits::{IMAGES, MAPS, shown};
 pub use picture::Picture;
 pub use range::Range;

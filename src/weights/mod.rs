@@ -13,13 +13,13 @@
 //! assert_eq!(Weights::from_safetensors(&file).unwrap(), weights);
 //! ```
 
-mod found;
-pub(crate) mod kind;
+pub(crate) mod file_kind;
 pub(crate) mod names;
 mod pack;
 mod pytorch;
 mod safetensors;
-mod set;
+mod set_weights;
+mod weight_file;
 
 use std::collections::BTreeMap;
 
@@ -28,10 +28,10 @@ use burn::tensor::{DType, TensorData};
 use sha2::{Digest, Sha256};
 
 use crate::util::hex::hex;
-use found::is_read;
+use weight_file::is_read;
 
-pub(crate) use found::Found;
-pub(crate) use set::Set;
+pub(crate) use set_weights::Set;
+pub(crate) use weight_file::Found;
 
 /// Tensors by name.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -8,7 +8,7 @@
 //!
 //! PyTorch's `num_batches_tracked` has no counterpart and is not read: its momentum is a constant
 //! here. A layer is a batch normalisation if its `weight` has one dimension; one without a weight is
-//! known by its statistics (see [`fit`](super::fit)).
+//! known by its statistics (see `train/name_matching.rs`).
 //!
 //! Source: the `state_dict` of `torch.nn.Conv2d`, `Linear` and `BatchNorm2d`.
 

@@ -10,8 +10,8 @@ use anyhow::{Result, anyhow, ensure};
 use burn::tensor::DType;
 use pytorch_reader::PytorchReader;
 
-use super::found::is_read;
 use super::names::{NUM_BATCHES, from_pytorch};
+use super::weight_file::is_read;
 use super::{Found, Values, Weights};
 
 /// Where a training script keeps the model among other things.

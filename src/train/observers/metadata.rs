@@ -9,7 +9,7 @@ use tensorboard_proto::event::Event_oneof_what as What;
 use crate::nn::Kind;
 use crate::nn::Operation;
 use crate::run::RunConfig;
-use crate::tensorboard::plugins::{custom_scalars, session_end, session_start, text};
+use crate::tensorboard::plugin_summaries::{custom_scalars, session_end, session_start, text};
 use crate::tensorboard::{EventWriter, graph, now};
 
 /// What is known of a run when it begins.

@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow};
 use burn::tensor::DType;
 
 use super::Weights;
-use super::kind::{FileKind, kind_of};
+use super::file_kind::{FileKind, kind_of};
 
 /// The weights of a file, and what else it has.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::bound::{IMAGES, fit, reduce};
+use super::limits::{IMAGES, fit, reduce};
 use super::{Grid, Picture, Range, grid::check};
 
 /// Black columns between two grids.

@@ -14,7 +14,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::litter::is_service;
+use super::ignored_files::is_service;
 use crate::data::Split;
 use crate::error::{Exit, Failure};
 

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use walkdir::{DirEntry, WalkDir};
 
-use super::format::io_reason;
-use super::layout::FolderLayout;
+use super::folder_layout::FolderLayout;
+use super::ignored_files;
+use super::image_format::io_reason;
 use super::left_out::LeftOut;
-use super::litter;
 use crate::data::Split;
 
 /// A file in a class's folder.
@@ -68,12 +68,12 @@ impl Walk {
 
     /// Notes `entry`; whether what is in it is of interest, if it is a folder.
     fn take(&mut self, folder: &Path, layout: &FolderLayout, entry: DirEntry) -> bool {
-        if litter::is_service(entry.file_name()) {
-            *self.skipped.entry(litter::told_as(entry.file_name())).or_default() += 1;
+        if ignored_files::is_service(entry.file_name()) {
+            *self.skipped.entry(ignored_files::told_as(entry.file_name())).or_default() += 1;
             return false;
         }
         let parts = parts(folder, &entry);
-        if parts.len() == 1 && litter::is_results(entry.file_name()) {
+        if parts.len() == 1 && ignored_files::is_results(entry.file_name()) {
             self.outputs.push(entry.into_path());
             return false;
         }
@@ -87,7 +87,7 @@ impl Walk {
         if self.outputs.iter().any(|output| output == entry.path()) {
             return false;
         }
-        if litter::is_output(entry.path()) {
+        if ignored_files::is_output(entry.path()) {
             self.outputs.push(entry.into_path());
             return false;
         }
@@ -163,7 +163,7 @@ fn parts<'a>(folder: &Path, entry: &'a DirEntry) -> Vec<&'a OsStr> {
 /// What of `folder` could not be looked at; hidden and service names are none of its pictures.
 fn unreadable(folder: &Path, error: &walkdir::Error) -> Option<LeftOut> {
     let path = error.path().unwrap_or(folder).to_owned();
-    if path != folder && path.file_name().is_some_and(litter::is_service) {
+    if path != folder && path.file_name().is_some_and(ignored_files::is_service) {
         return None;
     }
     let why = match error.io_error() {
