@@ -7,7 +7,7 @@
 //!
 //! The files are `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin`, in the data folder
 //! or in its `cifar-10-batches-bin/`; where they are in neither, they are unpacked there from
-//! `cifar-10-binary.tar.gz`. Files with fewer images than the official ones are read, and told of.
+//! `cifar-10-binary.tar.gz`. Files with fewer images than the official ones are read, and reported.
 //!
 //! A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 

@@ -9,7 +9,7 @@
 //! The files are `train.bin` and `test.bin`, in the data folder or in its `cifar-100-binary/`; where
 //! they are in neither, they are unpacked there from `cifar-100-binary.tar.gz`. Its size and sha256
 //! are those that TensorFlow Datasets publishes (`url_checksums/cifar100.txt`). Files with fewer
-//! images than the official ones are read, and told of.
+//! images than the official ones are read, and reported.
 //!
 //! A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 

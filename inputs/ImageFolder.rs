@@ -18,7 +18,7 @@
 //!   [`picture`].
 //! - `--image_size` gives height and width: pictures are scaled to cover them and cut at the centre.
 //!   Without it all must have one size.
-//! - What cannot be read is left out, and told of; hidden files, those of other programs and what our
+//! - What cannot be read is left out, and reported; hidden files, those of other programs and what our
 //!   own programs wrote are passed over.
 //!
 //! The pixels of the test pictures are read for the test alone; their headers tell the size of all.

@@ -5,7 +5,7 @@
 //! validation" then looks at the test set, and the test error of the best model is no independent
 //! one.
 //!
-//! Files with fewer images than the official ones are read, and told of.
+//! Files with fewer images than the official ones are read, and reported.
 
 use std::path::{Path, PathBuf};
 

@@ -34,7 +34,7 @@ pub fn is_service(name: &OsStr) -> bool {
     name.starts_with('.') || name.starts_with("~$") || SERVICE.contains(&name.as_str())
 }
 
-/// How the skipped file or folder `name` is told of: all that macOS leaves for other files are one.
+/// How the skipped file or folder `name` is reported: all that macOS leaves for other files are one.
 pub fn told_as(name: &OsStr) -> String {
     let name = name.to_string_lossy();
     if name.starts_with("._") { "._*".into() } else { name.trim_end().into() }

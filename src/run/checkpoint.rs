@@ -95,7 +95,7 @@ impl State {
         }
     }
 
-    /// Epochs finished, the validation included, where an epoch has so many steps.
+    /// Epochs finished, the validation included, where an epoch has `steps_per_epoch` steps.
     pub fn epochs(&self, steps_per_epoch: u64) -> u64 {
         self.step / steps_per_epoch - u64::from(self.validation_is_due)
     }

@@ -45,7 +45,7 @@ pub(crate) enum Event<'a> {
     Stopped { step: u64, state: StatusKind },
 }
 
-/// What is told of the events of a run.
+/// What watches a run.
 pub(crate) trait Observer {
     /// Takes note of `event`.
     ///

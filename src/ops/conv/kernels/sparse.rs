@@ -104,7 +104,7 @@ impl SparseSums<'_> {
         (self.rows - i).min(5)
     }
 
-    /// A row of so many vectors; returns 1.
+    /// A row of `V` vectors; returns 1.
     ///
     /// # Safety
     /// `check` has passed, and row `i` of the kernel has so many vectors.
