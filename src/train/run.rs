@@ -248,21 +248,28 @@ impl<'a> Run<'a> {
             .into())
     }
 
-    /// After a signal, saves the run and ends it.
+    /// After a signal, saves the run and ends it. The signal is asked for once: one that comes after that is
+    /// for the next step, as nothing is saved yet.
     fn save_if_interrupted(&mut self) -> Result<()> {
-        if self.options.interrupt.signal().is_some() {
-            let parameters = self.learner.parameters()?;
-            self.checkpoint(parameters, false)?;
-        }
-        self.end_if_interrupted()
+        let Some(signal) = self.options.interrupt.signal() else { return Ok(()) };
+        let parameters = self.learner.parameters()?;
+        self.checkpoint(parameters, false)?;
+        Err(self.interrupted(signal)?)
     }
 
     /// After a signal, ends the run, which is saved.
     fn end_if_interrupted(&mut self) -> Result<()> {
-        let Some(signal) = self.options.interrupt.signal() else { return Ok(()) };
+        match self.options.interrupt.signal() {
+            Some(signal) => Err(self.interrupted(signal)?),
+            None => Ok(()),
+        }
+    }
+
+    /// The error that ends the run, which is saved, after `signal`.
+    fn interrupted(&mut self, signal: i32) -> Result<anyhow::Error> {
         let step = self.state.step;
         self.notify(&Event::Stopped { step, state: StatusKind::Interrupted })?;
-        Err(Failure::new(Exit::Interrupted(signal), format!("interrupted after step {step}"))
+        Ok(Failure::new(Exit::Interrupted(signal), format!("interrupted after step {step}"))
             .why("a checkpoint was written")
             .help("the same command goes on from there")
             .into())
