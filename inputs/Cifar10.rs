@@ -78,6 +78,10 @@ impl Dataset for Cifar10 {
         FILES.load(split, &self.folder, self.offline)
     }
 
+    fn validation_is_test(&self) -> bool {
+        true
+    }
+
     fn random_horizontal_flip(&self) -> bool {
         true
     }

@@ -82,6 +82,10 @@ impl Dataset for Cifar100 {
         FILES.load(split, &self.folder, self.offline)
     }
 
+    fn validation_is_test(&self) -> bool {
+        true
+    }
+
     fn random_horizontal_flip(&self) -> bool {
         true
     }

@@ -116,6 +116,10 @@ impl Dataset for Checked {
         self.dataset.identity()
     }
 
+    fn validation_is_test(&self) -> bool {
+        self.dataset.validation_is_test()
+    }
+
     fn random_horizontal_flip(&self) -> bool {
         self.dataset.random_horizontal_flip()
     }

@@ -160,6 +160,12 @@ pub trait Dataset: Send + Sync {
         None
     }
 
+    /// Whether the images for validation are the test images too: the best model is then chosen on them, and
+    /// what is reported of the test is marked.
+    fn validation_is_test(&self) -> bool {
+        false
+    }
+
     /// Whether training images are flipped left to right at random.
     fn random_horizontal_flip(&self) -> bool {
         false

@@ -27,9 +27,11 @@ mod loader;
 pub mod mnist;
 pub mod names;
 mod on_device;
+pub mod resplit;
 pub(crate) mod subset;
 pub mod zip;
 
 pub use dataset::{Dataset, Examples, Identity, Input, Source, Split};
 pub use loader::{Batch, DataLoader};
+pub use resplit::ValidationSplit;
 pub use subset::Subset;

@@ -142,6 +142,10 @@ impl Dataset for Subset {
         self.whole.identity()
     }
 
+    fn validation_is_test(&self) -> bool {
+        self.whole.validation_is_test()
+    }
+
     fn random_horizontal_flip(&self) -> bool {
         self.whole.random_horizontal_flip()
     }
