@@ -1,6 +1,5 @@
-//! The article's errors beside the distribution of ours over seeds: trains the article's run (Adam
-//! 1e-5, batches of 1024, 150 epochs) once for each seed and prints a table of the best validation
-//! errors and of the test errors of those parameters.
+//! The article's errors beside the distribution of ours over seeds: `dytb train --seeds` of the article's run (Adam
+//! 1e-5, batches of 1024, 150 epochs), and its spread beside what the article reports.
 //!
 //! ```sh
 //! cargo bench --bench fidelity                                        # MNIST, ten seeds
@@ -8,23 +7,16 @@
 //! cargo bench --bench fidelity -- --dataset Digits --epochs 3 --seeds 2
 //! ```
 //!
-//! It keeps its runs in `--log_dir` and goes on where it was stopped; several of it, for different
-//! seeds, can run side by side (`RAYON_NUM_THREADS=1`). The article reports one run of each kind, and
-//! its program at that time drew another seed every time.
+//! It goes on where it was stopped. The article reports one run of each kind, and its program at that time drew
+//! another seed every time.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
-use dytb::Source;
-use dytb::commands::exit;
-use dytb::device::DeviceName;
-use dytb::optim;
-use dytb::optim::Arguments;
-use dytb::run::{RunConfig, RunResult, Schedule};
-use dytb::train::Interrupt;
-use dytb::train::{TrainOptions, train};
+use dytb::commands::{Dytb, compare, exit};
+use dytb::stats::Summary;
 
 // As the programs have it.
 #[global_allocator]
@@ -32,41 +24,31 @@ static ALLOCATOR: dytb::commands::MiMalloc = dytb::commands::MiMalloc;
 
 /// What the article reports of SingleLayerCAE: data set, factor of the L2 penalty, best validation
 /// error, test error.
-const ARTICLE: [(&str, f64, f64, f64); 4] = [
-    ("MNIST", 0.0, 0.00216, 0.00215),
-    ("MNIST", 1e-9, 0.00225, 0.00223),
-    ("Cifar10", 0.0, 0.02541, 0.02541),
-    ("Cifar10", 1e-9, 0.03058, 0.03058),
+const ARTICLE: [(&str, &str, f64, f64); 4] = [
+    ("MNIST", "0", 0.00216, 0.00215),
+    ("MNIST", "1e-9", 0.00225, 0.00223),
+    ("Cifar10", "0", 0.02541, 0.02541),
+    ("Cifar10", "1e-9", 0.03058, 0.03058),
 ];
-/// Its epochs.
-const EPOCHS: u64 = 150;
-/// Its examples a step.
-const BATCH: u64 = 1024;
+/// Its epochs, and its examples a step.
+const EPOCHS: &str = "150";
+const BATCH: &str = "1024";
 
 #[derive(Parser)]
 struct Args {
-    #[arg(long, default_value = "SingleLayerCAE")]
-    model: String,
     #[arg(long, default_value = "MNIST")]
     dataset: String,
-    #[arg(long = "l2_penalty", default_value_t = 0.0)]
-    l2_penalty: f64,
-    #[arg(long, default_value_t = EPOCHS, value_parser = clap::value_parser!(u64).range(1..))]
-    epochs: u64,
-    /// Another than the article's is not beside the article's figures
-    #[arg(long = "batch_size", default_value_t = BATCH, value_parser = clap::value_parser!(u64).range(1..))]
-    batch_size: u64,
-    /// Number of seeds
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
-    seeds: u64,
-    #[arg(long = "first_seed", default_value_t = 1)]
-    first_seed: u64,
-    #[arg(long, default_value = "cpu")]
-    device: DeviceName,
+    #[arg(long = "l2_penalty", default_value = "0")]
+    l2_penalty: String,
+    #[arg(long, default_value = EPOCHS)]
+    epochs: String,
+    /// Number of seeds, or a list of them
+    #[arg(long, default_value = "10")]
+    seeds: String,
     /// Folder that holds the data set's files [default: a folder of the user's cache]
     #[arg(long = "data_dir")]
     data_dir: Option<PathBuf>,
-    /// Folder of the runs and of their results files
+    /// Folder of the runs
     #[arg(long = "log_dir", default_value = "target/fidelity")]
     log_dir: PathBuf,
     /// What `cargo bench` adds
@@ -75,54 +57,36 @@ struct Args {
 }
 
 impl Args {
-    /// The article's run with `seed`.
-    fn config(&self, seed: u64) -> Result<RunConfig> {
-        let adam = optim::find("AdamOptimizer").context("there is Adam")?;
-        let arguments = serde_json::from_str(r#"{"learning_rate": 1e-5}"#)?;
-        Ok(RunConfig {
-            model: self.model.clone(),
-            dataset: self.dataset.clone(),
-            data: None,
-            image_size: None,
-            classes: None,
-            patience: None,
-            optimizer: adam.name.into(),
-            optimizer_args: Arguments::new(adam, arguments)?,
-            batch_size: self.batch_size as usize,
-            epochs: self.epochs,
-            lr_schedule: Schedule::default(),
-            l2_penalty: self.l2_penalty,
-            seed,
-            comment: Some(format!("epochs={}_batch={}_seed={seed}", self.epochs, self.batch_size)),
-            pretrained: None,
-            trainable_scopes: None,
-        })
-    }
-
-    /// The article's row for this run, if it has one.
-    fn article(&self) -> Option<&(&str, f64, f64, f64)> {
-        let run = (self.model.as_str(), self.epochs, self.batch_size);
-        let of_article = run == ("SingleLayerCAE", EPOCHS, BATCH);
-        ARTICLE
-            .iter()
-            .filter(|_| of_article)
-            .find(|(dataset, penalty, ..)| *dataset == self.dataset && *penalty == self.l2_penalty)
-    }
-
-    fn settings(&self) -> Result<TrainOptions> {
-        let device = self.device.resolve();
-        Ok(TrainOptions {
-            log: self.log_dir.clone(),
-            results: self.log_dir.clone(),
-            restart: false,
-            train_device: device.clone(),
-            eval_device: device,
-            source: Source { data_dir: self.data_dir.clone(), ..Source::default() },
-            log_every: 100,
-            images_every: Some(0),
-            command: "cargo bench --bench fidelity".into(),
-            interrupt: Interrupt::listen()?,
-        })
+    /// The command line that trains the article's run for each seed.
+    fn command(&self) -> Vec<String> {
+        let words = [
+            "dytb",
+            "train",
+            "--model",
+            "SingleLayerCAE",
+            "--dataset",
+            &self.dataset,
+            "--optimizer",
+            "AdamOptimizer",
+            "--learning_rate",
+            "1e-5",
+            "--batch_size",
+            BATCH,
+            "--epochs",
+            &self.epochs,
+            "--l2_penalty",
+            &self.l2_penalty,
+            "--seeds",
+            &self.seeds,
+            "--images_every",
+            "0",
+            "--device",
+            "cpu",
+        ];
+        let mut words: Vec<_> = words.map(str::to_owned).to_vec();
+        words.push(format!("--log_dir={}", self.log_dir.display()));
+        words.extend(self.data_dir.iter().map(|folder| format!("--data_dir={}", folder.display())));
+        words
     }
 }
 
@@ -131,71 +95,44 @@ fn main() -> ExitCode {
 }
 
 fn report(args: &Args) -> Result<()> {
-    let settings = args.settings()?;
-    let mut outcomes = Vec::new();
-    println!(
-        "{} on {}, {} epochs, batches of {}, l2_penalty {:?}\n",
-        args.model, args.dataset, args.epochs, args.batch_size, args.l2_penalty
-    );
-    println!("| seed | best validation error | in epoch | test error |\n|---|---|---|---|");
-    for seed in args.first_seed..args.first_seed + args.seeds {
-        let outcome = train(&args.config(seed)?, &settings)?.outcome;
-        println!(
-            "| {seed} | {:.5} | {} | {:.5} |",
-            validation(&outcome),
-            outcome.best.epoch,
-            test(&outcome)
-        );
-        outcomes.push(outcome);
+    Dytb::try_parse_from(args.command())?.run()?;
+    let rows = compare::find(std::slice::from_ref(&args.log_dir))?;
+    let penalty: f64 = args.l2_penalty.parse()?;
+    let of_these = rows.iter().filter(|row| {
+        let config = row.config.as_ref();
+        config.is_some_and(|config| {
+            (&config.dataset, config.l2_penalty) == (&args.dataset, penalty)
+                && config.epochs.to_string() == args.epochs
+        })
+    });
+    println!("\n| | best validation error | test error |\n|---|---|---|");
+    for group in compare::groups(&of_these.collect::<Vec<_>>(), false) {
+        for ((name, validation), (_, test)) in
+            numbers(group.validation()).into_iter().zip(numbers(group.test()))
+        {
+            println!("| {name} | {validation:.5} | {test:.5} |");
+        }
     }
-    if outcomes.len() > 1 {
-        print_summary(&outcomes);
-    }
-    if let Some((.., validation, test)) = args.article() {
-        println!("| the article, one run | {validation:.5} | | {test:.5} |");
+    let article = ARTICLE.iter().filter(|_| args.epochs == EPOCHS);
+    for (.., validation, test) in
+        article.filter(|(dataset, of, ..)| *dataset == args.dataset && of.parse() == Ok(penalty))
+    {
+        println!("| the article, one run | {validation:.5} | {test:.5} |");
     }
     Ok(())
 }
 
-fn validation(outcome: &RunResult) -> f64 {
-    outcome.best.score.loss()
-}
-
-fn test(outcome: &RunResult) -> f64 {
-    outcome.test.loss()
-}
-
-fn print_summary(outcomes: &[RunResult]) {
-    let of = |error: fn(&RunResult) -> f64| Summary::of(outcomes.iter().map(error).collect());
-    let rows = of(validation).rows().into_iter();
-    for ((name, validation), (_, test)) in rows.zip(of(test).rows()) {
-        println!("| {name} | {validation:.5} | | {test:.5} |");
-    }
-}
-
-/// Two or more errors in a few numbers.
-struct Summary {
-    /// The least first.
-    sorted: Vec<f64>,
-}
-
-impl Summary {
-    fn of(mut errors: Vec<f64>) -> Self {
-        errors.sort_by(f64::total_cmp);
-        Self { sorted: errors }
-    }
-
-    /// Each number and its name. The deviation is the sample's (divided by n - 1).
-    fn rows(&self) -> [(&'static str, f64); 5] {
-        let (sorted, n) = (&self.sorted, self.sorted.len());
-        let mean = sorted.iter().sum::<f64>() / n as f64;
-        let squares = sorted.iter().map(|error| (error - mean).powi(2)).sum::<f64>();
-        [
-            ("median", (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0),
-            ("least", sorted[0]),
-            ("most", sorted[n - 1]),
-            ("mean", mean),
-            ("standard deviation", (squares / (n as f64 - 1.0)).sqrt()),
-        ]
-    }
+/// The numbers of a spread, and their names.
+fn numbers(summary: Option<Summary>) -> Vec<(&'static str, f64)> {
+    let Some(summary) = summary else { return Vec::new() };
+    let Summary { mean, standard_deviation, median, least, most, .. } = summary;
+    let deviation = standard_deviation.unwrap_or(f64::NAN);
+    [
+        ("median", median),
+        ("least", least),
+        ("most", most),
+        ("mean", mean),
+        ("standard deviation", deviation),
+    ]
+    .to_vec()
 }

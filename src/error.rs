@@ -22,6 +22,8 @@ pub enum Exit {
     Diverged,
     /// A data set is not there and cannot be had: exit code 4.
     DataUnavailable,
+    /// A run is worse than the baseline that it was compared with: exit code 5.
+    Worse,
     /// A signal, after a checkpoint: exit code 128 + signal (130 for SIGINT, 143 for SIGTERM).
     Interrupted(i32),
 }
@@ -34,6 +36,7 @@ impl Exit {
             Exit::Usage => 2,
             Exit::Diverged => 3,
             Exit::DataUnavailable => 4,
+            Exit::Worse => 5,
             Exit::Interrupted(signal) => (128 + signal) as u8,
         }
     }

@@ -13,7 +13,7 @@
 //! | [`optim`], [`tensorboard`] | optimizers and their arguments; event files |
 //! | [`nn`] | what a model is; layers, initialisation, the context of a forward pass |
 //! | [`data`], [`ops`] | data sets, data loader, downloads, formats; convolutions and their kernels |
-//! | [`device`], [`metrics`], [`viz`], [`weights`] | CPU and GPUs; scores; pictures; weights in files |
+//! | [`device`], [`metrics`], [`stats`], [`viz`], [`weights`] | CPU and GPUs; scores; tests over seeds; pictures; weights in files |
 //! | [`util`] | atomic files, locks, seeds, text |
 //! | [`error`] | what went wrong, why, and what to do; exit codes |
 //!
@@ -34,6 +34,7 @@ pub mod ops;
 pub mod optim;
 pub mod registry;
 pub mod run;
+pub mod stats;
 pub mod tensorboard;
 pub mod train;
 pub mod util;

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::{Args, Parser};
 
 use super::run_args::{RunArgs, SplitName};
+use super::values::MetricNames;
 use super::{SourceArgs, confusion_matrix, output, values};
 use crate::data::Split;
 use crate::device::DeviceName;
@@ -14,7 +15,7 @@ use crate::inputs::INPUTS;
 use crate::metrics::EvalReport;
 use crate::models::MODELS;
 use crate::nn::Kind;
-use crate::train::{EvalRequest, evaluate};
+use crate::train::{EvalRequest, evaluate, kind_of};
 
 /// Evaluate a trained model on the validation or test images of a data set.
 ///
@@ -60,6 +61,9 @@ pub(super) struct EvaluateArgs {
     /// trained on]
     #[arg(long, value_delimiter = ',', value_name = "CLASS,...")]
     classes: Option<Vec<String>>,
+    /// Print these metrics too, separated by commas [without names: all]
+    #[arg(long, value_parser = values::metrics, num_args = 0..=1, default_missing_value = "all", value_name = "NAME,...")]
+    metrics: Option<MetricNames>,
     /// Device that evaluates: /gpu:N, /cpu:0, cuda:N, wgpu:N or cpu [default: /gpu:0 where there is one]
     #[arg(long, aliases = ["eval_device", "eval-device"], value_name = "DEVICE")]
     device: Option<DeviceName>,
@@ -95,12 +99,17 @@ impl EvaluateArgs {
         of_classes: &ClassArgs,
     ) -> Result<()> {
         let split = if self.test { Split::Test } else { self.split.into() };
+        let metrics = match &self.metrics {
+            Some(metrics) => metrics.of(kind_of(&self.run.path())?)?,
+            None => Vec::new(),
+        };
         let report = evaluate(&EvalRequest {
             model: model.map(str::to_owned),
             kind,
             dataset: self.dataset.clone(),
             checkpoint: self.run.path(),
             split,
+            metrics,
             classes: self.classes.clone(),
             source: self.source.source(),
             device: DeviceName::resolve_or_best(self.device),
@@ -108,7 +117,7 @@ impl EvaluateArgs {
         let files = of_classes.write(&report)?;
         output::print(&match self.json {
             true => output::report_as_json(split, &report, &files),
-            false => output::score_as_text(split, &report.score),
+            false => output::report_as_text(split, &report),
         })?;
         match of_classes.per_class && !self.json {
             true => output::print(&output::classes_as_text(&report.class_scores())),

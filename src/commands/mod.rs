@@ -12,7 +12,9 @@ mod output;
 pub(crate) mod reconstruct;
 mod run_args;
 mod schedule;
+mod several;
 mod train;
+mod train_several;
 mod transfer;
 mod values;
 

@@ -8,14 +8,18 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::schedule::ScheduleArgs;
+use super::several::{Member, SeveralArgs};
+use super::train_several::{PlannedRun, train_several};
 use super::transfer::TransferArgs;
-use super::values::Instead;
+use super::values::{Instead, MetricNames};
 use super::{SourceArgs, config_file, output, values};
 use crate::data::Source;
 use crate::device::DeviceName;
 use crate::error::{Exit, Failure};
 use crate::inputs::INPUTS;
+use crate::metrics::Metric;
 use crate::nn::Kind;
+use crate::registry;
 use crate::run::{RunConfig, RunFolder};
 use crate::train::Interrupt;
 use crate::train::TrainOptions;
@@ -76,9 +80,14 @@ pub struct TrainArgs {
     /// Delete the run and start over
     #[arg(long)]
     restart: bool,
-    /// Random seed of the run [default: drawn, and kept with the run]
-    #[arg(long, value_parser = values::whole_number, allow_negative_numbers = true, value_name = "N")]
-    seed: Option<u64>,
+    #[command(flatten)]
+    several: SeveralArgs,
+    /// Log these metrics of the validations and the test too, separated by commas [without names: all]
+    #[arg(long, value_parser = values::metrics, num_args = 0..=1, default_missing_value = "all", value_name = "NAME,...")]
+    metrics: Option<MetricNames>,
+    /// Pick the best model by this metric [default: error of autoencoders, accuracy of classifiers]
+    #[arg(long, value_name = "NAME")]
+    select: Option<String>,
     /// Folder of the runs [default: log; with --config the run's own folder is kept]
     #[arg(long = "log_dir", aliases = ["log-dir", "logdir"], value_name = "DIR")]
     log_dir: Option<PathBuf>,
@@ -143,38 +152,52 @@ impl TrainArgs {
     /// # Errors
     /// As [`trainer::train`], and when the flags make no sense or nothing can be printed.
     pub fn train(&self, kind: Option<Kind>, model: Option<&str>) -> Result<()> {
-        let (config, folder) = self.config(kind, model)?;
-        let finished = train(&config, &self.settings(folder)?)?;
+        // All of them first: what is wrong with one is told before the first is trained.
+        let mut runs = self.runs(kind, model)?;
+        let kind = registry::kind(&runs[0].config.model)?;
+        let metrics = self.metrics.as_ref().map(|metrics| metrics.of(kind)).transpose()?;
+        let options = self.options(metrics.unwrap_or_default())?;
+        if self.several.are_several() {
+            return train_several(&runs, &options, self.json);
+        }
+        let PlannedRun { config, folder, .. } = runs.remove(0);
+        let finished = train(&config, &TrainOptions { folder, ..options })?;
         output::print(&match self.json {
             true => output::finished_as_json(&config.model, &finished),
             false => output::finished_as_text(&finished),
         })
     }
 
-    /// The run of `model` that the flags describe, over what the file of `--config` says, and its folder where
-    /// that is not the one of its name.
+    /// The runs of `model` that the flags describe, over what the file of `--config` says.
     ///
     /// # Errors
-    /// When a value is wrong, or the data set, the weights or the folder's configuration cannot be read.
-    fn config(
-        &self,
-        kind: Option<Kind>,
-        model: Option<&str>,
-    ) -> Result<(RunConfig, Option<PathBuf>)> {
+    /// When a value is wrong, or the data set, the weights or a folder's configuration cannot be read.
+    fn runs(&self, kind: Option<Kind>, model: Option<&str>) -> Result<Vec<PlannedRun>> {
         let file = self.config.as_ref().map(|path| config_file::read(path, kind)).transpose()?;
-        let flags = self.partial(model)?;
-        let said = match &file {
+        let members = self.several.members()?;
+        members.iter().map(|member| self.run(file.as_ref(), model, member)).collect()
+    }
+
+    /// The run `member` of `model`, over what `file` says.
+    fn run(
+        &self,
+        file: Option<&RunConfig>,
+        model: Option<&str>,
+        member: &Member,
+    ) -> Result<PlannedRun> {
+        let flags = member.of(self.partial(model)?);
+        let said = match file {
             Some(file) => flags.or(file.clone().into()),
             None => flags,
         };
         let valid = said.validate().map_err(|error| self.of_file(error))?;
-        let mut own_folder = None;
+        let mut folder = None;
         let config = valid.resolve(&self.source()?, self.restart, |config| {
             let by_name = RunFolder::path_of(self.log_dir(), config);
-            own_folder = file.as_ref().and_then(|file| self.own_folder(config, file, &by_name));
-            own_folder.clone().unwrap_or(by_name)
+            folder = file.and_then(|file| self.own_folder(config, file, &by_name));
+            folder.clone().unwrap_or(by_name)
         })?;
-        Ok((config, own_folder))
+        Ok(PlannedRun { config, folder, label: member.label.clone() })
     }
 
     /// What the flags say.
@@ -206,7 +229,10 @@ impl TrainArgs {
             patience: self.patience,
             schedule: self.schedule.partial()?,
             l2_penalty: self.l2_penalty,
-            seed: self.seed,
+            validation_split: None,
+            select: self.select.clone(),
+            seed: None,
+            seed_in_name: false,
             comment: self.comment.clone(),
             weights: self.transfer.weights(),
             pretrained: None,
@@ -263,7 +289,7 @@ impl TrainArgs {
     ///
     /// # Errors
     /// When signals cannot be listened to.
-    fn settings(&self, folder: Option<PathBuf>) -> Result<TrainOptions> {
+    fn options(&self, metrics: Vec<Metric>) -> Result<TrainOptions> {
         let both = self.device.or(self.gpu);
         let (train, eval) = (self.train_device.or(both), self.eval_device.or(both));
         let train_device = DeviceName::resolve_or_best(train);
@@ -273,7 +299,7 @@ impl TrainArgs {
         };
         Ok(TrainOptions {
             log: self.log_dir().to_owned(),
-            folder,
+            folder: None,
             results: PathBuf::from("."),
             restart: self.restart,
             train_device,
@@ -281,6 +307,8 @@ impl TrainArgs {
             source: self.source()?,
             log_every: self.log_every,
             images_every: self.images_every,
+            metrics,
+            label: None,
             command: output::command(std::env::args_os().map(|word| word.to_string_lossy().into())),
             interrupt: Interrupt::listen()?,
         })

@@ -1,6 +1,6 @@
 //! How the values of flags are read.
 
-use crate::train::config::{MAX_EPOCHS, check_comment};
+use crate::train::config::{MAX_EPOCHS, check_comment, metrics_of};
 use std::ffi::OsStr;
 use std::fmt;
 
@@ -12,6 +12,8 @@ use serde_json::{Map, Value};
 
 use crate::data::image_file::LONGEST;
 use crate::device::DeviceName;
+use crate::error::{Exit, Failure};
+use crate::metrics::{METRICS, Metric};
 use crate::models::MODELS;
 use crate::nn::Kind;
 use crate::optim::OPTIMIZERS;
@@ -193,6 +195,89 @@ fn whole(text: &str, least: u64, most: u64) -> Result<u64, String> {
     number.ok_or_else(|| format!("it has to be a whole number, {range}"))
 }
 
+/// Seeds, none of them twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seeds(pub Vec<u64>);
+
+/// The most seeds that a number stands for: more are typed by mistake.
+const MOST_SEEDS: u64 = 10_000;
+
+/// `N`, which are the seeds 1 to N, or a list of seeds; one seed with a comma is a list too.
+pub(super) fn seeds(text: &str) -> Result<Seeds, String> {
+    if !text.contains(',') {
+        let count = whole(text.trim(), 1, MOST_SEEDS)
+            .map_err(|error| format!("{error}: so many seeds; or a list of seeds, as 1,2,7"))?;
+        return Ok(Seeds((1..=count).collect()));
+    }
+    let listed = text.strip_suffix(',').unwrap_or(text).split(',');
+    let seeds: Result<Vec<_>, _> = listed.map(|seed| whole_number(seed.trim())).collect();
+    let seeds = seeds.map_err(|error| format!("{error}; between two seeds is a comma"))?;
+    let twice = (1..seeds.len()).find(|&at| seeds[..at].contains(&seeds[at]));
+    match twice {
+        Some(at) => Err(format!("the seed {} is listed twice", seeds[at])),
+        None => Ok(Seeds(seeds)),
+    }
+}
+
+/// A number of folds.
+pub(super) fn folds(text: &str) -> Result<u64, String> {
+    whole(text, 2, MOST_SEEDS)
+}
+
+/// A share: more than 0, less than 1.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
+        _ => Err("it has to be a number between 0 and 1, as 0.1".into()),
+    }
+}
+
+/// Metrics by name, with a comma between two, or `all`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct MetricNames(pub Option<Vec<Metric>>);
+
+/// Names of metrics, or `all` of those of the model's kind.
+pub(super) fn metrics(text: &str) -> Result<MetricNames, String> {
+    if text == "all" {
+        return Ok(MetricNames(None));
+    }
+    let mut found = Vec::new();
+    for name in text.split(',').map(str::trim) {
+        let metric = Metric::find(&name.to_lowercase()).ok_or_else(|| {
+            let names: Vec<_> = METRICS.iter().map(|metric| metric.name()).collect();
+            format!("there is no metric `{name}`; there are: all, {}", names.join(", "))
+        })?;
+        if !found.contains(&metric) {
+            found.push(metric);
+        }
+    }
+    Ok(MetricNames(Some(found)))
+}
+
+impl MetricNames {
+    /// Those that are asked for of a model of this `kind`.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] where one is of the other kind.
+    pub fn of(&self, kind: Kind) -> Result<Vec<Metric>, Failure> {
+        let of_kind = metrics_of(kind);
+        let Some(wanted) = &self.0 else { return Ok(of_kind) };
+        match wanted.iter().find(|metric| !of_kind.contains(metric)) {
+            None => Ok(wanted.clone()),
+            Some(metric) => {
+                let (is, names) = match kind {
+                    Kind::Autoencoder => ("an autoencoder", of_kind),
+                    Kind::Classifier => ("a classifier", of_kind),
+                };
+                let names: Vec<_> = names.iter().map(|metric| metric.name()).collect();
+                Err(Failure::new(Exit::Usage, format!("`--metrics {metric}`: the model is {is}"))
+                    .why(format!("its metrics are: {}", names.join(", ")))
+                    .help("name one of these, or all"))
+            }
+        }
+    }
+}
+
 /// A learning rate.
 pub(super) fn learning_rate(text: &str) -> Result<Value, String> {
     let number = not_negative(text)?;
@@ -252,6 +337,16 @@ mod tests {
         let twice = json_object(r#"{"learning_rate": 1, "momentum": 0, "learning_rate": 2}"#);
         assert!(twice.unwrap_err().contains("`learning_rate` is there twice"));
         assert_eq!((learning_rate("1"), learning_rate("1e-3")), (Ok(1.into()), Ok(1e-3.into())));
+        assert_eq!(seeds("3"), Ok(Seeds(vec![1, 2, 3])));
+        assert_eq!(seeds("7, 1"), Ok(Seeds(vec![7, 1])));
+        assert_eq!(seeds("7,"), Ok(Seeds(vec![7])));
+        for wrong in ["0", "-1", "x", "", ",", "1,,2", "1-3", "10001"] {
+            assert!(seeds(wrong).is_err(), "{wrong}");
+        }
+        assert!(seeds("1,2,1").unwrap_err().contains("1 is listed twice"));
+        assert!(folds("1").is_err() && share("0").is_err() && share("1").is_err());
+        assert!(metrics("psnr,x").unwrap_err().contains("ssim"));
+        assert!(metrics("psnr").unwrap().of(Kind::Classifier).is_err());
         assert_eq!((image_size("64"), image_size("48x64")), (Ok([64, 64]), Ok([48, 64])));
         for wrong in ["", "x", "64x", "-1", "0", "1x0", "4097", "1x2x3", "1X2"] {
             assert!(image_size(wrong).unwrap_err().contains("HxW"), "{wrong}");

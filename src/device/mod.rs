@@ -103,6 +103,11 @@ impl DeviceName {
     }
 }
 
+/// What `device` is, for people: `cpu`, or what drives it and its number.
+pub fn describe(device: &Device) -> String {
+    if is_cpu(device) { "cpu".to_owned() } else { format!("{device:?}") }
+}
+
 /// Whether `device` is burn's Flex backend, with or without autodiff.
 pub fn is_cpu(device: &Device) -> bool {
     *device == Device::flex()

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::{DataSummary, RunConfig};
 use crate::error::{Exit, Failure};
-use crate::metrics::Score;
+use crate::metrics::{RunningScore, Score};
 use crate::optim::MOST_STEPS;
 use crate::util::stderr::message;
 
@@ -49,6 +49,9 @@ pub struct State {
     /// Whether these steps end an epoch whose validation has not been done yet: a signal came.
     #[serde(default, skip_serializing_if = "is_false")]
     pub validation_is_due: bool,
+    /// The scores of the steps of an epoch that is not at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch_so_far: Option<RunningScore>,
     /// The best validation so far.
     pub best: Option<Best>,
 }
@@ -67,6 +70,16 @@ pub struct Best {
     pub step: u64,
     /// Epochs finished until then.
     pub epoch: u64,
+    /// The value of the metric that picks the best, if the score does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selected: Option<f64>,
+}
+
+impl Best {
+    /// Of a run whose best is picked by its score.
+    pub fn by_score(score: Score, step: u64, epoch: u64) -> Self {
+        Self { score, step, epoch, selected: None }
+    }
 }
 
 /// A run at one step.
@@ -91,6 +104,7 @@ impl State {
             data: Some(data),
             step: 0,
             validation_is_due: false,
+            epoch_so_far: None,
             best: None,
         }
     }
@@ -365,17 +379,21 @@ pub(super) mod tests {
             patience: None,
             lr_schedule: Default::default(),
             l2_penalty: 0.0,
+            validation_split: None,
+            select: None,
             seed: u64::MAX,
+            seed_in_name: false,
             comment: None,
             pretrained: None,
             trainable_scopes: None,
         };
-        let best = Some(Best { score: Score::Error { error: 0.1 + 0.2 }, step, epoch: 1 });
+        let best = Some(Best::by_score(Score::Error { error: 0.1 + 0.2 }, step, 1));
         let data = DataSummary {
             shape: [1, 2, 3],
             class_names: (0..10).map(|class| class.to_string()).collect(),
             examples: [5, 2],
             sha256: "0123".into(),
+            validation_is_test: false,
         };
         let state = State { step, best, ..State::new(config, data) };
         Checkpoint { state, model: vec![1; 700], optimizer: vec![] }

@@ -4,7 +4,8 @@
 //! `{dataset}_{optimizer}_lr={learning rate}[_exp_lr][_l2={penalty}][_{comment}]`, with
 //! `_exponential_lr`, `_cosine_lr` and `_warmup={epochs}` for schedules that it did not have. A data
 //! set of the user's own is followed by its name and, if one was asked for, the size of its images:
-//! `ImageFolder_cats_64x64`. The whole is kept in `config.json` in the run's folder, so that another
+//! `ImageFolder_cats_64x64`. Last come `_validation_split={share}`, the comment and, of runs that are trained
+//! together, `_fold={i}of{k}` and `_seed={seed}`. The whole is kept in `config.json` in the run's folder, so that another
 //! run cannot go on in it by mistake.
 
 use std::path::{Path, PathBuf};
@@ -15,8 +16,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{Best, Schedule};
-use crate::data::Identity;
+use crate::data::{Identity, ValidationSplit};
 use crate::error::{Exit, Failure};
+use crate::metrics::Metric;
 use crate::nn::Scopes;
 use crate::optim;
 use crate::optim::{Arguments, Entry};
@@ -56,8 +58,17 @@ pub struct RunConfig {
     pub lr_schedule: Schedule,
     /// λ of the L2 penalty.
     pub l2_penalty: f64,
+    /// Which examples are for validation, where they are not the data set's own.
+    #[serde(default)]
+    pub validation_split: Option<ValidationSplit>,
+    /// What picks the best model, where it is not the error or the accuracy.
+    #[serde(default)]
+    pub select: Option<Metric>,
     /// Random seed: of initial parameters, the order of the examples, dropout and flips.
     pub seed: u64,
+    /// Whether the seed is a part of the name: it is one of several runs that are trained together.
+    #[serde(default)]
+    pub seed_in_name: bool,
     /// What the user added to the name.
     pub comment: Option<String>,
     /// The weights that it begins with, if not all are drawn.
@@ -88,18 +99,23 @@ impl RunConfig {
     /// The name of the run's folder: all that it is called or, where that is longer than 143
     /// bytes, its beginning, `...` and the first digits of its SHA-256.
     pub fn name(&self) -> String {
-        let whole = self.whole_name();
-        if whole.len() <= LONGEST_NAME {
-            return whole;
-        }
-        let digest = hex(&Sha256::digest(&whole));
-        let most = LONGEST_NAME - DIGITS - "...".len();
-        let end = (0..=most).rev().find(|&end| whole.is_char_boundary(end)).unwrap_or(0);
-        format!("{}...{}", &whole[..end], &digest[..DIGITS])
+        shortened(self.whole_name())
     }
 
     /// All that a run's name says of it.
     pub(super) fn whole_name(&self) -> String {
+        let mut name = self.common_name();
+        if let Some(ValidationSplit::Fold { fold, folds, .. }) = self.validation_split {
+            name += &format!("_fold={fold}of{folds}");
+        }
+        if self.seed_in_name {
+            name += &format!("_seed={}", self.seed);
+        }
+        name
+    }
+
+    /// What the names of runs have in common that differ in seed and fold alone.
+    pub(super) fn common_name(&self) -> String {
         let optimizer = self.optimizer_entry().map_or(self.optimizer.as_str(), |entry| entry.short);
         let learning_rate = match self.optimizer_args.learning_rate_json() {
             Value::Number(number) if number.is_f64() => {
@@ -121,6 +137,12 @@ impl RunConfig {
         name += &self.lr_schedule.suffix();
         if self.l2_penalty > 0.0 {
             name += &format!("_l2={}", python_repr(self.l2_penalty));
+        }
+        if let Some(ValidationSplit::Share { share, .. }) = self.validation_split {
+            name += &format!("_validation_split={}", python_repr(share));
+        }
+        if let Some(select) = self.select {
+            name += &format!("_select={select}");
         }
         if let Some(comment) = &self.comment {
             name += &format!("_{comment}");
@@ -183,6 +205,7 @@ impl RunConfig {
             let mut values = serde_json::to_value(config).expect("a configuration is JSON");
             let object = values.as_object_mut().expect("a configuration is an object");
             object.shift_remove("patience");
+            object.shift_remove("seed_in_name");
             // Weights are what they are, wherever they lie.
             if let Some(pretrained) = object.get_mut("pretrained").and_then(Value::as_object_mut) {
                 pretrained.shift_remove("checkpoint_path");
@@ -198,6 +221,17 @@ impl RunConfig {
             .map(|(name, value)| format!("{name}: {} there, {value} now", theirs[name.as_str()]))
             .collect()
     }
+}
+
+/// `whole` or, where that is longer than a file's name may be, its beginning and digits of its SHA-256.
+pub(super) fn shortened(whole: String) -> String {
+    if whole.len() <= LONGEST_NAME {
+        return whole;
+    }
+    let digest = hex(&Sha256::digest(&whole));
+    let most = LONGEST_NAME - DIGITS - "...".len();
+    let end = (0..=most).rev().find(|&end| whole.is_char_boundary(end)).unwrap_or(0);
+    format!("{}...{}", &whole[..end], &digest[..DIGITS])
 }
 
 #[cfg(test)]
@@ -224,7 +258,10 @@ mod tests {
             patience: None,
             lr_schedule: Schedule::default(),
             l2_penalty: 0.0,
+            validation_split: None,
+            select: None,
             seed: 1,
+            seed_in_name: false,
             comment: None,
             pretrained: None,
             trainable_scopes: None,
@@ -269,7 +306,7 @@ mod tests {
     fn patience() {
         use crate::metrics::Score;
         let mut run = config("Adam", r#"{"learning_rate": 1e-5}"#);
-        let best = |epoch| Some(Best { score: Score::Error { error: 0.1 }, step: epoch, epoch });
+        let best = |epoch| Some(Best::by_score(Score::Error { error: 0.1 }, epoch, epoch));
         assert!(run.is_over(150, best(1)) && !run.is_over(149, best(1)));
         run.patience = Some(3);
         assert!(!run.is_over(0, None) && !run.is_over(4, best(2)));
@@ -321,7 +358,15 @@ mod tests {
     fn old_configurations_are_read() {
         let config = config("Adam", r#"{"learning_rate": 1e-5}"#);
         let mut json = serde_json::to_value(&config).unwrap();
-        for new in ["data", "image_size", "pretrained", "trainable_scopes"] {
+        for new in [
+            "data",
+            "image_size",
+            "pretrained",
+            "trainable_scopes",
+            "validation_split",
+            "select",
+            "seed_in_name",
+        ] {
             json.as_object_mut().unwrap().remove(new).unwrap();
         }
         assert_eq!(serde_json::from_value::<RunConfig>(json).unwrap(), config);

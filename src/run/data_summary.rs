@@ -28,6 +28,13 @@ pub struct DataSummary {
     pub examples: [usize; 2],
     /// Of their labels and pixels, in lower-case hexadecimal digits.
     pub sha256: String,
+    /// Whether the examples for validation are the test's too.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub validation_is_test: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl DataSummary {
@@ -43,6 +50,7 @@ impl DataSummary {
             class_names,
             examples: [train.len(), validation.len()],
             sha256: hex(&hash.finalize()),
+            validation_is_test: false,
         }
     }
 

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{LearningRateDecay, RunConfig};
+use crate::data::ValidationSplit;
 
 impl RunConfig {
     /// Every flag that says what the run is, by its name without `--`, in the order of the help; the
@@ -38,6 +39,21 @@ impl RunConfig {
             add("lr_decay_factor", json!(factor));
         }
         add("warmup_epochs", json!(self.lr_schedule.warmup_epochs));
+        match self.validation_split {
+            Some(ValidationSplit::Share { share, .. }) => add("validation_split", json!(share)),
+            Some(ValidationSplit::Fold { fold, folds, .. }) => {
+                add("folds", json!(folds));
+                add("fold", json!(fold));
+            }
+            None => {}
+        }
+        if let Some(
+            ValidationSplit::Share { split_seed, .. } | ValidationSplit::Fold { split_seed, .. },
+        ) = self.validation_split
+        {
+            add("split_seed", json!(split_seed.to_string()));
+        }
+        add("select", json!(self.select));
         add("comment", json!(self.comment));
         // A text: the largest seeds are no exact floating point numbers.
         add("seed", json!(self.seed.to_string()));

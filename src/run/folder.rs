@@ -2,11 +2,13 @@
 //!
 //! | path | what |
 //! |---|---|
-//! | `config.json` | the run's configuration |
+//! | `config.json` | the run's configuration, and what it was trained with |
 //! | `checkpoints/` | the last two checkpoints |
 //! | `best/` | the checkpoint of the best validation: the lowest error or the highest accuracy |
 //! | `train/`, `validation/` | TensorBoard's event files |
+//! | `history.csv` | a row for each epoch |
 //! | `results.json` | what a finished run reached |
+//! | `test_images.csv` | what its best model makes of each test image |
 //! | `status.json` | how the run stands |
 //! | `source.json` | the folder of `--data_dir`, if one was given |
 //! | `.lock` | held by the process that trains it |
@@ -19,13 +21,15 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::checkpoint::{list, prune};
+use super::history::HISTORY;
+use super::image_results::TEST_IMAGES;
 use super::status::STATUS;
-use super::{Checkpoint, RunConfig, Status};
+use super::{Checkpoint, Environment, RunConfig, Status};
 use crate::data::Source;
 use crate::error::{Exit, Failure};
 use crate::tensorboard::event_files;
@@ -53,6 +57,13 @@ const LOCK: &str = ".lock";
 
 /// How long to wait before retrying: `is_in_use` holds the lock briefly while it probes.
 const LOCK_RETRY: Duration = Duration::from_millis(50);
+
+/// What stands beside the configuration.
+#[derive(Default, Deserialize)]
+struct Environments {
+    #[serde(default)]
+    environments: Vec<Environment>,
+}
 
 /// A run's folder, locked for this process.
 #[derive(Debug)]
@@ -208,7 +219,7 @@ impl RunFolder {
             fs::rename(self.checkpoints(), &doomed).map_err(cannot)?;
         }
         self.finish_clearing()?;
-        for name in [BEST, TRAIN, VALIDATION, CONFIG, SOURCE] {
+        for name in [BEST, TRAIN, VALIDATION, HISTORY, TEST_IMAGES, CONFIG, SOURCE] {
             self.delete(&self.path.join(name))?;
             self.delete(&partial(&self.path.join(name)))?;
         }
@@ -238,12 +249,29 @@ impl RunFolder {
         }
     }
 
-    /// Keeps `config` as the run's configuration.
+    /// Keeps `config` as the run's configuration, and beside it, in the list `environments`, that it is trained
+    /// in `environment` from now on.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write_config(&self, config: &RunConfig) -> Result<()> {
-        self.write_json(CONFIG, config)
+    pub fn write_config(&self, config: &RunConfig, environment: Environment) -> Result<()> {
+        let before = self.read_json::<Environments>(CONFIG).ok().flatten();
+        let mut environments = before.unwrap_or_default().environments;
+        if environments.last() != Some(&environment) {
+            environments.push(environment);
+        }
+        let mut value = serde_json::to_value(config)?;
+        if let Some(object) = value.as_object_mut() {
+            object.insert("environments".to_owned(), serde_json::to_value(environments)?);
+        }
+        self.write_json(CONFIG, &value)
+    }
+
+    /// What the run that lives at `path` was trained with, one process after the other; none where that was not
+    /// kept.
+    pub fn environments_at(path: &Path) -> Vec<Environment> {
+        let there = read_json::<Environments>(&path.join(CONFIG)).ok().flatten();
+        there.unwrap_or_default().environments
     }
 
     /// Remembers where the data set's files were, for those who evaluate the run later. It is no part of

@@ -172,7 +172,7 @@ mod tests {
     fn at(step: u64, best: u64) -> Checkpoint {
         let mut checkpoint = checkpoint(step);
         let score = Score::Error { error: 0.5 };
-        checkpoint.state.best = Some(Best { score, step: best, epoch: 1 });
+        checkpoint.state.best = Some(Best::by_score(score, best, 1));
         checkpoint
     }
 

@@ -4,6 +4,7 @@
 //! A finished run that is run again appends nothing: its folder's `results.json` says that it has.
 
 use crate::util::atomic_file::cannot_write;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -15,6 +16,7 @@ use super::folder::{RESULTS, read_json};
 use super::{Best, RunConfig, RunFolder};
 use crate::metrics::ClassScore;
 use crate::metrics::EvalReport;
+use crate::metrics::Metric;
 use crate::metrics::Score;
 use crate::util::python_number::python_repr;
 
@@ -27,6 +29,12 @@ pub struct RunResult {
     pub best: Best,
     /// The parameters of the best validation on the test examples.
     pub test: Score,
+    /// Metrics of the same parameters on the test examples.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub test_metrics: BTreeMap<Metric, f64>,
+    /// Whether the best validation was chosen on the test examples: those of the data set are its test's too.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub validation_is_test: bool,
     /// The accuracy of each class, of a classifier.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub test_classes: Vec<ClassScore>,
@@ -34,11 +42,22 @@ pub struct RunResult {
     recorded: bool,
 }
 
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 impl RunResult {
     /// Of a run that has not been recorded yet.
-    pub fn new(epochs: u64, best: Best, test: &EvalReport) -> Self {
-        let test_classes = test.class_scores();
-        Self { epochs, best, test: test.score, test_classes, recorded: false }
+    pub fn new(epochs: u64, best: Best, test: &EvalReport, validation_is_test: bool) -> Self {
+        Self {
+            epochs,
+            best,
+            test: test.score,
+            test_metrics: finite(&test.metrics),
+            validation_is_test,
+            test_classes: test.class_scores(),
+            recorded: false,
+        }
     }
 
     /// What `run` reached when it was finished, if it was and its lines are in the results files.
@@ -57,6 +76,11 @@ impl RunResult {
         let outcome: Option<Self> = read_json(&path.join(RESULTS))?;
         Ok(outcome.filter(|outcome| outcome.recorded))
     }
+}
+
+/// Those of `metrics` that are numbers: JSON has no others, and the PSNR of a perfect model is infinite.
+fn finite(metrics: &[(Metric, f64)]) -> BTreeMap<Metric, f64> {
+    metrics.iter().copied().filter(|(_, value)| value.is_finite()).collect()
 }
 
 /// The results files: their names, and which score each has of a run.

@@ -130,6 +130,11 @@ impl<'a> StatusFile<'a> {
         folder.write_json(STATUS, &Status { state, epochs: outcome.epochs, step, seconds })
     }
 
+    /// Seconds that the processes before this one have trained the run.
+    pub fn seconds_before(&self) -> f64 {
+        self.began.1
+    }
+
     /// The run's folder.
     pub fn folder(&self) -> &RunFolder {
         self.folder
@@ -210,9 +215,15 @@ mod tests {
         assert!(second.state == StatusKind::Failed && second.seconds > first.seconds);
 
         let score = Score::Error { error: 0.5 };
-        let best = Best { score, step: 30, epoch: 3 };
-        let test = EvalReport { score, confusion: None, class_names: Vec::new() };
-        StatusFile::finished(&folder, &RunResult::new(4, best, &test)).unwrap();
+        let best = Best::by_score(score, 30, 3);
+        let test = EvalReport {
+            score,
+            metrics: Vec::new(),
+            images: None,
+            confusion: None,
+            class_names: Vec::new(),
+        };
+        StatusFile::finished(&folder, &RunResult::new(4, best, &test, false)).unwrap();
         assert_eq!(now(), Some((StatusKind::Finished, 4)));
         assert_eq!(Status::of(log.path()).unwrap().unwrap().step, 40);
     }

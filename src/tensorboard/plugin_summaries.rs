@@ -10,7 +10,9 @@ use protobuf::well_known_types::Value as Parameter;
 use protobuf::{Message, ProtobufError, RepeatedField};
 use serde_json::Value;
 use tensorboard_proto::api::Status;
-use tensorboard_proto::layout::{Category, Chart, Layout, MultilineChartContent};
+use tensorboard_proto::layout::{
+    Category, Chart, Layout, MarginChartContent, MarginChartContent_Series, MultilineChartContent,
+};
 use tensorboard_proto::plugin_hparams::{HParamsPluginData, SessionEndInfo, SessionStartInfo};
 use tensorboard_proto::plugin_text::TextPluginData;
 use tensorboard_proto::summary::{
@@ -46,29 +48,60 @@ pub fn custom_scalars(
         chart.set_multiline(curves);
         chart
     });
+    layout(category, charts.collect())
+}
+
+/// Charts of one curve each with a margin around it: `(title, tags of the value and of its lower and upper
+/// bound)`, under the heading `category`.
+///
+/// # Errors
+/// When they cannot be encoded.
+pub fn margin_charts(
+    category: &str,
+    charts: &[(&str, [&str; 3])],
+) -> Result<Summary, ProtobufError> {
+    let charts = charts.iter().map(|(title, [value, lower, upper])| {
+        let mut series = MarginChartContent_Series::new();
+        series.set_value((*value).to_owned());
+        series.set_lower((*lower).to_owned());
+        series.set_upper((*upper).to_owned());
+        let mut content = MarginChartContent::new();
+        content.mut_series().push(series);
+        let mut chart = Chart::new();
+        chart.set_title((*title).to_owned());
+        chart.set_margin(content);
+        chart
+    });
+    layout(category, charts.collect())
+}
+
+/// `charts` under the heading `category`.
+fn layout(category: &str, charts: RepeatedField<Chart>) -> Result<Summary, ProtobufError> {
     let mut heading = Category::new();
     heading.set_title(category.to_owned());
-    heading.set_chart(charts.collect());
+    heading.set_chart(charts);
     let mut layout = Layout::new();
     layout.mut_category().push(heading);
     let layout = strings(&layout.write_to_bytes()?);
     Ok(summary("custom_scalars__config__", "custom_scalars", Vec::new(), layout))
 }
 
-/// A row of the HParams table: numbers, texts and truth values by name, and when the run began, in
-/// seconds since 1970. The table finds the metrics by itself: they are the scalars of the same folder
+/// A row of the HParams table: numbers, texts and truth values by name, the group of rows that the table
+/// averages, and when the run began, in seconds since 1970. The table finds the metrics by itself: they are the scalars of the same folder
 /// and of those in it.
 ///
 /// # Errors
 /// When it cannot be encoded.
 pub fn session_start<'a>(
     parameters: impl IntoIterator<Item = (&'a str, &'a Value)>,
+    group: &str,
     start: f64,
 ) -> Result<Summary, ProtobufError> {
     let parameters =
         parameters.into_iter().map(|(name, value)| (name.to_owned(), parameter(value)));
     let mut session = SessionStartInfo::new();
     session.set_hparams(parameters.collect::<HashMap<_, _>>());
+    session.set_group_name(group.to_owned());
     session.set_start_time_secs(start);
     let mut data = HParamsPluginData::new();
     data.set_session_start_info(session);

@@ -41,6 +41,20 @@ impl EventWriter {
         Self::begin(names::create_new(dir, "")?)
     }
 
+    /// Makes a new event file in `dir`, which is made where it is missing, in the place of those that are there:
+    /// a reader that has seen their events forgets them.
+    ///
+    /// # Errors
+    /// Those of deleting, making and writing it.
+    pub fn replace(dir: &Path) -> io::Result<Self> {
+        fs::create_dir_all(dir)?;
+        let before = names::event_files(dir)?;
+        // Made before the others are gone: so its name comes after theirs.
+        let writer = Self::create_for(dir, 0)?;
+        before.iter().try_for_each(fs::remove_file)?;
+        Ok(writer)
+    }
+
     /// Writes the beginning of a new file.
     fn begin((file, path): (File, PathBuf)) -> io::Result<Self> {
         // A checkpoint that is written later finds its events after a power failure too.

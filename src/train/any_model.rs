@@ -4,17 +4,22 @@ use std::sync::PoisonError;
 
 use anyhow::Result;
 use burn::tensor::{Int, Tensor};
+use rayon::prelude::*;
 
 use super::probe::MAX_EVAL_BATCH;
+use super::step::{Detail, ImageOutput};
 use crate::data::{Batch, DataLoader};
 use crate::error::{Exit, Failure};
 use crate::metrics::Score;
+use crate::metrics::image_quality::{image_errors, ssim};
+use crate::metrics::measure::{Classified, Reconstructed};
 use crate::nn::ForwardContext;
 use crate::nn::Initializer;
 use crate::nn::Recorder;
 use crate::nn::StepRequirements;
 use crate::nn::burn_layers::DRAWING;
 use crate::nn::{Autoencoder, Classifier, Kind, Model, Network, Parameter};
+use crate::util::tensor::floats;
 
 /// A model that was built.
 pub struct AnyModel {
@@ -165,6 +170,39 @@ impl AnyModel {
         }
     }
 
+    /// The forward pass of an evaluation of the examples of `loader` in `batch`: their loss and predictions, and
+    /// with this `detail` what the model makes of each.
+    pub(super) fn evaluate_batch(
+        &self,
+        loader: &DataLoader,
+        batch: Batch,
+        detail: Detail,
+    ) -> (BatchOutput, Option<ImageOutput>) {
+        let Detail::Images { ssim } = detail else {
+            return (self.forward_batch(loader, batch, &mut ForwardContext::evaluation()), None);
+        };
+        let context = &mut ForwardContext::evaluation();
+        let images = loader.images(batch);
+        match &self.built {
+            Built::Autoencoder(model) => {
+                let shape = loader.examples().shape();
+                let reconstructions = model.forward(images.clone(), context);
+                let [pixels, made] = [&images, &reconstructions].map(|t| floats(t.clone()));
+                let loss = model.error(reconstructions, images);
+                let quality = reconstructed(&pixels, &made, shape, ssim);
+                (BatchOutput { loss, predictions: None }, Some(ImageOutput::Reconstructed(quality)))
+            }
+            Built::Classifier(model) => {
+                let logits = model.forward(images, context);
+                let [_, classes] = logits.dims();
+                let classified = Classified { logits: floats(logits.clone()), classes };
+                let predictions = Some(logits.clone().argmax(1).flatten(0, 1));
+                let loss = model.loss(logits, loader.labels(batch));
+                (BatchOutput { loss, predictions }, Some(ImageOutput::Classified(classified)))
+            }
+        }
+    }
+
     /// The reconstructions of `images` `[batch, channels, height, width]`, of the same shape, if
     /// reconstructions are what the model makes.
     pub fn reconstruct(&self, images: Tensor<4>) -> Option<Tensor<4>> {
@@ -199,4 +237,21 @@ impl AnyModel {
             }
         }
     }
+}
+
+/// How near `made` is to `pixels`, both `[images, channels, height, width]` of images of `shape`, image by image.
+fn reconstructed(
+    pixels: &[f32],
+    made: &[f32],
+    shape: [usize; 3],
+    with_ssim: bool,
+) -> Reconstructed {
+    let size = shape.iter().product();
+    let errors = image_errors(pixels, made, size);
+    let pairs: Vec<_> = pixels.chunks_exact(size).zip(made.chunks_exact(size)).collect();
+    let ssims = match with_ssim {
+        true => pairs.into_par_iter().map(|(image, made)| ssim(image, made, shape)).collect(),
+        false => Vec::new(),
+    };
+    Reconstructed { errors, ssims }
 }

@@ -9,17 +9,18 @@ use burn::tensor::Device;
 
 use crate::data::DataLoader;
 use crate::data::Subset;
+use crate::data::resplit::Resplit;
 use crate::data::subset;
 use crate::data::{Dataset, Source, Split};
 use crate::error::{Exit, Failure};
-use crate::metrics::Confusion;
+use crate::metrics::{Confusion, Metric};
 use crate::nn::Initializer;
 use crate::nn::Kind;
 use crate::registry;
 use crate::run::{Checkpoint, RunFolder, State, find_checkpoint};
 use crate::train::AnyModel;
 use crate::train::Interrupt;
-use crate::train::step;
+use crate::train::step::{self, Detail, EvalOutput, ImageOutput};
 
 /// What to evaluate, and on what.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub struct EvalRequest {
     pub checkpoint: PathBuf,
     /// The part of the data set.
     pub split: Split,
+    /// The metrics that are taken beside the score; those of the other kind of model are left out.
+    pub metrics: Vec<Metric>,
     /// Its classes, by name or number; if there are none, those that the model was trained on.
     pub classes: Option<Vec<String>>,
     /// Where its files are.
@@ -79,7 +82,37 @@ pub fn evaluate(request: &EvalRequest) -> Result<EvalReport> {
     let size = (dataset.shape(), classes);
     let model = restore(&checkpoint, &path, size, &request.device)?;
     let loader = DataLoader::new(examples, &request.device);
-    Ok(evaluate_model(&model, &loader, class_names))
+    let measures = Measures { metrics: request.metrics.clone(), images: false };
+    Ok(evaluate_model(&model, &loader, class_names, &measures))
+}
+
+/// What the model of the checkpoint that `path` means is trained for.
+///
+/// # Errors
+/// When there is no checkpoint, or it is of a model that is not there.
+pub fn kind_of(path: &Path) -> Result<Kind> {
+    let (_, checkpoint) = find_checkpoint(path)?;
+    registry::kind(&checkpoint.state.config.model)
+}
+
+/// What is measured beside the score.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Measures {
+    /// Of all images together.
+    pub metrics: Vec<Metric>,
+    /// Whether the results of each image are kept.
+    pub images: bool,
+}
+
+impl Measures {
+    /// What has to be looked at for them.
+    fn detail(&self) -> Detail {
+        // The loss is known without looking at images.
+        match self.images || self.metrics.iter().any(|metric| *metric != Metric::Loss) {
+            true => Detail::Images { ssim: self.metrics.contains(&Metric::Ssim) },
+            false => Detail::Loss,
+        }
+    }
 }
 
 /// Fails where the checkpoint at `path`, which stands at `state`, is not of the model that is asked for.
@@ -170,7 +203,7 @@ impl UnknownClasses {
     }
 }
 
-/// The data set `name`, whole, in the size of the images that `checkpoint` was trained on, and grey or in
+/// The data set `name`, whole, with the validation images of the run if it was trained on it, in the size of the images that `checkpoint` was trained on, and grey or in
 /// colours as these were, if it resizes. The checkpoint was read from `path`.
 ///
 /// # Errors
@@ -184,7 +217,9 @@ pub(crate) fn dataset_for(
     let state = &checkpoint.state;
     let dataset = registry::dataset_of_shape(name, source, state.shape)?;
     if dataset.shape() == state.shape {
-        return Ok(dataset);
+        // Another data set has its own images for validation.
+        let split = state.config.validation_split.filter(|_| name == state.config.dataset);
+        return Ok(Resplit::of(dataset, split));
     }
     Err(Failure::new(Exit::Failed, format!("`{}` cannot take {name}", path.display()))
         .why(format!(
@@ -201,9 +236,11 @@ pub(crate) fn evaluate_model(
     model: &AnyModel,
     loader: &DataLoader,
     class_names: Vec<String>,
+    measures: &Measures,
 ) -> EvalReport {
-    let assessment = evaluate_model_unless(model, loader, class_names, &Interrupt::default());
-    assessment.expect("nothing interrupts it")
+    let interrupt = Interrupt::default();
+    let report = evaluate_model_unless(model, loader, class_names, measures, &interrupt);
+    report.expect("nothing interrupts it")
 }
 
 /// The same, or `None` where the signal of `interrupt` came meanwhile.
@@ -211,15 +248,26 @@ pub(crate) fn evaluate_model_unless(
     model: &AnyModel,
     loader: &DataLoader,
     class_names: Vec<String>,
+    measures: &Measures,
     interrupt: &Interrupt,
 ) -> Option<EvalReport> {
-    let step::EvalOutput { loss, predictions } =
-        step::loss_and_predictions_unless(model, loader, model.batch_size(), interrupt)?;
+    let (batch_size, detail) = (model.batch_size(), measures.detail());
+    let output = step::loss_and_predictions_unless(model, loader, batch_size, detail, interrupt)?;
+    let EvalOutput { loss, predictions, images } = output;
     let labels = loader.examples().labels();
     let score = model.score(loss, &predictions, labels);
     let confusion = (model.kind() == Kind::Classifier)
         .then(|| Confusion::new(class_names.len(), labels, &predictions));
-    Some(EvalReport { score, confusion, class_names })
+    let metrics = match &images {
+        Some(ImageOutput::Reconstructed(made)) => made.metrics(&measures.metrics),
+        Some(ImageOutput::Classified(made)) => made.metrics(&measures.metrics, labels, loss),
+        None => measures.metrics.iter().map(|metric| (*metric, loss)).collect(),
+    };
+    let images = images.filter(|_| measures.images).map(|images| match images {
+        ImageOutput::Reconstructed(made) => made.images(labels),
+        ImageOutput::Classified(made) => made.images(labels),
+    });
+    Some(EvalReport { score, metrics, images, confusion, class_names })
 }
 
 /// The model of `checkpoint`, which was read from `path`, for images of `shape` `[channels, height,

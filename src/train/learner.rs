@@ -1,6 +1,6 @@
 //! What a training loop works on.
 
-use crate::train::evaluate;
+use crate::train::evaluate::{self, Measures};
 use std::path::Path;
 
 use anyhow::Result;
@@ -177,10 +177,12 @@ impl Learner {
         parameters: &[u8],
         validation: &DataLoader,
         names: Vec<String>,
+        measures: &Measures,
         interrupt: &Interrupt,
     ) -> Result<Option<EvalReport>> {
         self.evaluated.network_mut().load_bytes(parameters.to_vec())?;
-        Ok(evaluate::evaluate_model_unless(&self.evaluated, validation, names, interrupt))
+        let model = &self.evaluated;
+        Ok(evaluate::evaluate_model_unless(model, validation, names, measures, interrupt))
     }
 
     /// What the model does with an image.

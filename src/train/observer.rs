@@ -27,7 +27,9 @@ pub(crate) enum Event<'a> {
         step: u64,
         /// Of 0.
         epoch: u64,
-        score: &'a Score,
+        report: &'a EvalReport,
+        /// The mean of the epoch's steps, if all of them are known.
+        train: Option<Score>,
         /// Whether it is the best so far.
         is_best: bool,
     },

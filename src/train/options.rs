@@ -6,6 +6,7 @@ use burn::tensor::Device;
 
 use super::Interrupt;
 use crate::data::Source;
+use crate::metrics::Metric;
 use crate::run::RunResult;
 
 /// Where and how a run is trained: nothing of it changes what the run is.
@@ -30,6 +31,11 @@ pub struct TrainOptions {
     /// Epochs between two sets of pictures and histograms; 0 for none. `None`: as many as make fifty
     /// sets or fewer.
     pub images_every: Option<u64>,
+    /// The metrics of the validations and the test beside the score; those of the other kind of model are left
+    /// out.
+    pub metrics: Vec<Metric>,
+    /// Which run of how many this is, for the progress.
+    pub label: Option<String>,
     /// The command line, for people.
     pub command: String,
     /// How the training is asked to end.

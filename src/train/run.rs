@@ -7,22 +7,33 @@
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 
+use super::evaluate::Measures;
 use super::initialize::{Beginning, already_finished, initialize};
 use super::observer::{self, Event, Observer};
-use super::observers::{Progress, TensorBoard};
+use super::observers::{HistoryFile, Progress, TensorBoard};
 use super::run_data::RunData;
 use super::step::{self, StepConfig};
-use super::{FinishedRun, Learner, Pictures, TrainOptions, evaluate};
+use super::{BatchOutput, FinishedRun, Learner, Pictures, TrainOptions, evaluate};
 use crate::data::{Batch, DataLoader, Dataset, Split};
+use crate::device::describe;
 use crate::error::{Exit, Failure};
-use crate::metrics::EvalReport;
-use crate::run::{self, Best, RunConfig, RunFolder, RunResult, State, StatusFile, StatusKind};
+use crate::metrics::{EvalReport, Metric, Score};
+use crate::nn::Kind;
+use crate::run::history::History;
+use crate::run::{self, Best, Environment, RunConfig, RunFolder, RunResult, State, StatusFile};
+use crate::run::{StatusKind, image_results};
 use crate::util::random::{epoch_order, flips, step_seed};
 use crate::util::stderr::message;
 use crate::viz;
 
 /// Sets of pictures and histograms of a run, at the most, where nothing else is asked for.
 const PICTURE_SETS: u64 = 50;
+
+/// The metrics of every test beside the score; the structural similarity takes longer, and is there where it
+/// was asked for.
+const OF_PIXELS: &[Metric] = &[Metric::Mse, Metric::Mae, Metric::Psnr];
+const OF_CLASSES: &[Metric] =
+    &[Metric::Top5, Metric::Precision, Metric::Recall, Metric::F1, Metric::Auroc, Metric::Ece];
 
 /// A run that is being trained.
 struct Run<'a> {
@@ -32,6 +43,10 @@ struct Run<'a> {
     folder: &'a RunFolder,
     learner: Learner,
     state: State,
+    /// What the validations measure.
+    measures: Measures,
+    /// Steps whose score has not been read back from the device yet: outputs and labels.
+    pending: Vec<(BatchOutput, Vec<u32>)>,
     /// Steps taken at the last checkpoint.
     saved: u64,
     steps_per_epoch: u64,
@@ -73,11 +88,24 @@ impl<'a> Run<'a> {
         state: State,
     ) -> Result<Self> {
         let steps_per_epoch = data.train.len().div_ceil(config.batch_size) as u64;
-        folder.write_config(config)?;
+        let devices = [&options.train_device, &options.eval_device].map(describe);
+        let [train_device, eval_device] = devices;
+        folder.write_config(config, Environment::now(train_device, eval_device))?;
         folder.keep_source(&options.source)?;
         let status = StatusFile::begin(folder, state.step, steps_per_epoch)?;
+        let history = History::open(folder, state.epochs(steps_per_epoch))?;
+        let seconds = status.seconds_before();
+        let history = HistoryFile::new(config, history, state.step, steps_per_epoch, seconds);
         let tensorboard = TensorBoard::open(folder, &state, &learner, &options.command)?;
-        let progress = Progress::new(state.step, steps_per_epoch * config.epochs, config.epochs);
+        let last_step = steps_per_epoch * config.epochs;
+        let label = options.label.clone();
+        let progress = Progress::new(state.step, last_step, config.epochs, label);
+        let kind = learner.model.kind();
+        let mut metrics = options.metrics.clone();
+        metrics.retain(|metric| metric.is_of_classifiers() == (kind == Kind::Classifier));
+        if let Some(select) = config.select.filter(|select| !metrics.contains(select)) {
+            metrics.push(select);
+        }
         Ok(Self {
             config,
             options,
@@ -86,8 +114,15 @@ impl<'a> Run<'a> {
             learner,
             saved: state.step,
             state,
+            measures: Measures { metrics, images: false },
+            pending: Vec::new(),
             steps_per_epoch,
-            observers: vec![Box::new(tensorboard), Box::new(progress), Box::new(status)],
+            observers: vec![
+                Box::new(tensorboard),
+                Box::new(history),
+                Box::new(progress),
+                Box::new(status),
+            ],
         })
     }
 
@@ -137,9 +172,11 @@ impl<'a> Run<'a> {
         self.state.validation_is_due = self.state.step.is_multiple_of(self.steps_per_epoch);
 
         // Read back from the device only where it is told: a GPU goes on meanwhile.
+        let labels = indices.iter().map(|&index| train.examples().labels()[index]).collect();
+        self.pending.push((step.output, labels));
         let is_told = self.state.step.is_multiple_of(self.options.log_every);
         if self.state.validation_is_due || is_told {
-            let score = step::score(&self.learner.model, step.output, train, batch);
+            let score = self.read_back().context("a step has a score")?;
             self.refuse_divergence("loss", score.loss())?;
             let images_per_step = train.len() as f64 / self.steps_per_epoch as f64;
             let (step, score) = (self.state.step, &score);
@@ -148,22 +185,47 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Reads the scores of the last steps back from the device and adds them to those of the epoch; the last
+    /// one's.
+    fn read_back(&mut self) -> Option<Score> {
+        let mut last = None;
+        for (output, labels) in self.pending.drain(..) {
+            let score = step::score(&self.learner.model, output, &labels);
+            self.state.epoch_so_far.get_or_insert_default().add(&score, labels.len());
+            last = Some(score);
+        }
+        last
+    }
+
     /// How the model with these `parameters` does on the validation examples; `None` where a signal came
     /// meanwhile.
     fn validate(&mut self, parameters: &[u8]) -> Result<Option<EvalReport>> {
         let names = self.data.dataset.class_names();
         let interrupt = &self.options.interrupt;
-        self.learner.validate(parameters, &self.data.validation, names, interrupt)
+        let validation = &self.data.validation;
+        self.learner.validate(parameters, validation, names, &self.measures, interrupt)
     }
 
     /// Takes note of a validation; whether it is the best so far.
     fn note_validation(&mut self, epoch: u64, report: &EvalReport) -> Result<bool> {
         let (score, step) = (report.score, self.state.step);
         self.refuse_divergence("validation loss", score.loss())?;
-        let is_best = self.state.best.is_none_or(|best| score.is_better_than(&best.score));
-        self.notify(&Event::Validation { step, epoch, score: &score, is_best })?;
+        let selected = self.config.select.and_then(|select| report.metric(select));
+        let is_best = match (self.state.best, self.config.select) {
+            (None, _) => true,
+            (Some(best), None) => score.is_better_than(&best.score),
+            (Some(Best { selected: None, .. }), Some(_)) => true,
+            (Some(Best { selected: Some(best), .. }), Some(select)) => {
+                selected.is_some_and(|selected| select.is_better(selected, best))
+            }
+        };
+        // Of a run that goes on from a checkpoint without it there is only a part of the epoch.
+        let all = self.data.train.len() as u64;
+        let train = self.state.epoch_so_far.take().filter(|steps| steps.examples == all);
+        let train = train.and_then(|steps| steps.mean());
+        self.notify(&Event::Validation { step, epoch, report, train, is_best })?;
         if is_best {
-            self.state.best = Some(Best { score, step, epoch: epoch + 1 });
+            self.state.best = Some(Best { score, step, epoch: epoch + 1, selected });
         }
         self.state.validation_is_due = false;
         Ok(is_best)
@@ -190,6 +252,7 @@ impl<'a> Run<'a> {
     /// When it cannot be written, and when something in it is not finite: the loss may be, as tanh(∞) is 1,
     /// and a parameter whose step is only a sign, while the optimizer's slots are lost for ever.
     fn checkpoint(&mut self, parameters: Vec<u8>, is_best: bool) -> Result<()> {
+        self.read_back();
         self.notify(&Event::BeforeCheckpoint)?;
         let (checkpoint, largest) = self.learner.checkpoint(parameters, &self.state)?;
         self.refuse_divergence("largest parameter or slot", largest.into())?;
@@ -214,12 +277,23 @@ impl<'a> Run<'a> {
         }
         self.options.interrupt.end_at_once();
         self.end_if_interrupted()?;
-        let test = test(self.folder, best, &*self.data.dataset, &self.options.eval_device)?;
+        let mut measures = Measures { images: true, ..self.measures.clone() };
+        let with_test =
+            if self.learner.model.kind() == Kind::Classifier { OF_CLASSES } else { OF_PIXELS };
+        measures
+            .metrics
+            .extend(with_test.iter().filter(|metric| !self.measures.metrics.contains(metric)));
+        let device = &self.options.eval_device;
+        let test = test(self.folder, best, &*self.data.dataset, device, &measures)?;
         for (name, value) in test.score.scalars() {
             self.refuse_divergence(&format!("test {name}"), value)?;
         }
-        let result = RunResult::new(epochs, best, &test);
+        let is_test = self.data.summary.validation_is_test;
+        let result = RunResult::new(epochs, best, &test, is_test);
         self.folder.refuse_loss()?;
+        if let Some(images) = &test.images {
+            image_results::write(self.folder, images)?;
+        }
         let result = run::record(&self.options.results, self.folder, self.config, result)?;
         self.notify(&Event::Finished { step, result: &result })?;
         Ok(result)
@@ -283,6 +357,7 @@ fn test(
     best: Best,
     dataset: &dyn Dataset,
     device: &Device,
+    measures: &Measures,
 ) -> Result<EvalReport> {
     let found = run::latest(&folder.best())?.filter(|(_, found)| found.state.step == best.step);
     let (path, checkpoint) = found.with_context(|| {
@@ -291,5 +366,5 @@ fn test(
     let model =
         evaluate::restore(&checkpoint, &path, (dataset.shape(), dataset.num_classes()), device)?;
     let loader = DataLoader::new(dataset.load(Split::Test)?, device);
-    Ok(evaluate::evaluate_model(&model, &loader, dataset.class_names()))
+    Ok(evaluate::evaluate_model(&model, &loader, dataset.class_names(), measures))
 }

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::TrainOptions;
+use crate::data::resplit::Resplit;
 use crate::data::{DataLoader, Dataset, Source, Split, Subset};
 use crate::registry;
 use crate::run::{DataSummary, RunConfig};
@@ -20,10 +21,14 @@ impl RunData {
     pub fn load(config: &RunConfig, options: &TrainOptions) -> Result<Self> {
         let source = Source { image_size: config.image_size, ..options.source.clone() };
         let whole = registry::dataset(&config.dataset, &source)?;
+        let whole = Resplit::of(whole, config.validation_split);
         let dataset = Subset::of(whole, config.classes.as_deref())?;
         let (train, validation) = (dataset.load(Split::Train)?, dataset.load(Split::Validation)?);
         dataset.verify_test()?;
-        let summary = DataSummary::new(&train, &validation, dataset.class_names());
+        let summary = DataSummary {
+            validation_is_test: dataset.validation_is_test(),
+            ..DataSummary::new(&train, &validation, dataset.class_names())
+        };
         let train = DataLoader::new(train, &options.train_device.clone().autodiff());
         let validation = DataLoader::new(validation, &options.eval_device);
         Ok(Self { dataset, train, validation, summary })

@@ -18,6 +18,7 @@ use super::any_model::{AnyModel, BatchOutput};
 use crate::data::{Batch, DataLoader};
 use crate::device::is_cpu;
 use crate::metrics::Score;
+use crate::metrics::measure::{Classified, Reconstructed};
 use crate::nn::ForwardContext;
 use crate::nn::burn_layers::DRAWING;
 use crate::ops::parallel::MICROBATCH;
@@ -86,6 +87,41 @@ pub fn loss_and_gradients(
     }
 }
 
+/// What an evaluation looks at beside the loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Nothing.
+    Loss,
+    /// What the model makes of each image.
+    Images {
+        /// The structural similarity of each, too.
+        ssim: bool,
+    },
+}
+
+/// What a model makes of each image.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ImageOutput {
+    /// Of an autoencoder.
+    Reconstructed(Reconstructed),
+    /// Of a classifier.
+    Classified(Classified),
+}
+
+impl ImageOutput {
+    /// Adds what it makes of the images that follow.
+    fn extend(&mut self, next: Self) {
+        match (self, next) {
+            (Self::Reconstructed(all), Self::Reconstructed(next)) => {
+                all.errors.extend(next.errors);
+                all.ssims.extend(next.ssims);
+            }
+            (Self::Classified(all), Self::Classified(next)) => all.logits.extend(next.logits),
+            _ => unreachable!("a model is of one kind"),
+        }
+    }
+}
+
 /// The loss of a model on many examples, and its predictions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EvalOutput {
@@ -93,6 +129,8 @@ pub struct EvalOutput {
     pub loss: f64,
     /// A classifier's predicted class of each example; empty for an autoencoder.
     pub predictions: Vec<u32>,
+    /// Image by image, where that was asked for.
+    pub images: Option<ImageOutput>,
 }
 
 /// The loss and the predictions of `model` on all examples of `loader`, in batches of `batch_size`, each
@@ -107,51 +145,51 @@ pub fn loss_and_predictions(
     loader: &DataLoader,
     batch_size: usize,
 ) -> EvalOutput {
-    let output = loss_and_predictions_unless(model, loader, batch_size, &Interrupt::default());
+    let interrupt = Interrupt::default();
+    let output = loss_and_predictions_unless(model, loader, batch_size, Detail::Loss, &interrupt);
     output.expect("nothing interrupts it")
 }
 
-/// The same, or `None` where the signal of `interrupt` came meanwhile.
+/// The same with this `detail`, or `None` where the signal of `interrupt` came meanwhile.
 pub(crate) fn loss_and_predictions_unless(
     model: &AnyModel,
     loader: &DataLoader,
     batch_size: usize,
+    detail: Detail,
     interrupt: &Interrupt,
 ) -> Option<EvalOutput> {
     let all: Vec<_> = (0..loader.len()).collect();
     let (mut losses, mut predictions) = (Vec::new(), Vec::new());
+    let mut images: Option<ImageOutput> = None;
     for batch in Batch::plain(&all).chunks(batch_size) {
         if interrupt.signal().is_some() {
             return None;
         }
         let microbatches = in_microbatches(model, batch, loader, |_, microbatch| {
-            let mut context = ForwardContext::evaluation();
-            let output = model.forward_batch(loader, microbatch, &mut context);
-            (output.loss * microbatch.len() as f64, output.predictions)
+            let (output, images) = model.evaluate_batch(loader, microbatch, detail);
+            (output.loss * microbatch.len() as f64, output.predictions, images)
         });
-        for (loss, classes) in microbatches {
+        for (loss, classes, of_images) in microbatches {
             losses.push(loss);
             predictions.extend(classes);
+            match (&mut images, of_images) {
+                (Some(images), Some(next)) => images.extend(next),
+                (images, next) => *images = next,
+            }
         }
     }
     // Read back once, at the end.
     let losses = Tensor::cat(losses, 0).into_data().convert::<f64>();
     let sum: f64 = losses.iter::<f64>().sum();
-    Some(EvalOutput { loss: sum / loader.len() as f64, predictions: classes(predictions) })
+    let loss = sum / loader.len() as f64;
+    Some(EvalOutput { loss, predictions: classes(predictions), images })
 }
 
-/// The score of `model`, whose forward pass of the examples of `loader` in `batch` had this `output`: read
-/// back from the device.
-pub(super) fn score(
-    model: &AnyModel,
-    output: BatchOutput,
-    loader: &DataLoader,
-    batch: Batch,
-) -> Score {
+/// The score of `model`, whose forward pass of examples of these `labels` had this `output`: read back from the
+/// device.
+pub(super) fn score(model: &AnyModel, output: BatchOutput, labels: &[u32]) -> Score {
     let predictions = classes(output.predictions.into_iter().collect());
-    let labels = batch.indices.iter().map(|&index| loader.examples().labels()[index]);
-    let labels: Vec<_> = labels.collect();
-    model.score(output.loss.into_scalar::<f32>().into(), &predictions, &labels)
+    model.score(output.loss.into_scalar::<f32>().into(), &predictions, labels)
 }
 
 /// The predicted classes of `microbatches`, read back from their device.

@@ -1,6 +1,6 @@
 //! CSV (RFC 4180), lines ended by a line feed.
 
-use csv::{Terminator, WriterBuilder};
+use csv::{ReaderBuilder, Terminator, WriterBuilder};
 
 /// The text of `lines`, each its fields; they may have different numbers of them.
 pub(crate) fn to_csv<I, S>(lines: I) -> String
@@ -15,4 +15,14 @@ where
         writer.write_record(line).expect("memory takes all");
     }
     String::from_utf8(writer.into_inner().expect("memory takes all")).expect("fields are texts")
+}
+
+/// The lines of `text`, each its fields; `None` where it is no CSV. Lines may have different numbers of fields.
+pub(crate) fn from_csv(text: &str) -> Option<Vec<Vec<String>>> {
+    let mut reader =
+        ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+    let line = |record: csv::Result<csv::StringRecord>| {
+        Some(record.ok()?.iter().map(str::to_owned).collect())
+    };
+    reader.records().map(line).collect()
 }

@@ -8,7 +8,8 @@ pub(crate) fn columns(head: &[&str], lines: &[Vec<String>], left: &[&str]) -> St
         cells.chain([head[at].chars().count()]).max().unwrap_or(0)
     };
     let widths: Vec<_> = (0..head.len()).map(width).collect();
-    let is_number = |text: &str| text == "-" || text.parse::<f64>().is_ok();
+    // A marked number is one.
+    let is_number = |text: &str| text == "-" || text.trim_end_matches('*').parse::<f64>().is_ok();
     let is_right =
         |at: usize| !left.contains(&head[at]) && lines.iter().all(|line| is_number(&line[at]));
     let right: Vec<_> = (0..head.len()).map(is_right).collect();

@@ -15,7 +15,7 @@ use walkdir::WalkDir;
 const LAYERS: [&[&str]; 10] = [
     &["error"],
     &["util"],
-    &["device", "metrics", "viz", "weights"],
+    &["device", "metrics", "stats", "viz", "weights"],
     &["data", "ops"],
     &["nn"],
     &["optim", "tensorboard"],

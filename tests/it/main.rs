@@ -19,11 +19,14 @@ mod image_folder;
 mod inputs;
 mod later_optimizers;
 mod layers;
+mod metric_values;
 mod optimizers;
 mod pictures;
 mod program;
 mod seeing;
+mod several;
 mod single_layer_cae;
+mod statistics;
 #[cfg(unix)]
 mod survive;
 mod tensorboard;

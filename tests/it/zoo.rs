@@ -145,7 +145,7 @@ fn outputs_have_the_shape_they_should_have() {
             if let Some(output) = model.reconstruct(images.clone()) {
                 assert_eq!(output.dims(), images.dims(), "{name}");
             }
-            let EvalOutput { loss, predictions } = loss_and_predictions(&model, &loader, 2);
+            let EvalOutput { loss, predictions, .. } = loss_and_predictions(&model, &loader, 2);
             assert!(loss.is_finite(), "{name}");
             let expected = if model.kind() == Kind::Classifier { 3 } else { 0 };
             assert_eq!(predictions.len(), expected, "{name}");
@@ -292,7 +292,7 @@ fn a_partial_batch_counts_by_its_size() {
         let model = build(row, shape, 3, &device).unwrap();
         let whole = loss_and_predictions(&model, &loader, loader.len());
         for batch_size in [1, 7, 200] {
-            let EvalOutput { loss, predictions } =
+            let EvalOutput { loss, predictions, .. } =
                 loss_and_predictions(&model, &loader, batch_size);
             assert!((loss / whole.loss - 1.0).abs() < 1e-5, "{name}: {loss} and {}", whole.loss);
             assert_eq!(predictions, whole.predictions, "{name}");

@@ -1,13 +1,15 @@
 //! The command line of `compare`.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Parser;
 
+use super::select::{self, Filter};
+use super::verdict::{self, Tolerance};
 use crate::commands::compare;
-use crate::commands::compare::Row;
+use crate::commands::compare::{Axis, Comparison, Group, Row};
 use crate::commands::output;
 use crate::error::{Exit, Failure};
 use crate::util::stderr::message;
@@ -15,7 +17,8 @@ use crate::util::stderr::message;
 /// Compare runs in a table, the best validation first.
 ///
 /// The runs are those in and below FOLDER; symbolic links are followed. There is one table per data set and
-/// measure. Its columns are the flags in which the runs differ.
+/// measure. Its columns are the flags in which the runs differ. Runs that differ in seed and fold alone are one
+/// row: mean ± standard deviation (number, least to most).
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
 pub struct Compare {
@@ -28,26 +31,84 @@ pub struct Compare {
     /// Only the runs on this data set
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
-    /// Print JSON: one object per run
+    /// Show single runs: without it those that differ in seed and fold alone are one row, with mean and standard
+    /// deviation
+    #[arg(long)]
+    each: bool,
+    /// Only runs of which this is true, as learning_rate<1e-3 or status=finished; may be given several times
+    #[arg(long, value_name = "NAME<VALUE")]
+    filter: Vec<Filter>,
+    /// Sort by this flag or measure, as test_psnr; the best of a measure first [default: the best validation]
+    #[arg(long, value_name = "NAME")]
+    sort: Option<String>,
+    /// Turn the order round
+    #[arg(long)]
+    reverse: bool,
+    /// Show these flags and measures, as learning_rate,n,test_error,folder
+    #[arg(long, value_delimiter = ',', value_name = "NAME,...", conflicts_with_all = ["json", "csv"])]
+    columns: Vec<String>,
+    /// Compare the tests of all others with those of this run or, if it is one of several seeds, of these: paired
+    /// by seed, or two single runs image by image
+    #[arg(long, value_name = "RUN")]
+    baseline: Option<PathBuf>,
+    /// End with exit code 5 where a mean test is worse than the baseline's, by more than TOLERANCE if it is given
+    /// (as 0.001, or 2% of the baseline's)
+    #[arg(long = "fail_if_worse", alias = "fail-if-worse", num_args = 0..=1, default_missing_value = "0", value_name = "TOLERANCE", requires = "baseline")]
+    fail_if_worse: Option<Tolerance>,
+    /// Print JSON: one object per row
     #[arg(long, conflicts_with = "csv")]
     json: bool,
-    /// Print CSV: one line per run
+    /// Print CSV: one line per row
     #[arg(long)]
     csv: bool,
     /// Print the test accuracy of each class too (with --json it is always there)
     #[arg(long = "per_class", alias = "per-class")]
     per_class: bool,
-    /// Draw the learning curves too, as PNG or SVG
+    /// Draw the learning curves too, as PNG or SVG: of several seeds the mean, and the range from the least to the
+    /// most
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
+    /// What the horizontal axis of --plot is
+    #[arg(long, value_enum, default_value = "epoch", value_name = "NAME")]
+    axis: Axis,
+}
+
+/// The runs beside a baseline: those on the same data.
+struct Beside<'a> {
+    groups: Vec<Group<'a>>,
+    baseline: usize,
+    comparisons: Vec<Option<Comparison>>,
 }
 
 impl Compare {
     /// Prints the comparison.
     ///
     /// # Errors
-    /// When there are no such runs, or the picture cannot be written.
+    /// When there are no such runs, or the picture cannot be written; [`Exit::Worse`] where that is asked for.
     pub fn run(&self) -> Result<()> {
+        let rows = self.rows()?;
+        let groups = self.groups(&rows)?;
+        let beside =
+            self.baseline.as_ref().map(|folder| self.beside(&groups, folder)).transpose()?;
+        if let Some(path) = &self.plot {
+            compare::plot(&groups, self.axis, path)?;
+        }
+        let comparisons = groups.iter().map(|group| beside.as_ref()?.of(group)).collect::<Vec<_>>();
+        output::print(&match (self.json, self.csv) {
+            (true, _) => compare::json(&groups, &comparisons),
+            (_, true) => compare::csv(&groups, &comparisons).trim_end().to_owned(),
+            _ => self.text(&groups, beside.as_ref()),
+        })?;
+        match (&beside, self.fail_if_worse) {
+            (Some(Beside { groups, baseline, comparisons }), Some(tolerance)) => {
+                verdict::refuse_worse(groups, *baseline, comparisons, tolerance)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The runs of the model and the data set that are asked for.
+    fn rows(&self) -> Result<Vec<Row>> {
         let mut rows = compare::find(&self.folders)?;
         let there = rows.iter().map(|row| (row.model.clone(), row.dataset().to_owned()));
         let there: BTreeSet<_> = there.collect();
@@ -56,34 +117,76 @@ impl Compare {
         if rows.is_empty() {
             return Err(self.nothing_left(&there));
         }
-        if let Some(path) = &self.plot {
-            compare::plot(&rows, path)?;
-        }
-        if self.json {
-            return output::print(&compare::json(&rows));
-        }
-        if self.csv {
-            return output::print(compare::csv(&rows).trim_end());
-        }
-        output::print(&self.text(&rows))
+        Ok(rows)
     }
 
-    /// A table for each section, with a title where there are several.
-    fn text(&self, rows: &[Row]) -> String {
-        let sections = compare::sections(rows);
+    /// `rows` in groups, filtered and sorted.
+    fn groups<'a>(&self, rows: &'a [Row]) -> Result<Vec<Group<'a>>> {
+        let names = self.filter.iter().map(|filter| ("--filter", filter.name()));
+        let names = names.chain(self.sort.iter().map(|name| ("--sort", name.as_str())));
+        let names = names.chain(self.columns.iter().map(|name| ("--columns", name.as_str())));
+        for (flag, name) in names {
+            select::known(flag, name, rows)?;
+        }
+        let mut groups = compare::groups(&select::filter_rows(rows, &self.filter), self.each);
+        select::filter_groups(&mut groups, &self.filter);
+        if groups.is_empty() {
+            return Err(Failure::new(Exit::Failed, "no run passes --filter")
+                .why(format!("there are {} runs without it", rows.len()))
+                .help("dytb compare --csv shows what they have")
+                .into());
+        }
+        groups.sort_by(Group::compare);
+        match &self.sort {
+            Some(name) => select::sort(&mut groups, name, self.reverse),
+            None if self.reverse => groups.reverse(),
+            None => {}
+        }
+        Ok(groups)
+    }
+
+    /// The groups on the data of the baseline in `folder`, beside it.
+    fn beside<'a>(&self, groups: &[Group<'a>], folder: &Path) -> Result<Beside<'a>> {
+        let own = &groups[compare::find_baseline(groups, folder)?];
+        let sections = compare::sections(groups);
+        let is_own = |group: &Group| group.first().folder == own.first().folder;
+        let section = sections.into_iter().find(|section| section.groups.iter().any(is_own));
+        let section = section.context("every group is in a section")?;
+        let left_out = groups.len() - section.groups.len();
+        if left_out > 0 {
+            message(&format!(
+                "note: {left_out} of the rows are not compared with the baseline: they are of other data"
+            ));
+        }
+        let baseline = compare::find_baseline(&section.groups, folder)?;
+        let comparisons = compare::beside(&section.groups, baseline)?;
+        Ok(Beside { groups: section.groups, baseline, comparisons })
+    }
+
+    /// A table for each section, with a title where there are several, and what stands beside the baseline.
+    fn text(&self, groups: &[Group], beside: Option<&Beside>) -> String {
+        let sections = compare::sections(groups);
         let mut paragraphs = Vec::new();
         for section in &sections {
-            let table = compare::table(&section.rows);
+            let table = match self.columns.is_empty() {
+                true => compare::table(&section.groups),
+                false => compare::chosen(&section.groups, &self.columns),
+            };
             paragraphs.push(match sections.len() {
                 1 => table,
                 _ => format!("{}\n{table}", section.title),
             });
-            if self.per_class && section.rows.iter().any(|row| !row.test_classes.is_empty()) {
-                paragraphs.push(compare::classes(&section.rows));
+            let rows: Vec<_> = section.groups.iter().flat_map(|group| group.rows.clone()).collect();
+            if self.per_class && rows.iter().any(|row| !row.test_classes.is_empty()) {
+                paragraphs.push(compare::classes(&rows));
             }
         }
-        if self.per_class && rows.iter().all(|row| row.test_classes.is_empty()) {
+        let mut rows = groups.iter().flat_map(|group| &group.rows);
+        if self.per_class && rows.all(|row| row.test_classes.is_empty()) {
             message("note: none of these runs has an accuracy for each class");
+        }
+        if let Some(Beside { groups, baseline, comparisons }) = beside {
+            paragraphs.push(verdict::text(groups, *baseline, comparisons));
         }
         paragraphs.join("\n\n")
     }
@@ -122,5 +225,13 @@ impl Compare {
             .why(format!("there are runs of: {}", there.join(", ")))
             .help("name one of these; without --model and --dataset all are compared")
             .into()
+    }
+}
+
+impl Beside<'_> {
+    /// The comparison of `group` with the baseline, if there is one.
+    fn of(&self, group: &Group) -> Option<Comparison> {
+        let is_it = |other: &Group| other.first().folder == group.first().folder;
+        self.comparisons[self.groups.iter().position(is_it)?].clone()
     }
 }

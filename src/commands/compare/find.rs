@@ -10,8 +10,7 @@ use super::Row;
 use crate::error::{Exit, Failure};
 use crate::util::stderr::message;
 
-/// The runs in `folders` and below, the best first: by the best validation error, then by the best
-/// accuracy; those without a validation come last. Symbolic links are followed, and a run that is
+/// The runs in `folders` and below, by their folders. Symbolic links are followed, and a run that is
 /// reached in several ways is there once. What is wrong with a run's files is told of on stderr.
 ///
 /// # Errors
@@ -38,7 +37,6 @@ pub fn find(folders: &[PathBuf]) -> Result<Vec<Row>> {
         }
     }
     rows.sort_by(|one, other| one.folder.cmp(&other.folder));
-    rows.sort_by(Row::compare);
     Ok(rows)
 }
 

@@ -1,33 +1,93 @@
-//! The comparison for programs: all flags of each run, whether they differ or not.
+//! The comparison for programs: all flags of each run, or of each group of runs, whether they differ or not. A measure
+//! of several runs is their mean; its standard deviation, median, least and most stand beside it.
 
 use serde_json::{Map, Value, json};
 
-use super::{Row, unique};
+use super::{Comparison, Group, Pairing, Row, unique};
 use crate::metrics::Score;
 use crate::util::csv::to_csv;
 
-/// A JSON array with one object per run.
+/// A JSON array with one object per group, with its comparison if there is one.
 ///
 /// # Panics
 /// Never: a comparison is JSON.
-pub fn json(rows: &[Row]) -> String {
-    let objects: Vec<_> = rows.iter().map(object).collect();
+pub fn json(groups: &[Group], comparisons: &[Option<Comparison>]) -> String {
+    let beside = |number: usize| comparisons.get(number).and_then(Option::as_ref);
+    let objects: Vec<_> =
+        groups.iter().enumerate().map(|(at, group)| object(group, beside(at))).collect();
     serde_json::to_string_pretty(&objects).expect("a comparison is JSON")
 }
 
-fn object(row: &Row) -> Value {
-    let mut object = values(row);
-    object.insert("flags".into(), Value::Object(row.flags()));
-    if !row.test_classes.is_empty() {
-        object.insert("test_classes".into(), json!(row.test_classes));
+fn object(group: &Group, comparison: Option<&Comparison>) -> Value {
+    let flags = group.flags();
+    let values =
+        group.values().into_iter().filter(|(name, _)| !flags.contains_key(name) || is_ours(name));
+    let mut object: Map<_, _> = values.collect();
+    object.insert("flags".into(), Value::Object(flags));
+    if group.is_several() {
+        object.insert("runs".into(), group.rows.iter().map(|row| run(row)).collect());
+    } else if !group.first().test_classes.is_empty() {
+        object.insert("test_classes".into(), json!(group.first().test_classes));
+    }
+    if let Some(comparison) = comparison {
+        object.insert("baseline".into(), Value::Object(against(comparison)));
     }
     Value::Object(object)
 }
 
-/// A line for each run below one of names; a flag that a run does not have is an empty field.
-pub fn csv(rows: &[Row]) -> String {
-    let lines: Vec<Map<String, Value>> =
-        rows.iter().map(|row| values(row).into_iter().chain(row.flags()).collect()).collect();
+/// What is both a flag and said of every run.
+fn is_ours(name: &str) -> bool {
+    ["model", "dataset"].contains(&name)
+}
+
+/// A run of a group of several.
+fn run(row: &Row) -> Value {
+    let mut run = Map::new();
+    run.insert("folder".into(), json!(row.folder.display().to_string()));
+    run.insert("status".into(), json!(row.state()));
+    for name in ["seed", "fold"] {
+        run.extend(row.flags().remove(name).map(|value| (name.to_owned(), value)));
+    }
+    run.insert("best_epoch".into(), json!(row.best.map(|best| best.epoch)));
+    let mut score = |prefix: &str, score: Option<Score>| {
+        for (name, value) in score.iter().flat_map(Score::scalars) {
+            run.insert(format!("{prefix}_{name}"), json!(value));
+        }
+    };
+    score("validation", row.best.map(|best| best.score));
+    score("test", row.test);
+    Value::Object(run)
+}
+
+/// A comparison by name.
+fn against(comparison: &Comparison) -> Map<String, Value> {
+    let pairing = match comparison.pairing {
+        Pairing::Seeds => "seeds",
+        Pairing::Images => "images",
+    };
+    [
+        ("pairing", json!(pairing)),
+        ("pairs", json!(comparison.pairs)),
+        ("difference", json!(comparison.difference)),
+        ("is_worse", json!(comparison.is_worse)),
+        ("p", json!(comparison.p)),
+        ("p_holm", json!(comparison.p_holm)),
+        ("least_p", json!(comparison.least_p)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into_iter()
+    .collect()
+}
+
+/// A line for each group below one of names; a flag that a group does not have is an empty field.
+pub fn csv(groups: &[Group], comparisons: &[Option<Comparison>]) -> String {
+    let line = |(number, group): (usize, &Group)| {
+        let comparison = comparisons.get(number).and_then(Option::as_ref);
+        let against = comparison.map(against).unwrap_or_default();
+        let against = against.into_iter().map(|(name, value)| (format!("baseline_{name}"), value));
+        group.values().into_iter().chain(against).collect()
+    };
+    let lines: Vec<Map<String, Value>> = groups.iter().enumerate().map(line).collect();
     let names = unique(lines.iter().flat_map(Map::keys).map(String::as_str));
     let fields = lines.iter().map(|line| {
         let field = |name: &&str| match line.get(*name) {
@@ -39,26 +99,4 @@ pub fn csv(rows: &[Row]) -> String {
     });
     let head = names.iter().map(|name| (*name).to_owned()).collect();
     to_csv([head].into_iter().chain(fields))
-}
-
-/// What a run is called, how it stands and what it reached.
-fn values(row: &Row) -> Map<String, Value> {
-    let mut values = Map::new();
-    let mut add = |name: &str, value: Value| values.insert(name.to_owned(), value);
-    add("folder", json!(row.folder.display().to_string()));
-    add("model", json!(row.model));
-    add("dataset", json!(row.config.as_ref().map(|config| &config.dataset)));
-    add("status", json!(row.state()));
-    add("epochs_done", json!(row.status.map(|status| status.epochs)));
-    add("steps_done", json!(row.status.map(|status| status.step)));
-    add("seconds", json!(row.status.map(|status| status.seconds)));
-    add("best_epoch", json!(row.best.map(|best| best.epoch)));
-    let mut score = |prefix: &str, score: Option<Score>| {
-        for (name, value) in score.iter().flat_map(Score::scalars) {
-            add(&format!("{prefix}_{name}"), json!(value));
-        }
-    };
-    score("validation", row.best.map(|best| best.score));
-    score("test", row.test);
-    values
 }

@@ -24,7 +24,7 @@ pub(super) fn scores(folder: &Path) -> (Option<Best>, Option<Score>) {
     let best = || {
         let best = &json["best"];
         let number = |name: &str| best[name].as_u64();
-        Some(Best { score: score(best)?, step: number("step")?, epoch: number("epoch")? })
+        Some(Best::by_score(score(best)?, number("step")?, number("epoch")?))
     };
     (best(), score(&json["test"]))
 }

@@ -1,5 +1,6 @@
 //! The learning curves of several runs as one picture: the error (or the accuracy) of the validation
-//! after each epoch, a line for each run, its name in the legend at the right.
+//! after each epoch, a line for each run, its name in the legend at the right. Of several seeds it is the mean, and
+//! behind it the range from the least to the most.
 
 use std::error::Error;
 use std::path::Path;
@@ -10,12 +11,11 @@ use plotters::coord::combinators::BindKeyPoints;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 
-use super::Row;
+use super::Group;
 use super::legend::{self, Legend};
+use super::lines::{Axis, Line, lines};
 use crate::error::{Exit, Failure};
-use crate::tensorboard::curve;
 use crate::util::atomic_file::write_atomically;
-use crate::util::stderr::message;
 use crate::viz::Picture;
 use crate::viz::text::font;
 
@@ -25,37 +25,45 @@ const HEIGHT: u32 = 750;
 const LOG_SCALE_RATIO: f64 = 8.0;
 /// Epochs on the axis, at the most.
 const TICKS: f64 = 12.0;
-/// Of each epoch, on the axis.
+/// Of each unit, on the axis.
 const PARTS: i64 = 1000;
+/// How opaque the range of several runs is.
+const BAND: f64 = 0.2;
 /// Lines with more points than this have no markers.
 const MARKED: usize = 50;
 
-/// A line and its name.
-struct Line {
-    name: String,
-    /// Epoch and value.
-    points: Vec<(f64, f64)>,
+/// What is drawn.
+struct Chart<'a> {
+    lines: &'a [Line],
+    metric: &'a str,
+    axis: Axis,
 }
 
-/// Draws the learning curves of `rows` to the file `path`, PNG or SVG by its ending. Runs are
+/// Draws the learning curves of `groups` to the file `path`, PNG or SVG by its ending. Runs are
 /// comparable if they are measured alike: those that are measured otherwise than the first are left
 /// out, and told of on stderr, as are those without a curve.
 ///
 /// # Errors
 /// When the ending is another, there is no curve at all, or the file cannot be written.
-pub fn plot(rows: &[Row], path: &Path) -> Result<()> {
-    let metric =
-        rows.iter().find_map(|row| row.best).map_or("error", |best| best.score.headline().0);
-    let lines = lines(rows, metric)?;
+pub fn plot(groups: &[Group], axis: Axis, path: &Path) -> Result<()> {
+    let best = groups.iter().find_map(|group| group.first().best);
+    let metric = best.map_or("error", |best| best.score.headline().0);
+    let lines = lines(groups, metric, axis)?;
     if lines.is_empty() {
-        return Err(Failure::new(Exit::Failed, "there is no learning curve to draw")
-            .why("no run has finished an epoch")
-            .into());
+        let why = match axis {
+            Axis::Time => {
+                "no run has finished an epoch, or kept the time of its epochs in history.csv"
+            }
+            _ => "no run has finished an epoch",
+        };
+        let what = "there is no learning curve to draw";
+        return Err(Failure::new(Exit::Failed, what).why(why).into());
     }
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    let chart = Chart { lines: &lines, metric, axis };
     let picture = match ending.to_lowercase().as_str() {
-        "svg" => svg(&lines, metric),
-        "png" => png(&lines, metric),
+        "svg" => svg(&chart),
+        "png" => png(&chart),
         _ => {
             return Err(Failure::new(Exit::Usage, format!("`--plot {}`", path.display()))
                 .why("the file's ending says what it is")
@@ -67,97 +75,40 @@ pub fn plot(rows: &[Row], path: &Path) -> Result<()> {
     write_atomically(path, &picture)
 }
 
-/// The curves of the runs that are measured by `metric`.
-fn lines(rows: &[Row], metric: &str) -> Result<Vec<Line>> {
-    let mut lines = Vec::new();
-    for row in rows {
-        let points = match row.folder.join("validation").is_dir() {
-            true => curve(&row.folder.join("validation"), metric)?,
-            false => Vec::new(),
-        };
-        let epoch = steps_per_epoch(row, &points);
-        let points: Vec<_> = points
-            .iter()
-            .map(|(step, value)| (*step as f64 / epoch, f64::from(*value)))
-            .filter(|(epoch, value)| *epoch > 0.0 && value.is_finite())
-            .collect();
-        match points.is_empty() {
-            true => {
-                message(&format!("note: `{}` has no curve of its {metric}", row.folder.display()))
-            }
-            false => lines.push(Line { name: name(row, rows), points }),
-        }
-    }
-    Ok(lines)
-}
-
-/// The steps of an epoch: those until the best validation by its epoch. Where that is not known they are
-/// the greatest common divisor of the steps after which there were validations.
-fn steps_per_epoch(row: &Row, points: &[(i64, f32)]) -> f64 {
-    let divisor = |mut a: u64, mut b: u64| {
-        while b > 0 {
-            (a, b) = (b, a % b);
-        }
-        a
-    };
-    match row.best {
-        Some(best) if best.epoch > 0 && best.step > 0 => best.step as f64 / best.epoch as f64,
-        _ => {
-            let steps = points.iter().map(|(step, _)| step.unsigned_abs());
-            steps.fold(0, divisor).max(1) as f64
-        }
-    }
-}
-
-/// What tells `row` from the other `rows`: its name, with the model's where there are several, or its
-/// folder where two have the same.
-fn name(row: &Row, rows: &[Row]) -> String {
-    let name = row.name();
-    let alike = rows.iter().filter(|other| other.model == row.model && other.name() == name);
-    if alike.count() > 1 {
-        return row.folder.display().to_string();
-    }
-    match rows.iter().all(|other| other.model == row.model) {
-        true => name,
-        false => format!("{} {name}", row.model),
-    }
-}
-
-fn svg(lines: &[Line], metric: &str) -> Result<Vec<u8>, Box<dyn Error>> {
+fn svg(chart: &Chart) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut text = String::new();
-    chart(&SVGBackend::with_string(&mut text, (WIDTH, HEIGHT)).into_drawing_area(), lines, metric)?;
+    draw_to(&SVGBackend::with_string(&mut text, (WIDTH, HEIGHT)).into_drawing_area(), chart)?;
     Ok(text.into_bytes())
 }
 
-fn png(lines: &[Line], metric: &str) -> Result<Vec<u8>, Box<dyn Error>> {
+fn png(chart: &Chart) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut bytes = vec![0; (WIDTH * HEIGHT * 3) as usize];
     let backend = BitMapBackend::with_buffer(&mut bytes, (WIDTH, HEIGHT));
-    chart(&backend.into_drawing_area(), lines, metric)?;
+    draw_to(&backend.into_drawing_area(), chart)?;
     Ok(Picture::from_rgb(WIDTH as usize, HEIGHT as usize, bytes).context("as many bytes")?.png()?)
 }
 
 /// Draws everything, on a scale that suits the values.
-fn chart<B: DrawingBackend>(
+fn draw_to<B: DrawingBackend>(
     area: &DrawingArea<B, Shift>,
-    lines: &[Line],
-    metric: &str,
+    chart: &Chart,
 ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-    let values = || lines.iter().flat_map(|line| &line.points).map(|(_, value)| *value);
-    let least = values().fold(f64::INFINITY, f64::min);
-    let most = values().fold(f64::NEG_INFINITY, f64::max);
-    if metric == "error" && least > 0.0 && most / least > LOG_SCALE_RATIO {
-        let scale = (least / 1.1..most * 1.1).log_scale();
-        return draw(area, lines, metric, scale, |value| label(value, value / 10.0));
+    let points = || chart.lines.iter().flat_map(|line| &line.points);
+    let least = points().map(|point| point.least).fold(f64::INFINITY, f64::min);
+    let most = points().map(|point| point.most).fold(f64::NEG_INFINITY, f64::max);
+    if chart.metric == "error" && least > 0.0 && most / least > LOG_SCALE_RATIO {
+        let (bottom, top) = (least / 1.1, most * 1.1);
+        let scale = (bottom..top).log_scale().with_key_points(decades(bottom, top));
+        return draw(area, chart, scale, |value| label(value, value));
     }
     let margin = ((most - least) / 20.0).max(most.abs() / 100.0).max(f64::MIN_POSITIVE);
     let (bottom, top) = (least - margin, most + margin);
-    draw(area, lines, metric, bottom..top, |value| label(value, (top - bottom) / 10.0))
+    draw(area, chart, bottom..top, |value| label(value, (top - bottom) / 10.0))
 }
 
 fn draw<B, Y>(
     area: &DrawingArea<B, Shift>,
-    lines: &[Line],
-    metric: &str,
+    &Chart { lines, metric, axis }: &Chart,
     scale: Y,
     label: impl Fn(f64) -> String,
 ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>>
@@ -171,29 +122,36 @@ where
     let legend = Legend::new(&names, HEIGHT);
     let (left, right) = area.split_horizontally(WIDTH - legend.width());
     let points = lines.iter().flat_map(|line| &line.points);
-    let last = points.map(|(epoch, _)| *epoch).fold(1.0, f64::max);
-    // A single epoch stands in the middle.
-    let epochs = if last > 1.0 { at(1.0)..at(last) } else { at(0.5)..at(1.5) };
-    let ticks = ticks(last).into_iter().map(at).collect();
+    let Horizontal { title, unit, first, last, ticks } =
+        Horizontal::new(axis, points.map(|point| point.x).fold(f64::MIN_POSITIVE, f64::max));
+    let at = |x: f64| at(x / unit);
+    let ticks = ticks.into_iter().map(|tick| (tick * PARTS as f64).round() as i64).collect();
     let mut chart = ChartBuilder::on(&left)
         .margin(20)
         .x_label_area_size(50)
         .y_label_area_size(95)
-        .build_cartesian_2d(epochs.with_key_points(ticks), scale)?;
+        .build_cartesian_2d((at(first * unit)..at(last * unit)).with_key_points(ticks), scale)?;
     chart
         .configure_mesh()
         .light_line_style(BLACK.mix(0.05))
-        .x_desc("epoch")
-        .x_label_formatter(&|epoch| (epoch / PARTS).to_string())
+        .x_desc(title)
+        .x_label_formatter(&|x| tick_label(*x as f64 / PARTS as f64))
         .y_desc(format!("validation {metric}"))
         .y_label_formatter(&|value| label(*value))
         .label_style(font(17))
         .axis_desc_style(font(19))
         .draw()?;
+    // All ranges first: no line is below one.
+    for (number, line) in lines.iter().enumerate().filter(|(_, line)| line.is_mean) {
+        let (style, _) = legend::style(number);
+        let above = line.points.iter().map(|point| (at(point.x), point.most));
+        let below = line.points.iter().rev().map(|point| (at(point.x), point.least));
+        let outline: Vec<_> = above.chain(below).collect();
+        chart.draw_series([Polygon::new(outline, style.color.mix(BAND).filled())])?;
+    }
     for (number, line) in lines.iter().enumerate() {
         let (style, dash) = legend::style(number);
-        let points: Vec<_> =
-            line.points.iter().map(|(epoch, value)| (at(*epoch), *value)).collect();
+        let points: Vec<_> = line.points.iter().map(|point| (at(point.x), point.y)).collect();
         // A single epoch is no line.
         if points.len() <= MARKED {
             let size = if points.len() == 1 { 4 } else { 2 };
@@ -206,10 +164,66 @@ where
     area.present()
 }
 
-/// An epoch's place on the axis, which is one of whole numbers: plotters labels no other at given
-/// places.
-fn at(epoch: f64) -> i64 {
-    (epoch * PARTS as f64).round() as i64
+/// The horizontal axis.
+struct Horizontal {
+    title: &'static str,
+    /// What one of its units is in epochs, steps or seconds.
+    unit: f64,
+    /// In units.
+    first: f64,
+    last: f64,
+    ticks: Vec<f64>,
+}
+
+impl Horizontal {
+    /// For curves that end at `last`.
+    fn new(axis: Axis, last: f64) -> Self {
+        let (title, unit) = match axis {
+            Axis::Epoch => ("epoch", 1.0),
+            Axis::Step => ("step", 1.0),
+            Axis::Time if last < 180.0 => ("seconds", 1.0),
+            Axis::Time if last < 3.0 * 3600.0 => ("minutes", 60.0),
+            Axis::Time => ("hours", 3600.0),
+        };
+        let last = last / unit;
+        if axis == Axis::Time {
+            return Self { title, unit, first: 0.0, last, ticks: parts(last) };
+        }
+        let last = last.max(1.0);
+        // A single epoch stands in the middle.
+        let (first, end) = if last > 1.0 { (1.0, last) } else { (0.5, 1.5) };
+        Self { title, unit, first, last: end, ticks: ticks(last) }
+    }
+}
+
+/// A place on the axis, which is one of whole numbers: plotters labels no other at given places.
+fn at(units: f64) -> i64 {
+    (units * PARTS as f64).round() as i64
+}
+
+/// Multiples of 1, 2 or 5 times a power of ten from 0 to `last`, a dozen at the most.
+fn parts(last: f64) -> Vec<f64> {
+    let powers = (-2..).map(|exponent| 10f64.powi(exponent));
+    let mut steps = powers.flat_map(|power| [1.0, 2.0, 5.0].map(|factor| factor * power));
+    let step = steps.find(|step| last / step <= TICKS).unwrap_or(last);
+    (0..).map(|n| f64::from(n) * step).take_while(|part| *part <= last).collect()
+}
+
+/// 1, 2 and 5 times the powers of ten between `bottom` and `top`; the powers alone where that would be many.
+fn decades(bottom: f64, top: f64) -> Vec<f64> {
+    let powers = (bottom.log10().floor() as i32)..=(top.log10().ceil() as i32);
+    let of = |factors: &[f64]| -> Vec<f64> {
+        let values =
+            powers.clone().flat_map(|power| factors.iter().map(move |f| f * 10f64.powi(power)));
+        values.filter(|value| (bottom..=top).contains(value)).collect()
+    };
+    let all = of(&[1.0, 2.0, 5.0]);
+    if all.len() as f64 > TICKS { of(&[1.0]) } else { all }
+}
+
+/// A number without what binary fractions leave behind.
+fn tick_label(value: f64) -> String {
+    ((value * 100.0).round() / 100.0).to_string()
 }
 
 /// Whole epochs for the axis up to `last`: the first, and multiples of 1, 2 or 5 times a power of ten.

@@ -1,14 +1,14 @@
 //! What is known of one run.
 
-use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result, anyhow, bail};
 use serde_json::{Map, Value};
 
 use super::partial;
-use crate::metrics::ClassScore;
-use crate::metrics::Score;
+use crate::data::Source;
+use crate::metrics::{ClassScore, Metric, Score};
 use crate::nn::Kind;
 use crate::registry;
 use crate::run::{Best, RunConfig, RunFolder, RunResult, State, Status, StatusKind};
@@ -28,6 +28,10 @@ pub struct Row {
     pub best: Option<Best>,
     /// The parameters of the best validation on the test examples, when it is finished.
     pub test: Option<Score>,
+    /// The metrics of the same test.
+    pub test_metrics: BTreeMap<Metric, f64>,
+    /// Whether the best validation was chosen on the test images: then its test is no independent one.
+    pub validation_is_test: bool,
     /// Each class's share of that, of a classifier.
     pub test_classes: Vec<ClassScore>,
     /// Whether a file of it cannot be read: then this is what the others tell.
@@ -62,6 +66,8 @@ impl Row {
             status,
             best: None,
             test: None,
+            test_metrics: BTreeMap::new(),
+            validation_is_test: false,
             test_classes: Vec::new(),
             is_damaged: false,
         };
@@ -69,6 +75,8 @@ impl Row {
             Some(outcome) => {
                 row.best = Some(outcome.best);
                 row.test = Some(outcome.test);
+                row.test_metrics = outcome.test_metrics;
+                row.validation_is_test = outcome.validation_is_test;
                 row.test_classes = outcome.test_classes;
             }
             None => {
@@ -84,6 +92,7 @@ impl Row {
             let (best, test) = partial::scores(folder);
             (row.best, row.test) = (row.best.or(best), row.test.or(test));
         }
+        row.validation_is_test |= row.config.as_ref().is_some_and(validates_on_the_test);
         row.model = match &row.config {
             Some(config) => config.model.clone(),
             None => partial::model(folder),
@@ -99,6 +108,11 @@ impl Row {
     /// All its flags, by name.
     pub fn flags(&self) -> Map<String, Value> {
         self.config.as_ref().map(RunConfig::flags).unwrap_or_default()
+    }
+
+    /// The name that its configuration gives its folder.
+    pub fn own_name(&self) -> Option<String> {
+        self.config.as_ref().map(RunConfig::name)
     }
 
     /// Its name, without the model's.
@@ -131,17 +145,16 @@ impl Row {
         };
         measured.map_or_else(kind, |score| Some(score.headline().0))
     }
+}
 
-    /// The better one first; errors before accuracies, both before nothing.
-    pub fn compare(&self, other: &Self) -> Ordering {
-        let key = |row: &Self| match row.best.map(|best| best.score) {
-            Some(Score::Error { error }) => (0, error),
-            Some(Score::Accuracy { accuracy, .. }) => (1, -accuracy),
-            None => (2, 0.0),
-        };
-        let (ours, theirs) = (key(self), key(other));
-        ours.0.cmp(&theirs.0).then(ours.1.total_cmp(&theirs.1))
-    }
+/// Whether the data set of `config` has no validation images but those of its test, and the run none of its own.
+/// Earlier runs do not tell.
+fn validates_on_the_test(config: &RunConfig) -> bool {
+    // Of the user's own pictures the files would have to be read.
+    let is_known = config.data.is_none() && config.validation_split.is_none();
+    let source = Source { offline: true, ..Source::default() };
+    let dataset = || registry::dataset(&config.dataset, &source).ok();
+    is_known && dataset().is_some_and(|dataset| dataset.validation_is_test())
 }
 
 /// Keeps `error`, and has nothing.

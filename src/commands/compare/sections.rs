@@ -1,38 +1,41 @@
 //! Runs that can be ranked: those on the same images, measured alike. An error on MNIST is not better
 //! or worse than one on Cifar10, and no error is better than an accuracy.
 
-use super::Row;
+use super::{Group, Row};
 
 /// Runs that are ranked with each other.
 pub struct Section<'a> {
     /// What they have in common: the data set and the measure.
     pub title: String,
-    /// The runs, in their order.
-    pub rows: Vec<&'a Row>,
+    /// The groups of runs, in their order.
+    pub groups: Vec<Group<'a>>,
 }
 
-/// `rows`, which are sorted, in sections by data set and measure, each in the order of its rows. Of the
+/// `groups`, which are sorted, in sections by data set and measure, each in the order of its groups. Of the
 /// user's own pictures others are another data set; so are some of the classes. Runs of which it is not
 /// known what they are come last.
-pub fn sections(rows: &[Row]) -> Vec<Section<'_>> {
+pub fn sections<'a>(groups: &[Group<'a>]) -> Vec<Section<'a>> {
     let mut sections: Vec<(Vec<String>, Section)> = Vec::new();
-    for row in rows {
-        let key = key(row);
+    for group in groups {
+        let (key, group) = (key(group.first()), group.clone());
         match sections.iter_mut().find(|(other, _)| *other == key) {
-            Some((_, section)) => section.rows.push(row),
-            None => sections.push((key, Section { title: title(row), rows: vec![row] })),
+            Some((_, section)) => section.groups.push(group),
+            None => {
+                let title = title(group.first());
+                sections.push((key, Section { title, groups: vec![group] }));
+            }
         }
     }
-    // Errors before accuracies as in `Row::compare`; then by name, not by whose best run is the best of
+    // Errors before accuracies as in `Group::compare`; then by name, not by whose best run is the best of
     // all.
-    let order = |section: &Section| match section.rows[0].metric() {
+    let order = |section: &Section| match section.groups[0].first().metric() {
         Some("error") => 0,
         Some(_) => 1,
         None => 2,
     };
     sections.sort_by(|(one, a), (other, b)| order(a).cmp(&order(b)).then(one.cmp(other)));
     let (known, unknown): (Vec<_>, Vec<_>) =
-        sections.into_iter().partition(|(_, section)| section.rows[0].config.is_some());
+        sections.into_iter().partition(|(_, section)| section.groups[0].first().config.is_some());
     known.into_iter().chain(unknown).map(|(_, section)| section).collect()
 }
 

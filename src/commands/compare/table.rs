@@ -3,35 +3,87 @@
 use crate::util::table::columns;
 use serde_json::{Map, Value};
 
-use super::{Row, unique};
-use crate::metrics::Score;
+use super::{Group, Row, unique};
+use crate::commands::output::spread;
 use crate::metrics::fixed;
+use crate::stats::Summary;
 
-/// A line for each run: model and data set, the flags in which the runs differ, what they reached, how
-/// they stand, and the folder.
-pub fn table(rows: &[&Row]) -> String {
-    let flags: Vec<_> = rows.iter().map(|row| row.flags()).collect();
-    let arguments = rows.iter().filter_map(|row| row.config.as_ref());
+/// What stands behind a value that was chosen on the test images.
+const MARK: &str = "*";
+
+/// A line for each group of runs: model and data set, the flags in which the groups differ, what they reached,
+/// how they stand, and the folder. Of several runs it is mean and standard deviation, number, least and most. A
+/// test whose images have picked the best model is marked.
+pub fn table(groups: &[Group]) -> String {
+    let flags: Vec<_> = groups.iter().map(Group::flags).collect();
+    let arguments = groups.iter().filter_map(|group| group.first().config.as_ref());
     let arguments = arguments.flat_map(|config| config.optimizer_args.iter());
     let arguments: Vec<_> = arguments.map(|(name, _)| name).collect();
     let differing = differing(&flags, &arguments);
     let mut head = vec!["model", "dataset"];
     head.extend(&differing);
     head.extend(["best validation", "epoch", "test", "time", "status", "run"]);
-    let lines = rows.iter().zip(&flags).map(|(row, flags)| {
+    let lines = groups.iter().zip(&flags).map(|(group, flags)| {
+        let row = group.first();
         let dataset = if row.config.is_some() { row.dataset() } else { "-" };
         let mut line = vec![row.model.clone(), dataset.to_owned()];
         line.extend(differing.iter().map(|name| flags.get(*name).map_or("-".into(), plain)));
-        let or_dash = |text: Option<String>| text.unwrap_or("-".into());
-        line.push(or_dash(row.best.map(|best| score(&best.score))));
-        line.push(or_dash(row.best.map(|best| best.epoch.to_string())));
-        line.push(or_dash(row.test.as_ref().map(score)));
-        line.push(or_dash(row.status.map(|status| time(status.seconds))));
-        line.push(state(row));
-        line.push(row.folder.display().to_string());
+        line.push(measure(row, group.validation()));
+        line.push(epochs(group));
+        let mark = if row.validation_is_test && group.test().is_some() { MARK } else { "" };
+        line.push(measure(row, group.test()) + mark);
+        line.push(group.seconds().map_or("-".into(), time));
+        line.push(state(group));
+        line.push(group.label());
         line
     });
+    let text = columns(&head, &lines.collect::<Vec<_>>(), &[]);
+    let is_marked = |group: &Group| group.first().validation_is_test && group.test().is_some();
+    match groups.iter().any(is_marked) {
+        true => format!(
+            "{text}\n{MARK} chosen on the test images: this data set has no other validation images"
+        ),
+        false => text,
+    }
+}
+
+/// A line for each group, with the values called `names`.
+pub fn chosen(groups: &[Group], names: &[String]) -> String {
+    let lines = groups.iter().map(|group| {
+        let (values, measures) = (group.values(), group.measures());
+        let cell = |name: &String| match measures.iter().find(|(other, _)| other == name) {
+            Some((_, summary)) if group.is_several() => spread(summary, 6),
+            Some((_, summary)) => fixed(summary.mean, 6),
+            None => match values.get(name) {
+                None | Some(Value::Null) => "-".to_owned(),
+                Some(value) => plain(value),
+            },
+        };
+        names.iter().map(cell).collect()
+    });
+    let head: Vec<_> = names.iter().map(String::as_str).collect();
     columns(&head, &lines.collect::<Vec<_>>(), &[])
+}
+
+/// A measure of the runs of a group, the first of which is `row`.
+fn measure(row: &Row, summary: Option<Summary>) -> String {
+    let digits = if row.metric() == Some("accuracy") { 4 } else { 6 };
+    match summary {
+        None => "-".to_owned(),
+        Some(summary) if summary.n > 1 => spread(&summary, digits),
+        Some(summary) => fixed(summary.mean, digits),
+    }
+}
+
+/// The epoch of the best validation or, of several runs, from which to which they are.
+fn epochs(group: &Group) -> String {
+    let rows = group.counted();
+    let epochs = || rows.iter().filter_map(|row| row.best.map(|best| best.epoch));
+    match (epochs().min(), epochs().max()) {
+        (Some(first), Some(last)) if first == last => first.to_string(),
+        (Some(first), Some(last)) => format!("{first} to {last}"),
+        _ => "-".to_owned(),
+    }
 }
 
 /// The test accuracy of each class: a line for each class, a column for each classifier among the runs,
@@ -86,20 +138,16 @@ fn plain(value: &Value) -> String {
     }
 }
 
-fn score(score: &Score) -> String {
-    match score.headline() {
-        ("error", error) => fixed(error, 6),
-        (_, accuracy) => fixed(accuracy, 4),
-    }
-}
-
-/// How it stands, and of one that is not finished how far it is.
-fn state(row: &Row) -> String {
+/// How it stands, and of a run that is not finished how far it is.
+fn state(group: &Group) -> String {
+    let (row, state) = (group.first(), group.state());
     match (row.status, &row.config) {
-        (Some(status), Some(config)) if !["finished", "damaged"].contains(&row.state()) => {
-            format!("{} {}/{}", row.state(), status.epochs, config.epochs)
+        (Some(status), Some(config))
+            if !group.is_several() && !["finished", "damaged"].contains(&row.state()) =>
+        {
+            format!("{state} {}/{}", status.epochs, config.epochs)
         }
-        _ => row.state().to_owned(),
+        _ => state,
     }
 }
 

@@ -11,4 +11,4 @@ mod resolve;
 mod validate;
 
 pub use partial::{Classes, GivenArguments, NamedWeights, PartialRunConfig, PartialSchedule};
-pub use validate::{MAX_EPOCHS, ValidRunConfig, check_comment};
+pub use validate::{MAX_EPOCHS, ValidRunConfig, check_comment, metrics_of};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
-use crate::data::Identity;
+use crate::data::{Identity, ValidationSplit};
 use crate::nn::Scopes;
 use crate::optim;
 use crate::run::{LearningRateDecay, Pretrained, RunConfig, Shape};
@@ -38,8 +38,14 @@ pub struct PartialRunConfig {
     pub schedule: PartialSchedule,
     /// λ of the L2 penalty.
     pub l2_penalty: Option<f64>,
+    /// The examples for validation, where they are not the data set's own.
+    pub validation_split: Option<ValidationSplit>,
+    /// What picks the best model: a metric, or `error` or `accuracy`.
+    pub select: Option<String>,
     /// The seed.
     pub seed: Option<u64>,
+    /// Whether it is a part of the name.
+    pub seed_in_name: bool,
     /// A part of the run's name.
     pub comment: Option<String>,
     /// The weights that it begins with, by name.
@@ -112,7 +118,10 @@ impl PartialRunConfig {
             patience: self.patience.or(base.patience),
             schedule: self.schedule.or(base.schedule),
             l2_penalty: self.l2_penalty.or(base.l2_penalty),
+            validation_split: self.validation_split.or(base.validation_split),
+            select: self.select.or(base.select),
             seed: self.seed.or(base.seed),
+            seed_in_name: self.seed_in_name || base.seed_in_name,
             comment: self.comment.or(base.comment),
             weights: self.weights,
             pretrained: base.pretrained,
@@ -161,7 +170,10 @@ impl From<RunConfig> for PartialRunConfig {
                 lr_decay_factor: decay.map(|LearningRateDecay { factor, .. }| factor),
             },
             l2_penalty: Some(config.l2_penalty),
+            validation_split: config.validation_split,
+            select: config.select.map(|select| select.name().to_owned()),
             seed: Some(config.seed),
+            seed_in_name: config.seed_in_name,
             comment: config.comment,
             weights: None,
             pretrained: config.pretrained,

@@ -8,8 +8,11 @@ use crate::data::Identity;
 use crate::data::image_file::LONGEST;
 use crate::error::{Exit, Failure};
 use crate::inputs::INPUTS;
+use crate::metrics::{METRICS, Metric};
 use crate::models::MODELS;
+use crate::nn::Kind;
 use crate::optim::{self, Arguments, Entry};
+use crate::registry;
 use crate::run::{LearningRateDecay, RunConfig, Schedule};
 
 /// The most epochs: as many, of any number of steps, can be counted.
@@ -70,6 +73,10 @@ impl PartialRunConfig {
         for side in self.image_size.iter().flatten() {
             ensure!((1..=LONGEST).contains(side), "image_size: 1 to {LONGEST}, not {side}");
         }
+        if let Some(split) = self.validation_split {
+            ensure!(split.is_valid(), "validation_split: between 0 and 1, or one of several folds");
+        }
+        let select = self.select.as_deref().map(|name| select(name, &model)).transpose()?.flatten();
         let config = RunConfig {
             model,
             dataset,
@@ -83,7 +90,10 @@ impl PartialRunConfig {
             patience: self.patience,
             lr_schedule: self.schedule.validate(epochs)?,
             l2_penalty,
+            validation_split: self.validation_split,
+            select,
             seed: self.seed.unwrap_or_else(rand::random),
+            seed_in_name: self.seed_in_name,
             comment: self.comment,
             pretrained: self.pretrained,
             trainable_scopes: self.trainable_scopes,
@@ -166,6 +176,33 @@ impl PartialSchedule {
         }
         Ok(Schedule { shape, warmup_epochs })
     }
+}
+
+/// The metric called `name`, by which the best `model` is picked; `None` for the score of its kind.
+///
+/// # Errors
+/// [`Exit::Usage`] where the model has no such metric.
+fn select(name: &str, model: &str) -> Result<Option<Metric>> {
+    let kind = registry::kind(model)?;
+    let score = if kind == Kind::Classifier { "accuracy" } else { "error" };
+    if name == score {
+        return Ok(None);
+    }
+    let of_kind = metrics_of(kind);
+    let found = of_kind.iter().copied().find(|metric| metric.name() == name);
+    found.map(Some).ok_or_else(|| {
+        let names: Vec<_> = of_kind.iter().map(|metric| metric.name()).collect();
+        Failure::new(Exit::Usage, format!("`--select {name}` with `--model {model}`"))
+            .why(format!("its best model is picked by: {score}, {}", names.join(", ")))
+            .help("name one of these, or leave the flag out")
+            .into()
+    })
+}
+
+/// The metrics of models of this `kind`.
+pub fn metrics_of(kind: Kind) -> Vec<Metric> {
+    let of_classifiers = kind == Kind::Classifier;
+    METRICS.into_iter().filter(|metric| metric.is_of_classifiers() == of_classifiers).collect()
 }
 
 /// Fails unless `name` `is_there`.

@@ -37,8 +37,11 @@ impl RunMetadata<'_> {
         writer.write(0, What::summary(text("run", &text_card)?))?;
         writer
             .write(0, What::summary(custom_scalars("training and validation", self.charts())?))?;
+        // Runs of several seeds and folds are one row, which the table averages.
         let parameters = flags.iter().map(|(name, value)| (name.as_str(), value));
-        writer.write(0, What::summary(session_start(parameters, now())?))?;
+        let parameters = parameters.filter(|(name, _)| !["seed", "fold"].contains(name));
+        let group = self.config.group_id();
+        writer.write(0, What::summary(session_start(parameters, &group, now())?))?;
         let optimizer = &self.config.optimizer;
         let graph = graph(self.kind, self.shape, self.operations, optimizer)?;
         writer.write(0, What::graph_def(graph))?;

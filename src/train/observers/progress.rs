@@ -7,7 +7,7 @@ use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use anyhow::Result;
 
-use crate::metrics::Score;
+use crate::metrics::{EvalReport, Score};
 use crate::train::observer::{Event, Observer};
 use crate::util::stderr::message;
 
@@ -17,6 +17,8 @@ const BETWEEN_LINES: Duration = Duration::from_secs(10);
 /// Shows how far the training is.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
+    /// Which run of how many it is, if there are several.
+    label: Option<String>,
     epochs: u64,
     last_step: u64,
     last_line: Option<Instant>,
@@ -31,8 +33,8 @@ impl Observer for Progress {
             Event::Step { step, epoch, score, images_per_step, .. } => {
                 self.step(step, epoch, score, images_per_step);
             }
-            Event::Validation { step, epoch, score, is_best } => {
-                self.epoch(step, epoch, score, is_best);
+            Event::Validation { step, epoch, report, is_best, .. } => {
+                self.epoch(step, epoch, report, is_best);
             }
             // The clock of the rate starts anew after what was written.
             Event::Checkpoint { step } => self.rate_from = (Instant::now(), step),
@@ -45,7 +47,7 @@ impl Observer for Progress {
 
 impl Progress {
     /// From `step` to `last_step`, which ends the last of `epochs`.
-    pub fn new(step: u64, last_step: u64, epochs: u64) -> Self {
+    pub fn new(step: u64, last_step: u64, epochs: u64, label: Option<String>) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let template =
                 "{prefix} {bar:24} {pos}/{len} steps  {msg}  {elapsed} elapsed, {eta} left";
@@ -59,6 +61,7 @@ impl Progress {
         let now = Instant::now();
         let progress = Self {
             bar,
+            label,
             epochs,
             last_step,
             last_line: None,
@@ -77,7 +80,7 @@ impl Progress {
         let rate = (step - from) as f64 * images_per_step / since.elapsed().as_secs_f64().max(1e-9);
         self.rate_from = (Instant::now(), step);
         let shown = format!("{score}  {rate:.0} images/s");
-        let place = format!("epoch {}/{}", epoch + 1, self.epochs);
+        let place = self.place(epoch);
         if let Some(bar) = &self.bar {
             bar.set_prefix(place);
             bar.set_message(shown);
@@ -91,13 +94,18 @@ impl Progress {
     }
 
     /// Shows the end of an epoch.
-    fn epoch(&self, step: u64, epoch: u64, validation: &Score, best: bool) {
+    fn epoch(&self, step: u64, epoch: u64, report: &EvalReport, best: bool) {
         let mark = if best { "  (best so far)" } else { "" };
-        self.say(&format!(
-            "epoch {}/{}  step {step}  validation {validation}{mark}",
-            epoch + 1,
-            self.epochs
-        ));
+        let metrics = report.metrics.iter().map(|(name, value)| format!("  {name} {value:.4}"));
+        let validation = format!("{}{}", report.score, metrics.collect::<String>());
+        let place = self.place(epoch);
+        self.say(&format!("{place}  step {step}  validation {validation}{mark}"));
+    }
+
+    /// Which run of how many, and which epoch.
+    fn place(&self, epoch: u64) -> String {
+        let label = self.label.as_ref().map_or(String::new(), |label| format!("{label}  "));
+        format!("{label}epoch {}/{}", epoch + 1, self.epochs)
     }
 
     /// Prints a line of its own, above the bar if there is one.

@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::metadata::{self, RunMetadata};
-use crate::metrics::EvalReport;
-use crate::metrics::Score;
+use crate::metrics::{EvalReport, Metric, Score};
 use crate::nn::Summary;
 use crate::run::{RunFolder, RunResult, State};
 use crate::tensorboard::curve;
@@ -113,8 +112,15 @@ impl TensorBoard {
     }
 
     /// The score of the validation after a step.
-    fn validation(&mut self, step: u64, score: &Score) -> Result<()> {
-        scalars(&mut self.validation, step, score).context(UNWRITABLE)
+    fn validation(&mut self, step: u64, report: &EvalReport) -> Result<()> {
+        scalars(&mut self.validation, step, &report.score).context(UNWRITABLE)?;
+        // The loss is among the scores.
+        let metrics = report.metrics.iter().filter(|(metric, _)| *metric != Metric::Loss);
+        for (metric, value) in metrics {
+            let written = self.validation.scalar(step as i64, metric.name(), *value as f32);
+            written.context(UNWRITABLE)?;
+        }
+        Ok(())
     }
 
     /// Which classes a classifier takes for which on the validation examples, and the accuracy of
@@ -163,7 +169,7 @@ impl Observer for TensorBoard {
     fn notify(&mut self, event: &Event) -> Result<()> {
         match *event {
             Event::Step { step, score, learning_rate, .. } => self.step(step, score, learning_rate),
-            Event::Validation { step, score, .. } => self.validation(step, score),
+            Event::Validation { step, report, .. } => self.validation(step, report),
             Event::Pictures { step, pictures, report } => {
                 self.pictures(step, pictures)?;
                 self.classes(step, report)

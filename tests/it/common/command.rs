@@ -80,7 +80,8 @@ impl Bench {
         text.lines().map(str::to_owned).collect()
     }
 
-    fn command(&self, program: &str, line: &str) -> Command {
+    /// `program` with the arguments in `line`, ready to start.
+    pub fn command(&self, program: &str, line: &str) -> Command {
         let mut command = Command::new(program);
         command.args(split(line)).current_dir(self.0.path());
         // Nothing of a test is left in the user's cache folder.

@@ -11,7 +11,8 @@ use dytb::data::{archive, cifar, class_folders, idx, image_file};
 use dytb::models::MODELS;
 use dytb::optim;
 use dytb::optim::Arguments;
-use dytb::run::{Checkpoint, RunConfig, RunFolder, RunResult, Status, latest};
+use dytb::run::history::{History, Table};
+use dytb::run::{Checkpoint, RunConfig, RunFolder, RunResult, Status, image_results, latest};
 use dytb::train::EvalRequest;
 use dytb::train::Interrupt;
 use dytb::train::TrainOptions;
@@ -157,6 +158,30 @@ pub const KINDS: &[Kind] = &[
                     true
                 })
             })
+        },
+    },
+    Kind {
+        name: "history",
+        times: 500,
+        seeds: |seeds| vec![fs::read(seeds.run.join("history.csv")).unwrap()],
+        file: as_it_is,
+        read: |seeds, path| {
+            let folder = put(seeds, path, "history.csv");
+            let run = RunFolder::open(&folder).unwrap();
+            let mut history = History::open(&run, 1).unwrap();
+            history.push(&[("epoch".into(), "2".into()), ("new".into(), String::new())]).unwrap();
+            Table::of(&folder)
+                .is_some_and(|table| table.numbers("epoch").last() == Some(&Some(2.0)))
+        },
+    },
+    Kind {
+        name: "test_images",
+        times: 500,
+        seeds: |seeds| vec![fs::read(seeds.run.join("test_images.csv")).unwrap()],
+        file: as_it_is,
+        read: |seeds, path| {
+            let folder = put(seeds, path, "test_images.csv");
+            image_results::read(&folder).is_ok_and(|results| results.is_some())
         },
     },
     Kind {
@@ -357,6 +382,8 @@ fn settings(folder: &Path) -> TrainOptions {
         source: Source::default(),
         log_every: 1,
         images_every: Some(2),
+        metrics: Vec::new(),
+        label: None,
         command: String::new(),
         interrupt: Interrupt::default(),
     }
@@ -383,6 +410,7 @@ fn evaluate(model: &str, path: &Path) -> bool {
         dataset: Some("Digits".into()),
         checkpoint: path.to_owned(),
         split: Split::Validation,
+        metrics: Vec::new(),
         classes: None,
         source: Source::default(),
         device: Device::flex(),
@@ -422,4 +450,12 @@ fn read_pytorch(seeds: &Seeds, path: &Path) -> bool {
     let file = seeds.folder.join("weights.pt");
     fs::copy(path, &file).unwrap();
     Weights::from_pytorch(&file).is_ok()
+}
+
+/// A folder in which the file at `path` lies as `name`.
+fn put(seeds: &Seeds, path: &Path, name: &str) -> PathBuf {
+    let folder = seeds.folder.join("put");
+    fs::create_dir_all(&folder).unwrap();
+    fs::copy(path, folder.join(name)).unwrap();
+    folder
 }

@@ -11,7 +11,7 @@ use crate::common::command::Bench;
 
 /// The files of the run in `folder` by their paths in it, the events of each folder as one. What
 /// differs between any two runs is left out: the lock, the times of events, the seconds in
-/// `status.json`, where a process began a new event file, and the checkpoint before the last, which may
+/// `status.json` and `history.csv`, where a process began a new event file, and the checkpoint before the last, which may
 /// be that of a signal in the midst of an epoch.
 pub fn remains(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
@@ -21,6 +21,9 @@ pub fn remains(folder: &Path) -> BTreeMap<String, Vec<u8>> {
             found.insert(name, fs::read(&entry).unwrap());
         }
     }
+    if let Some(history) = found.get_mut("history.csv") {
+        *history = timeless(history);
+    }
     let checkpoints = found.keys().filter(|name| name.starts_with("checkpoints/"));
     let checkpoints: Vec<_> = checkpoints.cloned().collect();
     assert!(checkpoints.len() <= 2, "{checkpoints:?}");
@@ -29,6 +32,18 @@ pub fn remains(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         found.insert(format!("{events}/"), summaries(&folder.join(events)));
     }
     found
+}
+
+/// The rows of `history.csv` without what depends on how fast it went.
+fn timeless(history: &[u8]) -> Vec<u8> {
+    let mut rows = csv::ReaderBuilder::new().has_headers(false).from_reader(history);
+    let rows: Vec<_> = rows.records().map(|row| row.unwrap()).collect();
+    let timed = ["seconds", "images_per_second"];
+    let kept: Vec<_> = (0..rows[0].len()).filter(|&at| !timed.contains(&&rows[0][at])).collect();
+    assert_eq!(kept.len() + timed.len(), rows[0].len());
+    let lines =
+        rows.iter().map(|row| kept.iter().map(|&at| &row[at]).collect::<Vec<_>>().join(","));
+    lines.collect::<Vec<_>>().join("\n").into_bytes()
 }
 
 fn walk(folder: &Path) -> Vec<std::path::PathBuf> {

@@ -1,0 +1,141 @@
+//! Which runs one command trains: one, or one for each seed and fold.
+//!
+//! ```text
+//! --seeds 3              seeds 1, 2, 3
+//! --seeds 1,2,7          these
+//! --folds 5              folds 1 to 5 of 5
+//! --seeds 3 --folds 5    fifteen runs, fold by fold
+//! ```
+
+use anyhow::Result;
+use clap::Args;
+
+use super::values;
+use crate::data::ValidationSplit;
+use crate::data::resplit::SPLIT_SEED;
+use crate::error::{Exit, Failure};
+use crate::train::config::PartialRunConfig;
+
+/// The flags of seeds and of validation examples.
+#[derive(Args, Clone, Debug)]
+pub(super) struct SeveralArgs {
+    /// Random seed of the run [default: drawn, and kept with the run]
+    #[arg(long, value_parser = values::whole_number, allow_negative_numbers = true, value_name = "N")]
+    seed: Option<u64>,
+    /// Train a run for each seed: so many, from 1 on, or those listed, as 1,2,7
+    #[arg(long, value_parser = values::seeds, allow_negative_numbers = true, value_name = "N|LIST", conflicts_with = "seed")]
+    seeds: Option<values::Seeds>,
+    /// Validate on this share of the images that are not for the test, the same in each class [default: the
+    /// data set's own validation images]
+    #[arg(long = "validation_split", alias = "validation-split", value_parser = values::share, allow_negative_numbers = true, value_name = "SHARE")]
+    validation_split: Option<f64>,
+    /// Cross-validation: train K runs, each validated on another K-th of the images that are not for the test
+    #[arg(long, value_parser = values::folds, allow_negative_numbers = true, value_name = "K", conflicts_with = "validation_split")]
+    folds: Option<u64>,
+    /// Train only this one of the --folds, from 1 on
+    #[arg(long, value_parser = values::steps, allow_negative_numbers = true, value_name = "I", requires = "folds")]
+    fold: Option<u64>,
+    /// Random seed of --validation_split and --folds [default: 1]
+    #[arg(long = "split_seed", alias = "split-seed", value_parser = values::whole_number, allow_negative_numbers = true, value_name = "N")]
+    split_seed: Option<u64>,
+}
+
+/// Which of several runs one is.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    seed: Option<u64>,
+    seed_in_name: bool,
+    validation_split: Option<ValidationSplit>,
+    /// `seed 3 (2 of 5)`.
+    pub label: Option<String>,
+}
+
+impl SeveralArgs {
+    /// Whether the command trains more than one run, or one of several.
+    pub fn are_several(&self) -> bool {
+        self.seeds.is_some() || self.folds.is_some()
+    }
+
+    /// The runs, in the order in which they are trained.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] where the flags contradict each other.
+    pub fn members(&self) -> Result<Vec<Member>> {
+        let split_seed = self.split_seed.unwrap_or(SPLIT_SEED);
+        if let Some(seed) = self.split_seed
+            && self.validation_split.is_none()
+            && self.folds.is_none()
+        {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("`--split_seed {seed}`: nothing is split"),
+            )
+            .why("the data set's own validation images are used")
+            .help("add --validation_split or --folds, or leave it out")
+            .into());
+        }
+        let share = self.validation_split;
+        let share = share.map(|share| ValidationSplit::Share { share, split_seed });
+        let splits: Vec<_> = match self.folds {
+            None => vec![share],
+            Some(folds) => self
+                .fold_numbers(folds)?
+                .map(|fold| Some(ValidationSplit::Fold { fold, folds, split_seed }))
+                .collect(),
+        };
+        let seeds: Vec<_> = match &self.seeds {
+            Some(values::Seeds(seeds)) => seeds.iter().copied().map(Some).collect(),
+            // The folds of one cross-validation have one seed.
+            None if self.folds.is_some() => vec![Some(self.seed.unwrap_or(1))],
+            None => vec![self.seed],
+        };
+        let count = splits.len() * seeds.len();
+        let pairs = splits.iter().flat_map(|split| seeds.iter().map(move |seed| (*split, *seed)));
+        let members = pairs.enumerate().map(|(number, (validation_split, seed))| Member {
+            seed,
+            seed_in_name: self.seeds.is_some(),
+            validation_split,
+            label: (count > 1).then(|| self.label(validation_split, seed, number + 1, count)),
+        });
+        Ok(members.collect())
+    }
+
+    fn fold_numbers(&self, folds: u64) -> Result<std::ops::RangeInclusive<u64>> {
+        match self.fold {
+            None => Ok(1..=folds),
+            Some(fold) if fold <= folds => Ok(fold..=fold),
+            Some(fold) => Err(Failure::new(Exit::Usage, format!("`--fold {fold}`"))
+                .why(format!("there are {folds} folds"))
+                .help(format!("give 1 to {folds}"))
+                .into()),
+        }
+    }
+
+    fn label(
+        &self,
+        split: Option<ValidationSplit>,
+        seed: Option<u64>,
+        number: usize,
+        count: usize,
+    ) -> String {
+        let fold = match split {
+            Some(ValidationSplit::Fold { fold, .. }) => Some(format!("fold {fold}")),
+            _ => None,
+        };
+        let seed = seed.filter(|_| self.seeds.is_some()).map(|seed| format!("seed {seed}"));
+        let parts: Vec<_> = [fold, seed].into_iter().flatten().collect();
+        format!("{} ({number} of {count})", parts.join(", "))
+    }
+}
+
+impl Member {
+    /// The run that `flags` describe, as this member.
+    pub fn of(&self, flags: PartialRunConfig) -> PartialRunConfig {
+        PartialRunConfig {
+            seed: self.seed,
+            seed_in_name: self.seed_in_name,
+            validation_split: self.validation_split,
+            ..flags
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! One command, several runs: those of `--seeds` and `--folds`, one after the other.
+//!
+//! Each run has its own folder, and is what it would be if it were trained alone: a finished one is not trained
+//! again, an interrupted one goes on. That one fails or diverges does not stop the others; the program's exit
+//! code is then that of the first one that did. A signal stops them all, and so do data that cannot be had,
+//! which are the same for all.
+
+use std::path::PathBuf;
+
+use anyhow::{Error, Result};
+use serde_json::{Map, Value, json};
+
+use super::output::{self, spread};
+use crate::error::{Exit, Failure};
+use crate::metrics::fixed;
+use crate::run::{RunConfig, RunFolder, RunResult};
+use crate::stats::Summary;
+use crate::train::{FinishedRun, TrainOptions, train, write_group_mean};
+use crate::util::stderr::message;
+use crate::util::table::columns;
+
+/// A run that is to be trained.
+pub(super) struct PlannedRun {
+    /// What it is.
+    pub config: RunConfig,
+    /// Its folder, where that is not the one of its name.
+    pub folder: Option<PathBuf>,
+    /// Which one of several it is.
+    pub label: Option<String>,
+}
+
+/// A run that was trained, or why it was not.
+struct EndedRun<'a> {
+    config: &'a RunConfig,
+    folder: PathBuf,
+    result: Result<RunResult>,
+}
+
+/// Trains `runs`, whose configurations differ in seed and fold, and prints what they reached.
+///
+/// # Errors
+/// After all of them, where one or more failed: a [`Failure`] with the exit code of the first. At once after a
+/// signal, and without data.
+pub(super) fn train_several(runs: &[PlannedRun], options: &TrainOptions, json: bool) -> Result<()> {
+    let mut ended: Vec<EndedRun> = Vec::new();
+    for run in runs {
+        let folder = || RunFolder::path_of(&options.log, &run.config);
+        let folder = run.folder.clone().unwrap_or_else(folder);
+        if let Some(label) = &run.label {
+            message(&format!("{label}: {}", folder.display()));
+        }
+        let of_run = TrainOptions {
+            folder: Some(folder.clone()),
+            label: run.label.clone(),
+            ..options.clone()
+        };
+        let result = train(&run.config, &of_run).map(|FinishedRun { result, .. }| result);
+        if let Err(error) = &result {
+            if matches!(Exit::of(error), Exit::Interrupted(_) | Exit::DataUnavailable) {
+                return result.map(drop);
+            }
+            message(&format!("error: {error:#}"));
+        }
+        ended.push(EndedRun { config: &run.config, folder, result });
+        // After each: TensorBoard shows it while the others are trained.
+        write_mean(&ended, options)?;
+    }
+    output::print(&if json { as_json(&ended) } else { as_text(&ended) })?;
+    failed(&ended)
+}
+
+/// The mean curve of the runs that are finished, if there are two or more.
+fn write_mean(ended: &[EndedRun], options: &TrainOptions) -> Result<()> {
+    let finished = ended.iter().filter(|run| run.result.is_ok());
+    let folders: Vec<_> = finished.map(|run| run.folder.as_path()).collect();
+    if folders.len() < 2 {
+        return Ok(());
+    }
+    let config = ended[0].config;
+    let folder = options.log.join(&config.model).join(config.mean_name());
+    write_group_mean(&folder, &folders)
+}
+
+/// The error that ends the program where runs failed.
+fn failed(ended: &[EndedRun]) -> Result<()> {
+    let failures = ended.iter().filter_map(|run| Some((run, run.result.as_ref().err()?)));
+    let failures: Vec<(&EndedRun, &Error)> = failures.collect();
+    let Some((_, first)) = failures.first() else { return Ok(()) };
+    let what = format!("{} of {} runs failed", failures.len(), ended.len());
+    let why = failures.iter().map(|(run, error)| {
+        let error = error.to_string();
+        format!("{}: {}", run.config.name(), error.lines().next().unwrap_or_default())
+    });
+    Err(Failure::new(Exit::of(first), what)
+        .why(why.collect::<Vec<_>>().join("\n"))
+        .help("the same command tries these again; the others stay as they are")
+        .into())
+}
+
+/// A line for each run, and their spread.
+fn as_text(ended: &[EndedRun]) -> String {
+    let results = finished(ended);
+    let measure = results.first().map_or("error", |result| result.best.score.headline().0);
+    let validation = format!("best validation {measure}");
+    let test = format!("test {measure}");
+    let lines: Vec<_> = ended.iter().map(line).collect();
+    let mut text = columns(&["run", &validation, "epoch", &test], &lines, &[]);
+    for (name, values) in values(&results) {
+        if let Some(summary) = Summary::of(&values).filter(|summary| summary.n > 1) {
+            text += &format!("\n{name} = {}", spread(&summary, 6));
+        }
+    }
+    text
+}
+
+/// The name of a run, and what it reached or why not.
+fn line(run: &EndedRun) -> Vec<String> {
+    let name = run.config.name();
+    match &run.result {
+        Ok(result) => {
+            let [best, test] = [result.best.score, result.test].map(|score| score.headline().1);
+            vec![name, fixed(best, 6), result.best.epoch.to_string(), fixed(test, 6)]
+        }
+        Err(error) => {
+            let state = if Exit::of(error) == Exit::Diverged { "diverged" } else { "failed" };
+            vec![name, state.to_owned(), "-".to_owned(), "-".to_owned()]
+        }
+    }
+}
+
+fn finished<'a>(ended: &'a [EndedRun]) -> Vec<&'a RunResult> {
+    ended.iter().filter_map(|run| run.result.as_ref().ok()).collect()
+}
+
+/// The values of all runs, by what they are.
+fn values(results: &[&RunResult]) -> Vec<(String, Vec<f64>)> {
+    let Some(first) = results.first() else { return Vec::new() };
+    let (measure, _) = first.test.headline();
+    let of = |value: fn(&RunResult) -> f64| results.iter().map(|result| value(result)).collect();
+    vec![
+        (format!("best validation {measure}"), of(|result| result.best.score.headline().1)),
+        (format!("test {measure}"), of(|result| result.test.headline().1)),
+    ]
+}
+
+/// All runs, and their spread.
+fn as_json(ended: &[EndedRun]) -> String {
+    let run = |run: &EndedRun| match &run.result {
+        Ok(result) => {
+            let finished = FinishedRun { result: result.clone(), folder: run.folder.clone() };
+            let mut object = output::finished_as_object(&run.config.model, &finished);
+            object.insert("seed".to_owned(), json!(run.config.seed.to_string()));
+            Value::Object(object)
+        }
+        Err(error) => json!({
+            "folder": run.folder.display().to_string(),
+            "seed": run.config.seed.to_string(),
+            "failure": format!("{error:#}"),
+        }),
+    };
+    let runs: Vec<_> = ended.iter().map(run).collect();
+    let mut object = Map::from_iter([("runs".to_owned(), Value::Array(runs))]);
+    for (name, values) in values(&finished(ended)) {
+        let name = name.trim_start_matches("best ").replace(' ', "_");
+        object.insert(name, json!(Summary::of(&values)));
+    }
+    Value::Object(object).to_string()
+}

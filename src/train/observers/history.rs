@@ -1,0 +1,94 @@
+//! `history.csv` as an observer: a row for each epoch, after its validation.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::metrics::Score;
+use crate::run::RunConfig;
+use crate::run::history::History;
+use crate::train::observer::{Event, Observer};
+
+/// The history of a run that is being trained.
+pub(crate) struct HistoryFile<'a> {
+    config: &'a RunConfig,
+    history: History,
+    steps_per_epoch: u64,
+    /// When this process began, and the seconds of those before it.
+    began: (Instant, f64),
+    /// When the epoch's steps began, as far as this process takes them, and after which step.
+    steps_from: (Instant, u64),
+    /// Images per second up to the last step.
+    rate: Option<f64>,
+}
+
+impl<'a> HistoryFile<'a> {
+    /// Of the run `config`, which goes on after `step` steps and `seconds` seconds.
+    pub fn new(
+        config: &'a RunConfig,
+        history: History,
+        step: u64,
+        steps_per_epoch: u64,
+        seconds: f64,
+    ) -> Self {
+        let now = Instant::now();
+        // Those of a status that is lost were this many at least.
+        let seconds = seconds.max(history.seconds());
+        let (began, steps_from) = ((now, seconds), (now, step));
+        Self { config, history, steps_per_epoch, began, steps_from, rate: None }
+    }
+
+    /// The row of an epoch, which ends with `step`.
+    fn row(
+        &self,
+        step: u64,
+        epoch: u64,
+        train: Option<Score>,
+        validation: &[(&str, f64)],
+    ) -> Vec<(String, String)> {
+        let seconds = self.began.1 + self.began.0.elapsed().as_secs_f64();
+        let rate = self.rate.map_or(String::new(), |rate| format!("{rate:.1}"));
+        let learning_rate = self.config.learning_rate(step - 1, self.steps_per_epoch);
+        let mut row = vec![
+            ("epoch".to_owned(), (epoch + 1).to_string()),
+            ("step".to_owned(), step.to_string()),
+            ("seconds".to_owned(), format!("{seconds:.3}")),
+            ("images_per_second".to_owned(), rate),
+            ("learning_rate".to_owned(), learning_rate.to_string()),
+        ];
+        let train = train.iter().flat_map(Score::scalars);
+        row.extend(train.map(|(name, value)| (format!("train_{name}"), value.to_string())));
+        let validation = validation.iter();
+        row.extend(
+            validation.map(|(name, value)| (format!("validation_{name}"), value.to_string())),
+        );
+        row
+    }
+}
+
+impl Observer for HistoryFile<'_> {
+    fn notify(&mut self, event: &Event) -> Result<()> {
+        match *event {
+            Event::Step { step, images_per_step, .. } => {
+                let (since, from) = self.steps_from;
+                let images = (step - from) as f64 * images_per_step;
+                self.rate = Some(images / since.elapsed().as_secs_f64().max(1e-9));
+            }
+            Event::Validation { step, epoch, report, train, .. } => {
+                let mut validation = report.score.scalars();
+                for (metric, value) in &report.metrics {
+                    if validation.iter().all(|(name, _)| *name != metric.name()) {
+                        validation.push((metric.name(), *value));
+                    }
+                }
+                self.history.push(&self.row(step, epoch, train, &validation))?;
+            }
+            Event::Checkpoint { step } => {
+                self.steps_from = (Instant::now(), step);
+                self.rate = None;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
