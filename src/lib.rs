@@ -35,6 +35,7 @@ pub mod optim;
 pub mod registry;
 pub mod run;
 pub mod stats;
+pub mod sweep;
 pub mod tensorboard;
 pub mod train;
 pub mod util;

@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::evaluate::Evaluate;
+use super::sweep::Sweep;
 use super::train::TrainArgs;
 use super::{Compare, Export, Reconstruct, output, values};
 use crate::models::MODELS;
@@ -27,6 +28,7 @@ pub struct Dytb {
 enum Command {
     Train(Box<Train>),
     Evaluate(Box<Evaluate>),
+    Sweep(Box<Sweep>),
     Compare(Compare),
     Reconstruct(Box<Reconstruct>),
     Export(Export),
@@ -74,6 +76,7 @@ impl Dytb {
         match &self.command {
             Command::Train(train) => train.args.train(None, train.model.as_deref()),
             Command::Evaluate(evaluate) => evaluate.run(),
+            Command::Sweep(sweep) => sweep.run(),
             Command::Compare(compare) => compare.run(),
             Command::Reconstruct(reconstruct) => reconstruct.run(),
             Command::Export(export) => export.run(),

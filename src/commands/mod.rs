@@ -13,6 +13,7 @@ pub(crate) mod reconstruct;
 mod run_args;
 mod schedule;
 mod several;
+mod sweep;
 mod train;
 mod train_several;
 mod transfer;

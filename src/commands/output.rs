@@ -15,7 +15,7 @@ use crate::metrics::EvalReport;
 use crate::metrics::fixed;
 use crate::metrics::{Metric, Score};
 use crate::stats::Summary;
-use crate::train::FinishedRun;
+use crate::train::{FinishedRun, PausedRun};
 
 /// Prints `text` and a newline. A closed stdout, as in `dytb compare | head -1`, is no error.
 ///
@@ -43,8 +43,15 @@ pub(super) fn finished_as_text(FinishedRun { result, folder }: &FinishedRun) -> 
     let models = quoted(&models.display().to_string());
     let (name, best) = result.best.score.headline();
     let (_, test) = result.test.headline();
+    // Another epoch may have a better one then.
+    let picked = result.best.selected;
+    let picked = picked.map_or(String::new(), |value| format!(", picked by --select: {value:.6}"));
     [
-        format!("best validation {name} = {} (epoch {})", fixed(best, 6), result.best.epoch),
+        format!(
+            "best validation {name} = {} (epoch {}{picked})",
+            fixed(best, 6),
+            result.best.epoch
+        ),
         format!("test {name} = {}{}", fixed(test, 6), beside(&result.test_metrics)),
         format!("run: {}", folder.display()),
         format!("see it: tensorboard --logdir {models} --samples_per_plugin images=200"),
@@ -68,6 +75,30 @@ pub(super) fn spread(summary: &Summary, digits: usize) -> String {
     let [mean, least, most] = [mean, least, most].map(|value| fixed(value, digits));
     let deviation = fixed(standard_deviation.unwrap_or(f64::NAN), digits);
     format!("{mean} ± {deviation} (n = {n}, {least} to {most})")
+}
+
+/// Of a run that was paused after some of its `epochs`.
+pub(super) fn paused_as_text(run: &PausedRun, epochs: u64) -> String {
+    let best = run.best.map(|best| {
+        let (name, value) = best.score.headline();
+        format!("best validation {name} = {} (epoch {})", fixed(value, 6), best.epoch)
+    });
+    let paused = format!("paused after epoch {} of {epochs}: {}", run.epochs, run.folder.display());
+    best.into_iter().chain([paused]).collect::<Vec<_>>().join("\n")
+}
+
+pub(super) fn paused_as_json(model: &str, run: &PausedRun) -> String {
+    let mut object = Map::from_iter([
+        ("model".to_owned(), json!(model)),
+        ("folder".to_owned(), json!(run.folder.display().to_string())),
+        ("paused".to_owned(), json!(true)),
+        ("epochs".to_owned(), json!(run.epochs)),
+        ("best_epoch".to_owned(), json!(run.best.map(|best| best.epoch))),
+    ]);
+    if let Some(best) = run.best {
+        insert(&mut object, "validation_", &best.score);
+    }
+    Value::Object(object).to_string()
 }
 
 pub(super) fn finished_as_json(model: &str, finished: &FinishedRun) -> String {
@@ -169,7 +200,7 @@ pub(super) fn command(words: impl Iterator<Item = String>) -> String {
 }
 
 /// A word as a shell takes it: in quotes where it has more than plain characters.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
     match !word.is_empty() && word.chars().all(is_plain) {
         true => word.to_owned(),

@@ -45,7 +45,11 @@ pub(super) struct SeveralArgs {
 pub(super) struct Member {
     seed: Option<u64>,
     seed_in_name: bool,
+    /// The seed where neither a flag nor a file gives one.
+    default_seed: Option<u64>,
     validation_split: Option<ValidationSplit>,
+    /// The seed of the split, of a file's too.
+    split_seed: Option<u64>,
     /// `seed 3 (2 of 5)`.
     pub label: Option<String>,
 }
@@ -62,18 +66,6 @@ impl SeveralArgs {
     /// [`Exit::Usage`] where the flags contradict each other.
     pub fn members(&self) -> Result<Vec<Member>> {
         let split_seed = self.split_seed.unwrap_or(SPLIT_SEED);
-        if let Some(seed) = self.split_seed
-            && self.validation_split.is_none()
-            && self.folds.is_none()
-        {
-            return Err(Failure::new(
-                Exit::Usage,
-                format!("`--split_seed {seed}`: nothing is split"),
-            )
-            .why("the data set's own validation images are used")
-            .help("add --validation_split or --folds, or leave it out")
-            .into());
-        }
         let share = self.validation_split;
         let share = share.map(|share| ValidationSplit::Share { share, split_seed });
         let splits: Vec<_> = match self.folds {
@@ -85,8 +77,6 @@ impl SeveralArgs {
         };
         let seeds: Vec<_> = match &self.seeds {
             Some(values::Seeds(seeds)) => seeds.iter().copied().map(Some).collect(),
-            // The folds of one cross-validation have one seed.
-            None if self.folds.is_some() => vec![Some(self.seed.unwrap_or(1))],
             None => vec![self.seed],
         };
         let count = splits.len() * seeds.len();
@@ -94,10 +84,27 @@ impl SeveralArgs {
         let members = pairs.enumerate().map(|(number, (validation_split, seed))| Member {
             seed,
             seed_in_name: self.seeds.is_some(),
+            // The folds of one cross-validation have one seed.
+            default_seed: self.folds.map(|_| 1),
             validation_split,
+            split_seed: self.split_seed,
             label: (count > 1).then(|| self.label(validation_split, seed, number + 1, count)),
         });
         Ok(members.collect())
+    }
+
+    /// The runs of a trial of a sweep. One that is alone has the seed in its name, too, and the seed 1 unless
+    /// another was given: trials are compared on one seed.
+    ///
+    /// # Errors
+    /// As [`members`](Self::members).
+    pub fn members_of_sweep(&self) -> Result<Vec<Member>> {
+        let mut members = self.members()?;
+        for member in &mut members {
+            member.default_seed = Some(1);
+            member.seed_in_name = true;
+        }
+        Ok(members)
     }
 
     fn fold_numbers(&self, folds: u64) -> Result<std::ops::RangeInclusive<u64>> {
@@ -137,5 +144,25 @@ impl Member {
             validation_split: self.validation_split,
             ..flags
         }
+    }
+
+    /// What flags and file `said`, with what only both together tell.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] where there is a seed of a split, and no split.
+    pub fn complete(&self, said: PartialRunConfig) -> Result<PartialRunConfig> {
+        let seed = said.seed.or(self.default_seed);
+        let validation_split = match (said.validation_split, self.split_seed) {
+            (Some(split), Some(seed)) => Some(split.with_seed(seed)),
+            (None, Some(seed)) => {
+                let what = format!("`--split_seed {seed}`: nothing is split");
+                return Err(Failure::new(Exit::Usage, what)
+                    .why("the data set's own validation images are used")
+                    .help("add --validation_split or --folds, or leave it out")
+                    .into());
+            }
+            (split, None) => split,
+        };
+        Ok(PartialRunConfig { seed, validation_split, ..said })
     }
 }

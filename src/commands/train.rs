@@ -22,9 +22,9 @@ use crate::nn::Kind;
 use crate::registry;
 use crate::run::{RunConfig, RunFolder};
 use crate::train::Interrupt;
-use crate::train::TrainOptions;
 use crate::train::config::{Classes, GivenArguments, PartialRunConfig};
 use crate::train::train;
+use crate::train::{TrainEnd, TrainOptions};
 
 /// What and how to train, but for the model.
 #[derive(Args, Clone, Debug)]
@@ -77,6 +77,10 @@ pub struct TrainArgs {
     /// Text added to the name of the run
     #[arg(long, value_parser = values::comment, value_name = "TEXT")]
     comment: Option<String>,
+    /// Pause after N epochs of the run, with a checkpoint and without the test; without the flag the same command
+    /// goes on, on the learning rate's schedule of the whole run
+    #[arg(long = "stop_after", alias = "stop-after", value_parser = values::epochs, allow_negative_numbers = true, value_name = "N")]
+    stop_after: Option<u64>,
     /// Delete the run and start over
     #[arg(long)]
     restart: bool,
@@ -91,6 +95,9 @@ pub struct TrainArgs {
     /// Folder of the runs [default: log; with --config the run's own folder is kept]
     #[arg(long = "log_dir", aliases = ["log-dir", "logdir"], value_name = "DIR")]
     log_dir: Option<PathBuf>,
+    /// Folder of validation_results.txt and test_results.txt
+    #[arg(long = "results_dir", alias = "results-dir", value_name = "DIR", default_value = ".")]
+    results_dir: PathBuf,
     /// Log the training error every STEPS steps
     #[arg(long = "log_every", alias = "log-every", default_value = "10", value_parser = values::steps, allow_negative_numbers = true, value_name = "STEPS")]
     log_every: u64,
@@ -161,10 +168,12 @@ impl TrainArgs {
             return train_several(&runs, &options, self.json);
         }
         let PlannedRun { config, folder, .. } = runs.remove(0);
-        let finished = train(&config, &TrainOptions { folder, ..options })?;
-        output::print(&match self.json {
-            true => output::finished_as_json(&config.model, &finished),
-            false => output::finished_as_text(&finished),
+        let end = train(&config, &TrainOptions { folder, ..options })?;
+        output::print(&match (&end, self.json) {
+            (TrainEnd::Finished(run), true) => output::finished_as_json(&config.model, run),
+            (TrainEnd::Finished(run), false) => output::finished_as_text(run),
+            (TrainEnd::Paused(run), true) => output::paused_as_json(&config.model, run),
+            (TrainEnd::Paused(run), false) => output::paused_as_text(run, config.epochs),
         })
     }
 
@@ -175,21 +184,82 @@ impl TrainArgs {
     fn runs(&self, kind: Option<Kind>, model: Option<&str>) -> Result<Vec<PlannedRun>> {
         let file = self.config.as_ref().map(|path| config_file::read(path, kind)).transpose()?;
         let members = self.several.members()?;
-        members.iter().map(|member| self.run(file.as_ref(), model, member)).collect()
+        let flags = self.partial(model)?;
+        members.iter().map(|member| self.run(file.as_ref(), flags.clone(), member)).collect()
     }
 
-    /// The run `member` of `model`, over what `file` says.
+    /// The runs of a trial of a sweep: as the flags describe them, but for these `values` by flag, and called by the
+    /// trial's number.
+    ///
+    /// # Errors
+    /// As [`runs`](Self::runs), and where a flag cannot be varied or have this value.
+    pub(super) fn runs_of_trial(
+        &self,
+        model: &str,
+        trial: usize,
+        values: &[(&str, &Value)],
+    ) -> Result<Vec<PlannedRun>> {
+        let file = self.config.as_ref().map(|path| config_file::read(path, None)).transpose()?;
+        // The optimizer first: it decides which arguments there are.
+        let (first, others): (Vec<_>, Vec<_>) =
+            values.iter().partition(|(name, _)| *name == "optimizer");
+        let mut flags = self.partial(Some(model))?;
+        for (name, value) in first.into_iter().chain(others) {
+            flags = flags.with(name, value)?;
+        }
+        let comment = flags.comment.take().map_or(String::new(), |comment| format!("{comment}_"));
+        flags.comment = Some(format!("{comment}trial={trial}"));
+        let members = self.several.members_of_sweep()?;
+        members.iter().map(|member| self.run(file.as_ref(), flags.clone(), member)).collect()
+    }
+
+    /// What training is told beside what a run is, as words of a command line: devices, where the data are, what is
+    /// logged.
+    pub(super) fn passed_on(&self) -> Result<Vec<String>> {
+        let mut words = Vec::new();
+        let mut add = |flag: &str, value: Option<String>| {
+            words.extend(value.map(|value| format!("--{flag}={value}")));
+        };
+        let device = self.device.or(self.gpu);
+        add("device", device.map(|device| device.to_string()));
+        add("train_device", self.train_device.map(|device| device.to_string()));
+        add("eval_device", self.eval_device.map(|device| device.to_string()));
+        let source = self.source()?;
+        let data_dir = source.data_dir.map(|dir| dir.canonicalize().unwrap_or(dir));
+        add("data_dir", data_dir.map(|dir| dir.display().to_string()));
+        add("log_every", Some(self.log_every.to_string()));
+        // Pictures of every trial are rarely looked at.
+        add("images_every", Some(self.images_every.unwrap_or(0).to_string()));
+        add("metrics", self.metrics.as_ref().map(MetricNames::text));
+        if source.offline {
+            words.push("--offline".to_owned());
+        }
+        Ok(words)
+    }
+
+    /// The folder of `--log_dir`, if it was given.
+    pub(super) fn given_log_dir(&self) -> Option<&Path> {
+        self.log_dir.as_deref()
+    }
+
+    /// Whether JSON is to be printed.
+    pub(super) fn prints_json(&self) -> bool {
+        self.json
+    }
+
+    /// The run `member` of what `flags` say, over what `file` says.
     fn run(
         &self,
         file: Option<&RunConfig>,
-        model: Option<&str>,
+        flags: PartialRunConfig,
         member: &Member,
     ) -> Result<PlannedRun> {
-        let flags = member.of(self.partial(model)?);
+        let flags = member.of(flags);
         let said = match file {
             Some(file) => flags.or(file.clone().into()),
             None => flags,
         };
+        let said = member.complete(said)?;
         let valid = said.validate().map_err(|error| self.of_file(error))?;
         let mut folder = None;
         let config = valid.resolve(&self.source()?, self.restart, |config| {
@@ -273,7 +343,7 @@ impl TrainArgs {
     ///
     /// # Errors
     /// When they were in a folder that is gone.
-    fn source(&self) -> Result<Source> {
+    pub(super) fn source(&self) -> Result<Source> {
         let source = self.source.source();
         match self.config.as_ref().and_then(|file| file.parent()) {
             Some(run) if self.dataset.is_none() => RunFolder::source_of(run, &source),
@@ -300,7 +370,7 @@ impl TrainArgs {
         Ok(TrainOptions {
             log: self.log_dir().to_owned(),
             folder: None,
-            results: PathBuf::from("."),
+            results: self.results_dir.clone(),
             restart: self.restart,
             train_device,
             eval_device,
@@ -309,6 +379,7 @@ impl TrainArgs {
             images_every: self.images_every,
             metrics,
             label: None,
+            stop_after: self.stop_after,
             command: output::command(std::env::args_os().map(|word| word.to_string_lossy().into())),
             interrupt: Interrupt::listen()?,
         })

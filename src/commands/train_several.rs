@@ -15,7 +15,7 @@ use crate::error::{Exit, Failure};
 use crate::metrics::fixed;
 use crate::run::{RunConfig, RunFolder, RunResult};
 use crate::stats::Summary;
-use crate::train::{FinishedRun, TrainOptions, train, write_group_mean};
+use crate::train::{FinishedRun, PausedRun, TrainEnd, TrainOptions, train, write_mean_of_group};
 use crate::util::stderr::message;
 use crate::util::table::columns;
 
@@ -33,7 +33,15 @@ pub(super) struct PlannedRun {
 struct EndedRun<'a> {
     config: &'a RunConfig,
     folder: PathBuf,
-    result: Result<RunResult>,
+    result: Result<Reached>,
+}
+
+/// What a run has reached.
+enum Reached {
+    /// Its end.
+    End(RunResult),
+    /// The epochs after which it was to pause.
+    Pause(PausedRun),
 }
 
 /// Trains `runs`, whose configurations differ in seed and fold, and prints what they reached.
@@ -54,7 +62,10 @@ pub(super) fn train_several(runs: &[PlannedRun], options: &TrainOptions, json: b
             label: run.label.clone(),
             ..options.clone()
         };
-        let result = train(&run.config, &of_run).map(|FinishedRun { result, .. }| result);
+        let result = train(&run.config, &of_run).map(|end| match end {
+            TrainEnd::Finished(FinishedRun { result, .. }) => Reached::End(result),
+            TrainEnd::Paused(paused) => Reached::Pause(paused),
+        });
         if let Err(error) = &result {
             if matches!(Exit::of(error), Exit::Interrupted(_) | Exit::DataUnavailable) {
                 return result.map(drop);
@@ -62,23 +73,13 @@ pub(super) fn train_several(runs: &[PlannedRun], options: &TrainOptions, json: b
             message(&format!("error: {error:#}"));
         }
         ended.push(EndedRun { config: &run.config, folder, result });
-        // After each: TensorBoard shows it while the others are trained.
-        write_mean(&ended, options)?;
+        // After each: TensorBoard shows it while the others are trained. It is no reason to end them.
+        if let Err(error) = write_mean_of_group(&options.log, &run.config) {
+            message(&format!("warning: the mean of the runs is not shown: {error:#}"));
+        }
     }
     output::print(&if json { as_json(&ended) } else { as_text(&ended) })?;
     failed(&ended)
-}
-
-/// The mean curve of the runs that are finished, if there are two or more.
-fn write_mean(ended: &[EndedRun], options: &TrainOptions) -> Result<()> {
-    let finished = ended.iter().filter(|run| run.result.is_ok());
-    let folders: Vec<_> = finished.map(|run| run.folder.as_path()).collect();
-    if folders.len() < 2 {
-        return Ok(());
-    }
-    let config = ended[0].config;
-    let folder = options.log.join(&config.model).join(config.mean_name());
-    write_group_mean(&folder, &folders)
 }
 
 /// The error that ends the program where runs failed.
@@ -93,7 +94,7 @@ fn failed(ended: &[EndedRun]) -> Result<()> {
     });
     Err(Failure::new(Exit::of(first), what)
         .why(why.collect::<Vec<_>>().join("\n"))
-        .help("the same command tries these again; the others stay as they are")
+        .help("see above what each of them needs; the same command then tries these again, and no others")
         .into())
 }
 
@@ -105,6 +106,9 @@ fn as_text(ended: &[EndedRun]) -> String {
     let test = format!("test {measure}");
     let lines: Vec<_> = ended.iter().map(line).collect();
     let mut text = columns(&["run", &validation, "epoch", &test], &lines, &[]);
+    if results.iter().any(|result| result.validation_is_test) {
+        text += "\nnote: chosen on the test images: this data set has no other validation images";
+    }
     for (name, values) in values(&results) {
         if let Some(summary) = Summary::of(&values).filter(|summary| summary.n > 1) {
             text += &format!("\n{name} = {}", spread(&summary, 6));
@@ -117,7 +121,11 @@ fn as_text(ended: &[EndedRun]) -> String {
 fn line(run: &EndedRun) -> Vec<String> {
     let name = run.config.name();
     match &run.result {
-        Ok(result) => {
+        Ok(Reached::Pause(paused)) => {
+            let best = paused.best.map_or("-".to_owned(), |best| fixed(best.score.headline().1, 6));
+            vec![name, best, format!("paused after {}", paused.epochs), "-".to_owned()]
+        }
+        Ok(Reached::End(result)) => {
             let [best, test] = [result.best.score, result.test].map(|score| score.headline().1);
             vec![name, fixed(best, 6), result.best.epoch.to_string(), fixed(test, 6)]
         }
@@ -129,7 +137,11 @@ fn line(run: &EndedRun) -> Vec<String> {
 }
 
 fn finished<'a>(ended: &'a [EndedRun]) -> Vec<&'a RunResult> {
-    ended.iter().filter_map(|run| run.result.as_ref().ok()).collect()
+    let end = |run: &'a EndedRun| match &run.result {
+        Ok(Reached::End(result)) => Some(result),
+        _ => None,
+    };
+    ended.iter().filter_map(end).collect()
 }
 
 /// The values of all runs, by what they are.
@@ -146,7 +158,13 @@ fn values(results: &[&RunResult]) -> Vec<(String, Vec<f64>)> {
 /// All runs, and their spread.
 fn as_json(ended: &[EndedRun]) -> String {
     let run = |run: &EndedRun| match &run.result {
-        Ok(result) => {
+        Ok(Reached::Pause(paused)) => json!({
+            "folder": paused.folder.display().to_string(),
+            "seed": run.config.seed.to_string(),
+            "paused": true,
+            "epochs": paused.epochs,
+        }),
+        Ok(Reached::End(result)) => {
             let finished = FinishedRun { result: result.clone(), folder: run.folder.clone() };
             let mut object = output::finished_as_object(&run.config.model, &finished);
             object.insert("seed".to_owned(), json!(run.config.seed.to_string()));

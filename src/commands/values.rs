@@ -245,7 +245,10 @@ pub(super) fn metrics(text: &str) -> Result<MetricNames, String> {
     for name in text.split(',').map(str::trim) {
         let metric = Metric::find(&name.to_lowercase()).ok_or_else(|| {
             let names: Vec<_> = METRICS.iter().map(|metric| metric.name()).collect();
-            format!("there is no metric `{name}`; there are: all, {}", names.join(", "))
+            format!(
+                "there is no metric `{name}`; there are: all, {}; a run comes before the flag",
+                names.join(", ")
+            )
         })?;
         if !found.contains(&metric) {
             found.push(metric);
@@ -255,6 +258,12 @@ pub(super) fn metrics(text: &str) -> Result<MetricNames, String> {
 }
 
 impl MetricNames {
+    /// As they are written.
+    pub fn text(&self) -> String {
+        let names = self.0.as_ref().map(|metrics| metrics.iter().map(|metric| metric.name()));
+        names.map_or("all".to_owned(), |names| names.collect::<Vec<_>>().join(","))
+    }
+
     /// Those that are asked for of a model of this `kind`.
     ///
     /// # Errors

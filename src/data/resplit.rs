@@ -3,8 +3,8 @@
 //! The examples of training and validation are pooled (those of validation only where they are not the test
 //! images too). In each class they are put in the order of a hash of (seed, pixels). The first `round(share · n)`
 //! of the n of a class are for validation or, of k folds, the i-th of k parts of ⌊n/k⌋ or ⌈n/k⌉. So each class
-//! has its share, the split does not depend on the order of the files, and two copies of an image are on one
-//! side, but where a cut goes through them. The hash has a seed of its own: runs of other seeds are validated
+//! has its share, the split does not depend on the order of the files, and the copies of an image in a class are on
+//! one side: no cut goes between two of one hash. The hash has a seed of its own: runs of other seeds are validated
 //! on the same images.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -56,6 +56,14 @@ impl ValidationSplit {
         }
     }
 
+    /// The same with another seed.
+    pub fn with_seed(self, split_seed: u64) -> Self {
+        match self {
+            Self::Share { share, .. } => Self::Share { share, split_seed },
+            Self::Fold { fold, folds, .. } => Self::Fold { fold, folds, split_seed },
+        }
+    }
+
     /// As its flags.
     fn flags(self) -> String {
         match self {
@@ -72,7 +80,13 @@ impl ValidationSplit {
         match self {
             Self::Share { share, .. } => {
                 for class in order.chunk_by(|&one, &next| labels[one] == labels[next]) {
-                    let count = (share * class.len() as f64).round() as usize;
+                    let mut count = (share * class.len() as f64).round() as usize;
+                    // No cut between copies.
+                    while (1..class.len()).contains(&count)
+                        && hashes[class[count - 1]] == hashes[class[count]]
+                    {
+                        count += 1;
+                    }
                     class[..count].iter().for_each(|&index| chosen[index] = true);
                 }
             }
@@ -81,9 +95,13 @@ impl ValidationSplit {
                 // divide goes to another fold in each class, so that the folds are of one size.
                 let mut before = 0;
                 for class in order.chunk_by(|&one, &next| labels[one] == labels[next]) {
+                    let mut own_fold = 0;
                     for (place, &index) in class.iter().enumerate() {
-                        let fold_of = fold_of(place, class.len(), folds as usize, before);
-                        chosen[index] = fold_of + 1 == fold as usize;
+                        // Copies stay together.
+                        if place == 0 || hashes[index] != hashes[class[place - 1]] {
+                            own_fold = fold_of(place, class.len(), folds as usize, before);
+                        }
+                        chosen[index] = own_fold + 1 == fold as usize;
                     }
                     before += class.len();
                 }
@@ -94,8 +112,7 @@ impl ValidationSplit {
 }
 
 /// The fold, from 0, of the example at `place` in its class of `count`, after `before` examples of other
-/// classes: consecutive places, so that copies stay together. The first `count % folds` folds from
-/// `before % folds` on have one more.
+/// classes. The first `count % folds` folds from `before % folds` on have one more.
 fn fold_of(place: usize, count: usize, folds: usize, before: usize) -> usize {
     let (each, more) = (count / folds, count % folds);
     let of_long = more * (each + 1);
@@ -112,6 +129,26 @@ fn hash(seed: u64, bytes: &[u8]) -> u64 {
         let mut word = [0; 8];
         word[..chunk.len()].copy_from_slice(chunk);
         split_mix64(hash, u64::from_le_bytes(word))
+    })
+}
+
+/// Fails where a class of `split`, called as in `names`, has images for validation and none for training.
+///
+/// # Errors
+/// Just that.
+pub fn refuse_untrained(
+    split: ValidationSplit,
+    [train, validation]: [&Examples; 2],
+    names: &[String],
+) -> Result<()> {
+    let has = |examples: &Examples, class: u32| examples.labels().contains(&class);
+    let mut classes = 0..names.len() as u32;
+    let lacking = classes.find(|&class| has(validation, class) && !has(train, class));
+    lacking.map_or(Ok(()), |class| {
+        let name = &names[class as usize];
+        let what = format!("`{}`: no image of `{name}` is left for training", split.flags());
+        let help = "add images of it, leave it out with --classes, or take a smaller share";
+        Err(Failure::new(Exit::Failed, what).help(help).into())
     })
 }
 
@@ -150,7 +187,6 @@ impl Resplit {
         let images = || pool.iter().flat_map(|part| (0..part.len()).map(|index| part.image(index)));
         let hashes: Vec<_> = images().map(|image| hash(self.split.seed(), image)).collect();
         let chosen = self.split.choose(&labels, &hashes);
-        self.refuse_untrained(&labels, &chosen)?;
         let names = pool.iter().flat_map(|part| (0..part.len()).map(|index| part.name(index)));
         let names: Option<Vec<_>> = names.collect();
         let part = |wanted: bool| -> Result<Examples> {
@@ -171,27 +207,6 @@ impl Resplit {
             })
         };
         Ok([part(false)?, part(true)?])
-    }
-
-    /// Fails where all images of a class, of these `labels`, are `chosen` for validation.
-    fn refuse_untrained(&self, labels: &[u32], chosen: &[bool]) -> Result<()> {
-        let names = self.class_names();
-        let has = |class: u32, wanted: bool| {
-            let mut images = labels.iter().zip(chosen);
-            images.any(|(label, chosen)| *label == class && *chosen == wanted)
-        };
-        let all = chosen.contains(&false);
-        let lacking = (0..names.len() as u32).find(|&class| has(class, true) && !has(class, false));
-        match lacking.filter(|_| all) {
-            None => Ok(()),
-            Some(class) => {
-                let name = &names[class as usize];
-                let flags = self.split.flags();
-                let what = format!("`{flags}`: no image of `{name}` is left for training");
-                let help = "add images of it, leave it out with --classes, or take a smaller share";
-                Err(Failure::new(Exit::Failed, what).help(help).into())
-            }
-        }
     }
 
     /// There would be no example for validation, or none for training.
@@ -336,19 +351,25 @@ mod tests {
     fn copies_are_on_one_side() {
         let split = ValidationSplit::Share { share: 0.5, split_seed: 1 };
         let whole = |pixels: Vec<u8>| Pixels { train: pixels, validation: vec![0], is_test: true };
-        let pixels: Vec<u8> = (0..60).chain((0..60).rev()).collect();
-        let whole = Resplit::of(Box::new(whole(pixels)), Some(split));
-        let [train, validation] =
-            [Split::Train, Split::Validation].map(|split| whole.load(split).unwrap());
-        assert_eq!(train.len(), validation.len());
-        assert!(train.pixels().iter().all(|pixel| !validation.pixels().contains(pixel)));
+        let pixels: Vec<u8> = (0..60).chain((0..60).rev()).chain(0..20).collect();
+        for split in [
+            split,
+            ValidationSplit::Share { share: 0.05, split_seed: 3 },
+            ValidationSplit::Fold { fold: 2, folds: 7, split_seed: 1 },
+        ] {
+            let whole = Resplit::of(Box::new(whole(pixels.clone())), Some(split));
+            let [train, validation] =
+                [Split::Train, Split::Validation].map(|split| whole.load(split).unwrap());
+            assert_eq!(train.len() + validation.len(), 140);
+            assert!(train.pixels().iter().all(|pixel| !validation.pixels().contains(pixel)));
+        }
     }
 
     #[test]
     fn what_would_be_empty_is_an_error() {
         for (count, split, needle) in [
             (24, ValidationSplit::Share { share: 0.01, split_seed: 1 }, "left for validation"),
-            (24, ValidationSplit::Share { share: 0.99, split_seed: 1 }, "is left for training"),
+            (24, ValidationSplit::Share { share: 0.99, split_seed: 1 }, "left for training"),
             (22, ValidationSplit::Fold { fold: 23, folds: 23, split_seed: 1 }, "for validation"),
         ] {
             let error = resplit(count, false, split).load(Split::Train).unwrap_err().to_string();

@@ -27,6 +27,11 @@ impl RunningScore {
         }
     }
 
+    /// Whether all scores were finite.
+    pub fn mean_is_finite(&self) -> bool {
+        self.loss.is_finite()
+    }
+
     /// The mean; `None` before the first step.
     pub fn mean(&self) -> Option<Score> {
         let examples = self.examples as f64;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `config.json` | the run's configuration, and what it was trained with |
 //! | `checkpoints/` | the last two checkpoints |
-//! | `best/` | the checkpoint of the best validation: the lowest error or the highest accuracy |
+//! | `best/` | the checkpoint of the best validation: the lowest error, the highest accuracy, or the best by `--select` |
 //! | `train/`, `validation/` | TensorBoard's event files |
 //! | `history.csv` | a row for each epoch |
 //! | `results.json` | what a finished run reached |

@@ -13,7 +13,7 @@ use crate::data::ValidationSplit;
 use crate::util::hex::hex;
 
 /// Hexadecimal digits of a group's identifier.
-const DIGITS: usize = 12;
+const DIGITS: usize = 8;
 
 impl RunConfig {
     /// The whole configuration without the seed and the fold: the same text for runs that are averaged, and
@@ -51,13 +51,18 @@ impl RunConfig {
 
     /// The group for TensorBoard: its name, and digits that no other group has.
     pub fn group_id(&self) -> String {
-        let digest = hex(&Sha256::digest(self.group_key()));
-        format!("{} {} {}", self.model, self.group_name(), &digest[..DIGITS])
+        format!("{} {} {}", self.model, shortened(self.common_name()), self.group_digest())
     }
 
-    /// The name of the folder of the group's mean.
+    /// The first digits of the SHA-256 of [`group_key`](Self::group_key).
+    fn group_digest(&self) -> String {
+        hex(&Sha256::digest(self.group_key()))[..DIGITS].to_owned()
+    }
+
+    /// The name of the folder of the group's mean: no other group has it, though the names of their runs may be
+    /// alike.
     pub fn mean_name(&self) -> String {
-        shortened(self.common_name() + "_mean")
+        shortened(format!("{}_mean_{}", self.common_name(), self.group_digest()))
     }
 
     /// Which run of its group it is: those of two groups that have the same seed and fold are a pair.

@@ -17,6 +17,7 @@ use anyhow::Result;
 use super::RunFolder;
 use crate::util::atomic_file::write_atomically;
 use crate::util::csv::{from_csv, to_csv};
+use crate::util::stderr::message;
 
 /// The file's name.
 pub const HISTORY: &str = "history.csv";
@@ -47,9 +48,19 @@ impl History {
         let path = folder.path().join(HISTORY);
         let whole = Table::of(folder.path()).unwrap_or_default();
         let mut table = whole.clone();
-        let place = table.place(EPOCH);
-        let epoch = |row: &Vec<String>| row.get(place?)?.parse::<u64>().ok();
-        table.rows.retain(|row| epoch(row).is_some_and(|epoch| epoch <= epochs));
+        // Epoch by epoch, as far as they are there.
+        let whole_rows = table.numbers(EPOCH).into_iter().zip(1..=epochs);
+        let whole_rows = whole_rows.take_while(|(epoch, number)| *epoch == Some(*number as f64));
+        let count = whole_rows.count();
+        table.rows.truncate(count);
+        if path.exists() && (count as u64) < epochs {
+            let what = format!(
+                "`{}` was damaged: {} epochs are missing in it",
+                path.display(),
+                epochs - count as u64
+            );
+            message(&format!("warning: {what}"));
+        }
         let history = Self { path, table };
         if history.table != whole {
             history.write()?;

@@ -11,7 +11,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::RunFolder;
 use crate::error::{Exit, Failure};
@@ -81,6 +81,11 @@ fn parse(text: &str) -> Result<ImageResults> {
         }
         _ => bail!("its columns are {}", head.join(", ")),
     };
+    let images: Vec<usize> = column(rows, 0)?;
+    ensure!(images.iter().copied().eq(0..rows.len()), "its images are not in their order");
+    if let Outcomes::Errors(values) = &outcomes {
+        ensure!(values.iter().all(|value| value.is_finite()), "an error is no number");
+    }
     Ok(ImageResults { labels: column(rows, 1)?, outcomes })
 }
 
@@ -106,7 +111,13 @@ mod tests {
     #[test]
     fn damage_is_named() {
         let log = tempfile::tempdir().unwrap();
-        for text in ["", "a,b\n", "image,label,error\n0,1\n", "image,label,error\n0,1,x\n"] {
+        for text in [
+            "",
+            "a,b\n",
+            "image,label,error\n0,1\n",
+            "image,label,error\n1,1,0.5\n",
+            "image,label,error\n0,1,x\n",
+        ] {
             fs::write(log.path().join(TEST_IMAGES), text).unwrap();
             let error = read(log.path()).unwrap_err().to_string();
             assert!(error.contains("test_images.csv` is damaged"), "{text}: {error}");

@@ -44,6 +44,8 @@ pub enum StatusKind {
     Finished,
     /// Its loss became NaN or infinite.
     Diverged,
+    /// It has trained as many epochs as it was asked to for now (`--stop_after`), and goes on with the same command.
+    Paused,
     /// A signal ended it after a checkpoint.
     Interrupted,
     /// Something failed: a disk was full, say.

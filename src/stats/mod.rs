@@ -23,6 +23,7 @@ mod summary;
 
 pub use holm::holm;
 pub use mcnemar::mcnemar;
+pub(crate) use rank::centred_ranks;
 pub use rank::spearman;
 pub use sign_flip::{SignFlip, sign_flip};
 pub use summary::Summary;

@@ -22,7 +22,7 @@ pub fn spearman(x: &[f64], y: &[f64]) -> Option<f64> {
 }
 
 /// The mid-ranks from 1, less their mean.
-fn centred_ranks(values: &[f64]) -> Vec<f64> {
+pub(crate) fn centred_ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&one, &other| values[one].total_cmp(&values[other]));
     let mean = (values.len() as f64 + 1.0) / 2.0;

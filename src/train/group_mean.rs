@@ -4,11 +4,13 @@
 //! curve among those of the runs; the chart with the margin takes another tag, as it would warn of each run that has
 //! the tag of the mean and none of the bounds.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use tensorboard_proto::event::Event_oneof_what as What;
 
+use crate::run::{RunConfig, RunFolder, RunResult};
 use crate::tensorboard::plugin_summaries::margin_charts;
 use crate::tensorboard::{EventWriter, curve};
 
@@ -23,12 +25,38 @@ struct Point {
     most: f32,
 }
 
+/// Writes the mean curves of all finished runs of the group of `config` below `log`, if there are two or more, to a
+/// folder beside theirs.
+///
+/// # Errors
+/// When the event files cannot be read or written.
+pub fn write_mean_of_group(log: &Path, config: &RunConfig) -> Result<()> {
+    let runs = log.join(&config.model);
+    let key = config.group_key();
+    let is_of_group = |path: &Path| {
+        let there = RunFolder::config_at(path).ok().flatten();
+        let is_finished = RunResult::at(path).is_ok_and(|result| result.is_some());
+        is_finished && there.is_some_and(|there| there.group_key() == key)
+    };
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(&runs).with_context(|| format!("cannot read `{}`", runs.display()))? {
+        folders.push(entry?.path());
+    }
+    folders.retain(|path| is_of_group(path));
+    folders.sort();
+    if folders.len() < 2 {
+        return Ok(());
+    }
+    let folders: Vec<_> = folders.iter().map(PathBuf::as_path).collect();
+    write_group_mean(&runs.join(config.mean_name()), &folders)
+}
+
 /// Writes to `folder` the mean curves of the runs in the folders `runs`, over the validations that all of them
 /// have; in the place of those that are there.
 ///
 /// # Errors
 /// When the event files cannot be read or written.
-pub fn write_group_mean(folder: &Path, runs: &[&Path]) -> Result<()> {
+fn write_group_mean(folder: &Path, runs: &[&Path]) -> Result<()> {
     let mut means = Vec::new();
     for tag in TAGS {
         let curves = runs.iter().map(|run| curve(&run.join("validation"), tag));
@@ -41,14 +69,13 @@ pub fn write_group_mean(folder: &Path, runs: &[&Path]) -> Result<()> {
     write(folder, &means).with_context(cannot)
 }
 
-/// The points that all `curves` have.
+/// The mean of the validations of all `curves`, epoch by epoch, as far as all of them go. Each epoch is validated
+/// once; of folds it may have one step more or less, and is at the step of the first run.
 fn mean(curves: &[Vec<(i64, f32)>]) -> Vec<Point> {
-    let value = |curve: &[(i64, f32)], step: i64| {
-        let place = curve.binary_search_by_key(&step, |(other, _)| *other).ok()?;
-        Some(curve[place].1)
-    };
-    let point = |&(step, _): &(i64, f32)| {
-        let values: Option<Vec<_>> = curves.iter().map(|curve| value(curve, step)).collect();
+    let Some(first) = curves.first() else { return Vec::new() };
+    let point = |(epoch, &(step, _)): (usize, &(i64, f32))| {
+        let values: Option<Vec<_>> =
+            curves.iter().map(|curve| curve.get(epoch).map(|(_, value)| *value)).collect();
         let values = values?;
         let sum: f64 = values.iter().copied().map(f64::from).sum();
         Some(Point {
@@ -58,7 +85,7 @@ fn mean(curves: &[Vec<(i64, f32)>]) -> Vec<Point> {
             most: values.iter().copied().fold(f32::NEG_INFINITY, f32::max),
         })
     };
-    curves.first().map_or(Vec::new(), |first| first.iter().filter_map(point).collect())
+    first.iter().enumerate().map_while(point).collect()
 }
 
 fn write(folder: &Path, means: &[(&str, Vec<Point>)]) -> Result<()> {

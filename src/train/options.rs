@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use super::Interrupt;
 use crate::data::Source;
 use crate::metrics::Metric;
-use crate::run::RunResult;
+use crate::run::{Best, RunResult};
 
 /// Where and how a run is trained: nothing of it changes what the run is.
 #[derive(Clone, Debug)]
@@ -38,8 +38,30 @@ pub struct TrainOptions {
     pub label: Option<String>,
     /// The command line, for people.
     pub command: String,
+    /// End after so many epochs of the run, with a checkpoint and without a test; it goes on as if it had not ended.
+    pub stop_after: Option<u64>,
     /// How the training is asked to end.
     pub interrupt: Interrupt,
+}
+
+/// How a training ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TrainEnd {
+    /// All epochs are trained, and the best model is tested.
+    Finished(FinishedRun),
+    /// After the epochs of [`TrainOptions::stop_after`].
+    Paused(PausedRun),
+}
+
+/// A run that goes on with the same command.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PausedRun {
+    /// Epochs trained.
+    pub epochs: u64,
+    /// The best validation so far.
+    pub best: Option<Best>,
+    /// Its folder.
+    pub folder: PathBuf,
 }
 
 /// A finished run.

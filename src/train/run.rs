@@ -4,6 +4,8 @@
 //! optimizer each; then the validation, the pictures, and a checkpoint. A run goes on from
 //! its last checkpoint as if it had never stopped.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 
@@ -13,7 +15,9 @@ use super::observer::{self, Event, Observer};
 use super::observers::{HistoryFile, Progress, TensorBoard};
 use super::run_data::RunData;
 use super::step::{self, StepConfig};
-use super::{BatchOutput, FinishedRun, Learner, Pictures, TrainOptions, evaluate};
+use super::{
+    BatchOutput, FinishedRun, Learner, PausedRun, Pictures, TrainEnd, TrainOptions, evaluate,
+};
 use crate::data::{Batch, DataLoader, Dataset, Split};
 use crate::device::describe;
 use crate::error::{Exit, Failure};
@@ -59,22 +63,32 @@ struct Run<'a> {
 /// [`Exit::Diverged`] when the loss is no longer finite, [`Exit::Interrupted`] after a signal,
 /// [`Exit::DataUnavailable`] without data, [`Exit::Failed`] where the folder belongs to another
 /// configuration or a file cannot be read or written.
-pub fn train(config: &RunConfig, options: &TrainOptions) -> Result<FinishedRun> {
+pub fn train(config: &RunConfig, options: &TrainOptions) -> Result<TrainEnd> {
     let in_log = || RunFolder::path_of(&options.log, config);
     let path = options.folder.clone().unwrap_or_else(in_log);
     if let Some(result) = already_finished(config, options, &path)? {
-        return Ok(FinishedRun { result, folder: path });
+        return Ok(TrainEnd::Finished(FinishedRun { result, folder: path }));
     }
     run::refuse_unwritable(&options.results)?;
     let data = RunData::load(config, options)?;
+    let classes = data.summary.class_names.len();
+    if config.select == Some(Metric::Top5) && classes <= 5 {
+        return Err(Failure::new(Exit::Usage, format!("`--select top5` of {classes} classes"))
+            .why("it is 1 for any model")
+            .help("pick the best model by another metric")
+            .into());
+    }
     let Beginning { folder, learner, state } = initialize(config, options, &path, &data.summary)?;
     let run = Run::open(config, options, &data, &folder, learner, state)?;
     options.interrupt.defer();
     // On a thread of the pool, which works on the microbatches itself instead of waking another thread
     // and waiting for it at every step.
     let run = rayon::scope(|_| run.train())?;
+    if !run.is_over() {
+        return Ok(TrainEnd::Paused(run.pause(path)?));
+    }
     let result = run.finish()?;
-    Ok(FinishedRun { result, folder: path })
+    Ok(TrainEnd::Finished(FinishedRun { result, folder: path }))
 }
 
 impl<'a> Run<'a> {
@@ -128,7 +142,7 @@ impl<'a> Run<'a> {
 
     /// All epochs that are left.
     fn train(mut self) -> Result<Self> {
-        while !self.config.is_over(self.state.epochs(self.steps_per_epoch), self.state.best) {
+        while !self.is_over() && !self.is_to_pause() {
             let epoch = self.state.epochs(self.steps_per_epoch);
             let order = epoch_order(self.config.seed, epoch, self.data.train.len());
             let batches: Vec<_> = order.chunks(self.config.batch_size).collect();
@@ -152,6 +166,25 @@ impl<'a> Run<'a> {
             self.end_if_interrupted()?;
         }
         Ok(self)
+    }
+
+    /// Whether nothing is left to do but the test.
+    fn is_over(&self) -> bool {
+        self.config.is_over(self.state.epochs(self.steps_per_epoch), self.state.best)
+    }
+
+    /// Whether it has trained as many epochs as it is to for now.
+    fn is_to_pause(&self) -> bool {
+        let epochs = self.state.epochs(self.steps_per_epoch);
+        self.options.stop_after.is_some_and(|stop_after| epochs >= stop_after)
+    }
+
+    /// Ends the process's part of the run, which stands at a checkpoint.
+    fn pause(mut self, folder: PathBuf) -> Result<PausedRun> {
+        self.options.interrupt.end_at_once();
+        let (step, best) = (self.state.step, self.state.best);
+        self.notify(&Event::Stopped { step, state: StatusKind::Paused })?;
+        Ok(PausedRun { epochs: self.state.epochs(self.steps_per_epoch), best, folder })
     }
 
     /// One step of the optimizer down the gradients of the batch at `indices`.
@@ -210,7 +243,9 @@ impl<'a> Run<'a> {
     fn note_validation(&mut self, epoch: u64, report: &EvalReport) -> Result<bool> {
         let (score, step) = (report.score, self.state.step);
         self.refuse_divergence("validation loss", score.loss())?;
-        let selected = self.config.select.and_then(|select| report.metric(select));
+        // JSON has no infinite numbers.
+        let selected = self.config.select.map(|select| selected(select, report)).transpose()?;
+        let selected = selected.map(|value| value.clamp(f64::MIN, f64::MAX));
         let is_best = match (self.state.best, self.config.select) {
             (None, _) => true,
             (Some(best), None) => score.is_better_than(&best.score),
@@ -222,7 +257,7 @@ impl<'a> Run<'a> {
         // Of a run that goes on from a checkpoint without it there is only a part of the epoch.
         let all = self.data.train.len() as u64;
         let train = self.state.epoch_so_far.take().filter(|steps| steps.examples == all);
-        let train = train.and_then(|steps| steps.mean());
+        let train = train.filter(|steps| steps.mean_is_finite()).and_then(|steps| steps.mean());
         self.notify(&Event::Validation { step, epoch, report, train, is_best })?;
         if is_best {
             self.state.best = Some(Best { score, step, epoch: epoch + 1, selected });
@@ -253,6 +288,8 @@ impl<'a> Run<'a> {
     /// and a parameter whose step is only a sign, while the optimizer's slots are lost for ever.
     fn checkpoint(&mut self, parameters: Vec<u8>, is_best: bool) -> Result<()> {
         self.read_back();
+        // A loss that was not finite in between has no mean, also of a run that goes on from here.
+        self.state.epoch_so_far = self.state.epoch_so_far.filter(|steps| steps.mean_is_finite());
         self.notify(&Event::BeforeCheckpoint)?;
         let (checkpoint, largest) = self.learner.checkpoint(parameters, &self.state)?;
         self.refuse_divergence("largest parameter or slot", largest.into())?;
@@ -348,6 +385,19 @@ impl<'a> Run<'a> {
             .help("the same command goes on from there")
             .into())
     }
+}
+
+/// The value of the metric that picks the best model.
+fn selected(select: Metric, report: &EvalReport) -> Result<f64> {
+    report.metric(select).with_context(|| {
+        let classes = report.class_names.len();
+        Failure::new(
+            Exit::Failed,
+            format!("`--select {select}`: there is no {select} of these images"),
+        )
+        .why(format!("they are of {classes} classes; top5 needs six, auroc images of two"))
+        .help("pick the best model by another metric")
+    })
 }
 
 /// How the model of the validation `best`, which is in `folder`, does on the test examples. This is

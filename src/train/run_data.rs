@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::TrainOptions;
-use crate::data::resplit::Resplit;
+use crate::data::resplit::{Resplit, refuse_untrained};
 use crate::data::{DataLoader, Dataset, Source, Split, Subset};
 use crate::registry;
 use crate::run::{DataSummary, RunConfig};
@@ -24,6 +24,9 @@ impl RunData {
         let whole = Resplit::of(whole, config.validation_split);
         let dataset = Subset::of(whole, config.classes.as_deref())?;
         let (train, validation) = (dataset.load(Split::Train)?, dataset.load(Split::Validation)?);
+        if let Some(split) = config.validation_split {
+            refuse_untrained(split, [&train, &validation], &dataset.class_names())?;
+        }
         dataset.verify_test()?;
         let summary = DataSummary {
             validation_is_test: dataset.validation_is_test(),
@@ -33,4 +36,16 @@ impl RunData {
         let validation = DataLoader::new(validation, &options.eval_device);
         Ok(Self { dataset, train, validation, summary })
     }
+}
+
+/// Brings the files of the run `config` to where `source` says, so that several processes find them there.
+///
+/// # Errors
+/// When they cannot be had, or are damaged.
+pub fn fetch_data(config: &RunConfig, source: &Source) -> Result<()> {
+    let source = Source { image_size: config.image_size, ..source.clone() };
+    let dataset = registry::dataset(&config.dataset, &source)?;
+    dataset.load(Split::Train)?;
+    dataset.load(Split::Validation)?;
+    dataset.verify_test()
 }

@@ -21,7 +21,7 @@ const LAYERS: [&[&str]; 10] = [
     &["optim", "tensorboard"],
     &["run"],
     &["registry"],
-    &["train"],
+    &["train", "sweep"],
     &["commands"],
 ];
 

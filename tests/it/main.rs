@@ -26,9 +26,11 @@ mod program;
 mod seeing;
 mod several;
 mod single_layer_cae;
+mod slurm;
 mod statistics;
 #[cfg(unix)]
 mod survive;
+mod sweep;
 mod tensorboard;
 mod train;
 mod transfer;

@@ -22,6 +22,13 @@ fn files(bench: &Bench) -> BTreeMap<PathBuf, Vec<u8>> {
     files.map(|file| (file.path().to_owned(), fs::read(file.path()).unwrap())).collect()
 }
 
+/// The folder of the mean of the runs.
+fn mean_of(bench: &Bench) -> PathBuf {
+    let folders = bench.path("log/SingleLayerCAE").read_dir().unwrap();
+    let mut folders = folders.map(|entry| entry.unwrap().path());
+    folders.find(|path| path.to_str().unwrap().contains("_mean_")).unwrap()
+}
+
 #[test]
 fn a_run_for_each_seed() {
     let bench = Bench::new();
@@ -38,7 +45,7 @@ fn a_run_for_each_seed() {
     assert_eq!(ours["history.csv"], theirs["history.csv"]);
     assert_eq!(ours["test_images.csv"], theirs["test_images.csv"]);
     // The mean, for TensorBoard.
-    let mean = scalars(&bench.path(&format!("{RUN}_mean")));
+    let mean = scalars(&mean_of(&bench));
     let of = |run: &str| scalars(&bench.path(&format!("{RUN}_{run}/validation")));
     let errors = |step: i64| {
         let runs = ["seed=1", "seed=2", "seed=3"].map(of);
@@ -62,7 +69,7 @@ fn a_run_for_each_seed() {
     let json = again.json();
     assert_eq!((json["runs"].as_array().unwrap().len(), &json["test_error"]["n"]), (3, &3.into()));
     for (path, bytes) in files(&bench) {
-        assert!(path.to_str().unwrap().contains("_mean/") || before[&path] == bytes, "{path:?}");
+        assert!(path.to_str().unwrap().contains("_mean_") || before[&path] == bytes, "{path:?}");
     }
     let more = bench.dytb(&format!("{LINE} --seeds 2,7")).ended(0);
     assert!(more.stderr.contains("finished") && bench.path(&format!("{RUN}_seed=7")).is_dir());
@@ -87,10 +94,7 @@ fn killed_between_seeds_and_in_them() {
         for seed in 1..=3 {
             assert_same(&through, &bench, &format!("{RUN}_seed={seed}"));
         }
-        assert_eq!(
-            scalars(&through.path(&format!("{RUN}_mean"))),
-            scalars(&bench.path(&format!("{RUN}_mean")))
-        );
+        assert_eq!(scalars(&mean_of(&through)), scalars(&mean_of(&bench)));
     }
 }
 
@@ -233,8 +237,13 @@ fn groups_and_their_baseline() {
     let pattern = "log/SingleLayerCAE/Digits_Adam_lr=1e-05_seed=*";
     bench.compare(&format!("--filter n=4 --baseline '{pattern}' --fail_if_worse")).ended(0);
     // One without a seed in common.
-    let done = bench.compare(&format!("{baseline} --fail_if_worse")).ended(1);
+    bench.compare(&format!("{baseline} --fail_if_worse")).ended(5);
+    let done = bench.compare(&format!("{baseline} --fail_if_worse 1e9%")).ended(1);
     assert!(done.stderr.contains("cannot be compared"), "{}", done.stderr);
+    let done = bench
+        .compare(&format!("--filter learning_rate=0.001 --filter n=4 {baseline} --fail_if_worse"))
+        .ended(1);
+    assert!(done.stderr.contains("nothing to compare"), "{}", done.stderr);
     let done = bench.compare(&format!("--filter n=1 {baseline}")).ended(2);
     assert!(done.stderr.contains("none of the runs"), "{}", done.stderr);
     let done = bench.compare(&format!("--filter seed>3 --baseline '{RUN}_small'")).ended(0);

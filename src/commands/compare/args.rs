@@ -73,8 +73,8 @@ pub struct Compare {
     axis: Axis,
 }
 
-/// The runs beside a baseline: those on the same data.
-struct Beside<'a> {
+/// The runs that are compared with a baseline: those on the same data.
+struct WithBaseline<'a> {
     groups: Vec<Group<'a>>,
     baseline: usize,
     comparisons: Vec<Option<Comparison>>,
@@ -88,19 +88,20 @@ impl Compare {
     pub fn run(&self) -> Result<()> {
         let rows = self.rows()?;
         let groups = self.groups(&rows)?;
-        let beside =
-            self.baseline.as_ref().map(|folder| self.beside(&groups, folder)).transpose()?;
+        let with_baseline =
+            self.baseline.as_ref().map(|folder| self.with_baseline(&groups, folder)).transpose()?;
         if let Some(path) = &self.plot {
             compare::plot(&groups, self.axis, path)?;
         }
-        let comparisons = groups.iter().map(|group| beside.as_ref()?.of(group)).collect::<Vec<_>>();
+        let comparisons =
+            groups.iter().map(|group| with_baseline.as_ref()?.of(group)).collect::<Vec<_>>();
         output::print(&match (self.json, self.csv) {
             (true, _) => compare::json(&groups, &comparisons),
             (_, true) => compare::csv(&groups, &comparisons).trim_end().to_owned(),
-            _ => self.text(&groups, beside.as_ref()),
+            _ => self.text(&groups, with_baseline.as_ref()),
         })?;
-        match (&beside, self.fail_if_worse) {
-            (Some(Beside { groups, baseline, comparisons }), Some(tolerance)) => {
+        match (&with_baseline, self.fail_if_worse) {
+            (Some(WithBaseline { groups, baseline, comparisons }), Some(tolerance)) => {
                 verdict::refuse_worse(groups, *baseline, comparisons, tolerance)
             }
             _ => Ok(()),
@@ -122,13 +123,15 @@ impl Compare {
 
     /// `rows` in groups, filtered and sorted.
     fn groups<'a>(&self, rows: &'a [Row]) -> Result<Vec<Group<'a>>> {
-        let names = self.filter.iter().map(|filter| ("--filter", filter.name()));
-        let names = names.chain(self.sort.iter().map(|name| ("--sort", name.as_str())));
-        let names = names.chain(self.columns.iter().map(|name| ("--columns", name.as_str())));
-        for (flag, name) in names {
-            select::known(flag, name, rows)?;
+        let every: Vec<_> = rows.iter().map(|row| Group { rows: vec![row] }).collect();
+        for filter in &self.filter {
+            select::known("--filter", filter.name(), &every)?;
         }
         let mut groups = compare::groups(&select::filter_rows(rows, &self.filter), self.each);
+        let names = self.sort.iter().map(|name| ("--sort", name));
+        for (flag, name) in names.chain(self.columns.iter().map(|name| ("--columns", name))) {
+            select::known(flag, &flag_name(name), &groups)?;
+        }
         select::filter_groups(&mut groups, &self.filter);
         if groups.is_empty() {
             return Err(Failure::new(Exit::Failed, "no run passes --filter")
@@ -136,17 +139,23 @@ impl Compare {
                 .help("dytb compare --csv shows what they have")
                 .into());
         }
+        for copy in groups.iter().filter(|_| !self.each).flat_map(Group::copies) {
+            message(&format!(
+                "note: `{}` is not counted: another run has its configuration and its seed",
+                copy.folder.display()
+            ));
+        }
         groups.sort_by(Group::compare);
         match &self.sort {
-            Some(name) => select::sort(&mut groups, name, self.reverse),
+            Some(name) => select::sort(&mut groups, &flag_name(name), self.reverse),
             None if self.reverse => groups.reverse(),
             None => {}
         }
         Ok(groups)
     }
 
-    /// The groups on the data of the baseline in `folder`, beside it.
-    fn beside<'a>(&self, groups: &[Group<'a>], folder: &Path) -> Result<Beside<'a>> {
+    /// The groups on the data of the baseline in `folder`, compared with it.
+    fn with_baseline<'a>(&self, groups: &[Group<'a>], folder: &Path) -> Result<WithBaseline<'a>> {
         let own = &groups[compare::find_baseline(groups, folder)?];
         let sections = compare::sections(groups);
         let is_own = |group: &Group| group.first().folder == own.first().folder;
@@ -159,18 +168,21 @@ impl Compare {
             ));
         }
         let baseline = compare::find_baseline(&section.groups, folder)?;
-        let comparisons = compare::beside(&section.groups, baseline)?;
-        Ok(Beside { groups: section.groups, baseline, comparisons })
+        let comparisons = compare::compare_with_baseline(&section.groups, baseline)?;
+        Ok(WithBaseline { groups: section.groups, baseline, comparisons })
     }
 
-    /// A table for each section, with a title where there are several, and what stands beside the baseline.
-    fn text(&self, groups: &[Group], beside: Option<&Beside>) -> String {
+    /// A table for each section, with a title where there are several, and the comparison with the baseline.
+    fn text(&self, groups: &[Group], with_baseline: Option<&WithBaseline>) -> String {
         let sections = compare::sections(groups);
         let mut paragraphs = Vec::new();
         for section in &sections {
             let table = match self.columns.is_empty() {
                 true => compare::table(&section.groups),
-                false => compare::chosen(&section.groups, &self.columns),
+                false => {
+                    let columns: Vec<_> = self.columns.iter().map(|name| flag_name(name)).collect();
+                    compare::chosen(&section.groups, &columns)
+                }
             };
             paragraphs.push(match sections.len() {
                 1 => table,
@@ -185,7 +197,7 @@ impl Compare {
         if self.per_class && rows.all(|row| row.test_classes.is_empty()) {
             message("note: none of these runs has an accuracy for each class");
         }
-        if let Some(Beside { groups, baseline, comparisons }) = beside {
+        if let Some(WithBaseline { groups, baseline, comparisons }) = with_baseline {
             paragraphs.push(verdict::text(groups, *baseline, comparisons));
         }
         paragraphs.join("\n\n")
@@ -228,10 +240,15 @@ impl Compare {
     }
 }
 
-impl Beside<'_> {
+impl WithBaseline<'_> {
     /// The comparison of `group` with the baseline, if there is one.
     fn of(&self, group: &Group) -> Option<Comparison> {
         let is_it = |other: &Group| other.first().folder == group.first().folder;
         self.comparisons[self.groups.iter().position(is_it)?].clone()
     }
+}
+
+/// The name of a flag as it is written: without dashes before it, and with `_` in it.
+fn flag_name(name: &str) -> String {
+    name.trim().trim_start_matches('-').replace('-', "_")
 }

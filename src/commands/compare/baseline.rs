@@ -7,15 +7,20 @@
 //! the permutation test over an autoencoder's errors. That says of these two trained models that one does better
 //! on such images, and nothing of other seeds.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::group::Group;
+use super::{Group, Row};
 use crate::error::{Exit, Failure};
 use crate::metrics::{ImageResults, Outcomes};
 use crate::run::image_results;
 use crate::stats::{holm, mcnemar, sign_flip};
+
+/// The probability below which a difference is usually called significant.
+pub(super) const LEVEL: f64 = 0.05;
+/// How near the mean over the images is to the whole test, relative: that was computed in 32 bits.
+const SAME: f64 = 1e-4;
 
 /// What pairs were compared by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,39 +50,64 @@ pub struct Comparison {
     pub p_holm: f64,
     /// The least p that so many pairs can have.
     pub least_p: f64,
+    /// The same, corrected.
+    pub least_p_holm: f64,
 }
 
 /// The group of `groups` in which the run in `folder` is; its pattern is understood too.
 ///
 /// # Errors
-/// [`Exit::Usage`] where it is in none.
+/// [`Exit::Usage`] where it is in none, or the pattern is that of several.
 pub fn find_baseline(groups: &[Group], folder: &Path) -> Result<usize> {
-    let place = folder.canonicalize().ok();
-    let is_run = |group: &Group| {
-        let is_same = |other: &Path| place.is_some() && other.canonicalize().ok() == place;
-        group.rows.iter().any(|row| is_same(&row.folder) || row.folder == folder)
-    };
-    let is_pattern = |group: &Group| Path::new(&group.label()) == folder;
-    let found = groups.iter().position(|group| is_run(group) || is_pattern(group));
-    found.ok_or_else(|| {
-        let what =
-            format!("`--baseline {}` is none of the runs that are compared", folder.display());
-        let labels: Vec<_> = groups.iter().map(Group::label).collect();
-        Failure::new(Exit::Usage, what)
-            .why(format!("these are:\n{}", labels.join("\n")))
-            .help("name one of these, or add its folder to those that are compared")
-            .into()
-    })
+    let place = whole(folder);
+    let is_run = |group: &Group| group.rows.iter().any(|row| whole(&row.folder) == place);
+    if let Some(found) = groups.iter().position(is_run) {
+        return Ok(found);
+    }
+    let is_pattern = |group: &Group| whole(Path::new(&group.label())) == place;
+    let found: Vec<_> = (0..groups.len()).filter(|&at| is_pattern(&groups[at])).collect();
+    let labels: Vec<_> = groups.iter().map(Group::label).collect();
+    match found[..] {
+        [found] => Ok(found),
+        [] => {
+            let what =
+                format!("`--baseline {}` is none of the runs that are compared", folder.display());
+            Err(Failure::new(Exit::Usage, what)
+                .why(format!("these are:\n{}", labels.join("\n")))
+                .help(
+                    "name one of these, a pattern in quotes, or add its folder to those that are compared",
+                )
+                .into())
+        }
+        _ => {
+            let what = format!("`--baseline {}` is the name of several", folder.display());
+            Err(Failure::new(Exit::Usage, what)
+                .why("they differ in a flag that is no part of the name")
+                .help("name a run of the one that is meant, or leave the others out with --filter")
+                .into())
+        }
+    }
 }
 
-/// Each of `groups` beside the one at `baseline`: `None` for that one itself, and for one that has no pairs with
-/// it.
+/// `path` without links and relative parts, as far as it is there: a pattern is not.
+fn whole(path: &Path) -> PathBuf {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    let of_pattern = || Some(parent.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(of_pattern).unwrap_or(path.to_owned())
+}
+
+/// Each of `groups` compared with the one at `baseline`: `None` for that one itself, and for one that has no pairs
+/// with it.
+///
+/// Comparisons of so few seeds that none of them could reach a p of 0.05 are not among the hypotheses that Holm's
+/// correction counts: whatever their results, they would decide nothing and make the others harder to decide.
 ///
 /// # Errors
 /// When none of them has pairs with the baseline, or results of images cannot be read.
-pub fn beside(groups: &[Group], baseline: usize) -> Result<Vec<Option<Comparison>>> {
+pub fn compare_with_baseline(groups: &[Group], baseline: usize) -> Result<Vec<Option<Comparison>>> {
     let own = &groups[baseline];
-    if own.test().is_none() {
+    if finished(own).is_empty() {
         let what = format!("the baseline `{}` is not finished", own.label());
         return Err(Failure::new(Exit::Failed, what)
             .why("there is no test of it to compare with")
@@ -92,49 +122,62 @@ pub fn beside(groups: &[Group], baseline: usize) -> Result<Vec<Option<Comparison
     if groups.len() > 1 && found.iter().all(Option::is_none) {
         return Err(no_pairs(groups, baseline));
     }
-    let p: Vec<_> = found.iter().flatten().map(|comparison| comparison.p).collect();
-    for (comparison, p) in found.iter_mut().flatten().zip(holm(&p)) {
+    let mut tested: Vec<_> =
+        found.iter_mut().flatten().filter(|comparison| comparison.least_p <= LEVEL).collect();
+    let p: Vec<_> = tested.iter().map(|comparison| comparison.p).collect();
+    let count = tested.len() as f64;
+    for (comparison, p) in tested.iter_mut().zip(holm(&p)) {
         comparison.p_holm = p;
+        comparison.least_p_holm = (comparison.least_p * count).min(1.0);
     }
     Ok(found)
 }
 
-/// `group` beside the group `own`.
+/// `group` compared with the group `own`.
 fn compare(group: &Group, own: &Group) -> Result<Option<Comparison>> {
     if group.first().metric() != own.first().metric() {
         return Ok(None);
     }
     let (rows, own_rows) = (finished(group), finished(own));
-    if let ([run], [baseline]) = (&rows[..], &own_rows[..]) {
-        let images = [run, baseline].map(|row| image_results::read(&row.folder));
-        let [Some(images), Some(of_baseline)] = [images[0].as_ref(), images[1].as_ref()]
-            .map(|images| images.ok().and_then(Option::as_ref))
-        else {
-            // What is wrong with one is told.
-            for images in images {
-                images?;
-            }
-            return Ok(by_seeds(&rows, &own_rows));
-        };
-        if images.labels == of_baseline.labels {
-            return Ok(by_images(
-                images,
-                of_baseline,
-                (value(run), value(baseline)),
-                is_error(own),
-            ));
-        }
+    if let ([run], [baseline]) = (&rows[..], &own_rows[..])
+        && let Some(images) = images_of(run)?
+        && let Some(own_images) = images_of(baseline)?
+    {
+        return by_images(&images, &own_images, (run, baseline), is_error(own));
     }
     Ok(by_seeds(&rows, &own_rows))
 }
 
+/// The results of each test image of a run, if they were kept.
+fn images_of(row: &Row) -> Result<Option<ImageResults>> {
+    let Some(images) = image_results::read(&row.folder)? else { return Ok(None) };
+    // What is there image by image has to be what is there in all.
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let whole = match &images.outcomes {
+        Outcomes::Errors(errors) => mean(errors),
+        Outcomes::Predictions { classes, .. } => {
+            let right = classes.iter().zip(&images.labels).filter(|(class, label)| class == label);
+            right.count() as f64 / images.len() as f64
+        }
+    };
+    let test = value(row);
+    if (whole - test).abs() <= SAME * test.abs() + f64::EPSILON {
+        return Ok(Some(images));
+    }
+    let path = row.folder.join(image_results::TEST_IMAGES);
+    Err(Failure::new(Exit::Failed, format!("`{}` is damaged", path.display()))
+        .why(format!("its images make {whole}; the run's test was {test}"))
+        .help("put back a copy of it, or train the run anew with --restart")
+        .into())
+}
+
 /// The runs of `group` with a test.
-fn finished<'a>(group: &Group<'a>) -> Vec<&'a super::Row> {
-    group.rows.iter().filter(|row| row.test.is_some()).copied().collect()
+fn finished<'a>(group: &Group<'a>) -> Vec<&'a Row> {
+    group.counted().into_iter().filter(|row| row.test.is_some()).collect()
 }
 
 /// The test of a run that has one.
-fn value(row: &super::Row) -> f64 {
+fn value(row: &Row) -> f64 {
     row.test.map_or(f64::NAN, |test| test.headline().1)
 }
 
@@ -143,8 +186,8 @@ fn is_error(group: &Group) -> bool {
 }
 
 /// Pairs of the same seed and fold; `None` where there is none.
-fn by_seeds(rows: &[&super::Row], baseline: &[&super::Row]) -> Option<Comparison> {
-    let key = |row: &super::Row| row.config.as_ref().map(|config| config.pair_key());
+fn by_seeds(rows: &[&Row], baseline: &[&Row]) -> Option<Comparison> {
+    let key = |row: &Row| row.config.as_ref().map(|config| config.pair_key());
     let mut pairs = Vec::new();
     for row in rows {
         let own = baseline.iter().find(|own| key(own).is_some() && key(own) == key(row));
@@ -169,16 +212,28 @@ fn by_seeds(rows: &[&super::Row], baseline: &[&super::Row]) -> Option<Comparison
         p: test.p,
         p_holm: test.p,
         least_p: test.least_p,
+        least_p_holm: test.least_p,
     })
 }
 
-/// The images of the test as pairs, of two runs with these `tests`; `None` where the two are not of one kind.
+/// The images of the test as pairs, of a run and the baseline.
+///
+/// # Errors
+/// Where they were not tested on the same images.
 fn by_images(
     images: &ImageResults,
     baseline: &ImageResults,
-    tests: (f64, f64),
+    (run, own): (&Row, &Row),
     is_error: bool,
-) -> Option<Comparison> {
+) -> Result<Option<Comparison>> {
+    if images.labels != baseline.labels {
+        let [run, own] = [run, own].map(|row| row.folder.display().to_string());
+        let what = format!("`{run}` and `{own}` were not tested on the same images");
+        return Err(Failure::new(Exit::Failed, what)
+            .why(format!("their `{}` have other labels", image_results::TEST_IMAGES))
+            .help("compare runs of several --seeds, which are paired by seed")
+            .into());
+    }
     let (p, least_p) = match (&images.outcomes, &baseline.outcomes) {
         (Outcomes::Errors(errors), Outcomes::Errors(own)) => {
             let differences: Vec<_> = errors.iter().zip(own).map(|(a, b)| a - b).collect();
@@ -196,11 +251,11 @@ fn by_images(
             }
             (mcnemar(only_run, only_own), 0.0)
         }
-        _ => return None,
+        _ => return Ok(None),
     };
-    let (run, own) = tests;
+    let (run, own) = (value(run), value(own));
     let difference = run - own;
-    Some(Comparison {
+    Ok(Some(Comparison {
         pairing: Pairing::Images,
         pairs: images.len(),
         difference,
@@ -209,14 +264,16 @@ fn by_images(
         p,
         p_holm: p,
         least_p,
-    })
+        least_p_holm: least_p,
+    }))
 }
 
 /// No run of another configuration has a seed and fold that the baseline has.
 fn no_pairs(groups: &[Group], baseline: usize) -> anyhow::Error {
     let seeds = |group: &Group| {
-        let configs = group.rows.iter().filter(|row| row.test.is_some());
-        let seeds = configs.filter_map(|row| Some(row.config.as_ref()?.seed.to_string()));
+        let seeds = finished(group)
+            .into_iter()
+            .filter_map(|row| Some(row.config.as_ref()?.seed.to_string()));
         let seeds: Vec<_> = seeds.collect();
         let label = group.label();
         if seeds.is_empty() {

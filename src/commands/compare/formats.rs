@@ -1,5 +1,5 @@
 //! The comparison for programs: all flags of each run, or of each group of runs, whether they differ or not. A measure
-//! of several runs is their mean; its standard deviation, median, least and most stand beside it.
+//! of several runs is their mean; its standard deviation, median, least and most follow it.
 
 use serde_json::{Map, Value, json};
 
@@ -12,9 +12,9 @@ use crate::util::csv::to_csv;
 /// # Panics
 /// Never: a comparison is JSON.
 pub fn json(groups: &[Group], comparisons: &[Option<Comparison>]) -> String {
-    let beside = |number: usize| comparisons.get(number).and_then(Option::as_ref);
+    let comparison = |number: usize| comparisons.get(number).and_then(Option::as_ref);
     let objects: Vec<_> =
-        groups.iter().enumerate().map(|(at, group)| object(group, beside(at))).collect();
+        groups.iter().enumerate().map(|(at, group)| object(group, comparison(at))).collect();
     serde_json::to_string_pretty(&objects).expect("a comparison is JSON")
 }
 
@@ -30,7 +30,7 @@ fn object(group: &Group, comparison: Option<&Comparison>) -> Value {
         object.insert("test_classes".into(), json!(group.first().test_classes));
     }
     if let Some(comparison) = comparison {
-        object.insert("baseline".into(), Value::Object(against(comparison)));
+        object.insert("baseline".into(), Value::Object(comparison_values(comparison)));
     }
     Value::Object(object)
 }
@@ -60,7 +60,7 @@ fn run(row: &Row) -> Value {
 }
 
 /// A comparison by name.
-fn against(comparison: &Comparison) -> Map<String, Value> {
+fn comparison_values(comparison: &Comparison) -> Map<String, Value> {
     let pairing = match comparison.pairing {
         Pairing::Seeds => "seeds",
         Pairing::Images => "images",
@@ -83,7 +83,7 @@ fn against(comparison: &Comparison) -> Map<String, Value> {
 pub fn csv(groups: &[Group], comparisons: &[Option<Comparison>]) -> String {
     let line = |(number, group): (usize, &Group)| {
         let comparison = comparisons.get(number).and_then(Option::as_ref);
-        let against = comparison.map(against).unwrap_or_default();
+        let against = comparison.map(comparison_values).unwrap_or_default();
         let against = against.into_iter().map(|(name, value)| (format!("baseline_{name}"), value));
         group.values().into_iter().chain(against).collect()
     };

@@ -43,13 +43,27 @@ impl<'a> Group<'a> {
     }
 
     /// The runs whose results are averaged: those that are finished or, where none is, those that have a
-    /// validation.
+    /// validation. Of several runs of the same seed and fold, copies of each other, it is the first: a run that is
+    /// there twice is no second seed.
     pub fn counted(&self) -> Vec<&'a Row> {
-        let finished: Vec<_> = self.rows.iter().filter(|row| row.test.is_some()).copied().collect();
-        match finished.is_empty() {
-            true => self.rows.iter().filter(|row| row.best.is_some()).copied().collect(),
-            false => finished,
+        let is_finished = self.rows.iter().any(|row| row.test.is_some());
+        let has_results =
+            |row: &Row| if is_finished { row.test.is_some() } else { row.best.is_some() };
+        let mut counted: Vec<&Row> = Vec::new();
+        for &row in self.rows.iter().filter(|row| has_results(row)) {
+            if !counted.iter().any(|other| row.is_copy_of(other)) {
+                counted.push(row);
+            }
         }
+        counted
+    }
+
+    /// The runs that are not counted because another one has their seed and fold.
+    pub fn copies(&self) -> Vec<&'a Row> {
+        let counted = self.counted();
+        let is_other = |row: &Row| counted.iter().all(|counted| counted.folder != row.folder);
+        let rows = self.rows.iter().copied().filter(|row| is_other(row));
+        rows.filter(|row| counted.iter().any(|counted| row.is_copy_of(counted))).collect()
     }
 
     /// What the counted runs have of `value`, if all of them have it.
@@ -128,7 +142,10 @@ impl<'a> Group<'a> {
             is_one && name.is_some() && name == row.own_name()
         };
         match (parent, &first.config) {
-            (Some(parent), Some(config)) if self.rows.iter().all(is_alike) => {
+            // The pattern of a name that had to be shortened is no pattern.
+            (Some(parent), Some(config))
+                if self.rows.iter().all(is_alike) && config.group_name().contains('*') =>
+            {
                 parent.join(config.group_name()).display().to_string()
             }
             _ => format!("{folder} and {} more", self.rows.len() - 1),
@@ -150,16 +167,23 @@ impl<'a> Group<'a> {
         let first = self.first();
         let mut values = Map::new();
         let mut add = |name: &str, value: Value| values.insert(name.to_owned(), value);
-        let single = |value: Option<u64>| if self.is_several() { None } else { value };
+        // Of several runs the mean.
+        let number = |of: fn(&Row) -> Option<u64>| match self.is_several() {
+            false => json!(of(first)),
+            true => json!(self.summary(|row| of(row).map(|n| n as f64)).map(|all| all.mean)),
+        };
+        let epochs = number(|row| row.status.map(|status| status.epochs));
+        let steps = number(|row| row.status.map(|status| status.step));
+        let best_epoch = number(|row| row.best.map(|best| best.epoch));
         add("folder", json!(self.label()));
         add("model", json!(first.model));
         add("dataset", json!(first.config.as_ref().map(|config| &config.dataset)));
         add("status", json!(self.state()));
         add("n", json!(self.counted().len()));
-        add("epochs_done", json!(single(first.status.map(|status| status.epochs))));
-        add("steps_done", json!(single(first.status.map(|status| status.step))));
+        add("epochs_done", epochs);
+        add("steps_done", steps);
         add("seconds", json!(self.seconds()));
-        add("best_epoch", json!(single(first.best.map(|best| best.epoch))));
+        add("best_epoch", best_epoch);
         for (name, summary) in self.measures() {
             add(&name, json!(summary.mean));
             let Summary { standard_deviation, median, least, most, .. } = summary;
@@ -187,6 +211,10 @@ impl<'a> Group<'a> {
 
 /// Whether more of the measure `name`, as `test_accuracy`, is better.
 pub(super) fn higher_is_better(name: &str) -> bool {
+    let name = ["_median", "_least", "_most"]
+        .iter()
+        .find_map(|suffix| name.strip_suffix(suffix))
+        .unwrap_or(name);
     let measure = name.split_once('_').map_or(name, |(_, measure)| measure);
     measure == "accuracy" || Metric::find(measure).is_some_and(Metric::higher_is_better)
 }

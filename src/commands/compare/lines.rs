@@ -43,7 +43,7 @@ pub(super) struct Point {
 /// The validation after an epoch of one run.
 #[derive(Clone, Copy, Debug)]
 struct Validation {
-    step: i64,
+    epoch: i64,
     x: f64,
     y: f64,
 }
@@ -73,7 +73,7 @@ pub(super) fn lines(groups: &[Group], metric: &str, axis: Axis) -> Result<Vec<Li
     Ok(lines)
 }
 
-/// The validations of a run that are finite, by step.
+/// The validations of a run that are finite, by epoch.
 fn validations(row: &Row, metric: &str, axis: Axis) -> Result<Vec<Validation>> {
     let folder = row.folder.join("validation");
     let points = if folder.is_dir() { curve(&folder, metric)? } else { Vec::new() };
@@ -90,19 +90,21 @@ fn validations(row: &Row, metric: &str, axis: Axis) -> Result<Vec<Validation>> {
             Axis::Time => seconds(step)?,
         };
         let y = f64::from(value);
-        (step > 0 && x > 0.0 && y.is_finite()).then_some(Validation { step, x, y })
+        // Of folds an epoch may have one step more or less: they are averaged by epoch.
+        let epoch = (step as f64 / epoch).round() as i64;
+        (step > 0 && x > 0.0 && y.is_finite()).then_some(Validation { epoch, x, y })
     });
     Ok(found.collect())
 }
 
-/// The mean of `curves` at the steps that all of them have.
+/// The mean of `curves` at the epochs that all of them have.
 fn mean(curves: &[Vec<Validation>]) -> Vec<Point> {
     let Some(first) = curves.first() else { return Vec::new() };
-    let at = |curve: &Vec<Validation>, step: i64| {
-        Some(curve[curve.binary_search_by_key(&step, |validation| validation.step).ok()?])
+    let at = |curve: &Vec<Validation>, epoch: i64| {
+        Some(curve[curve.binary_search_by_key(&epoch, |validation| validation.epoch).ok()?])
     };
     let point = |one: &Validation| {
-        let all: Option<Vec<_>> = curves.iter().map(|curve| at(curve, one.step)).collect();
+        let all: Option<Vec<_>> = curves.iter().map(|curve| at(curve, one.epoch)).collect();
         let all = all?;
         let count = all.len() as f64;
         Some(Point {
@@ -163,7 +165,7 @@ mod tests {
     fn the_mean_as_far_as_all_go() {
         let curve = |values: &[f64]| {
             let points = (1..).zip(values);
-            points.map(|(epoch, &y)| Validation { step: epoch * 10, x: epoch as f64, y }).collect()
+            points.map(|(epoch, &y)| Validation { epoch, x: epoch as f64, y }).collect()
         };
         let points = mean(&[curve(&[1.0, 0.5, 0.25]), curve(&[3.0, 0.75])]);
         let [first, second] = points[..] else { panic!("{points:?}") };

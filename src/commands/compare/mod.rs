@@ -1,7 +1,7 @@
 //! Runs side by side: what they are, what they reached, how they stand, and whether a difference is one.
 //!
 //! [`find`] reads the runs below some folders; [`groups`] puts those together that differ in seed and fold alone,
-//! and [`beside`] compares them with a baseline. Then there are [`sections`], [`table`] and [`classes`] for people,
+//! and [`compare_with_baseline`] compares them with a baseline. Then there are [`sections`], [`table`] and [`classes`] for people,
 //! [`csv`](fn@csv) and [`json`] for programs, and [`plot`] for a picture of their learning curves.
 
 mod args;
@@ -20,7 +20,7 @@ mod table;
 mod verdict;
 
 pub use args::Compare;
-pub use baseline::{Comparison, Pairing, beside, find_baseline};
+pub use baseline::{Comparison, Pairing, compare_with_baseline, find_baseline};
 pub use find::find;
 pub use formats::{csv, json};
 pub use group::{Group, groups};

@@ -2,6 +2,7 @@
 //! or worse than one on Cifar10, and no error is better than an accuracy.
 
 use super::{Group, Row};
+use crate::data::ValidationSplit;
 
 /// Runs that are ranked with each other.
 pub struct Section<'a> {
@@ -51,6 +52,7 @@ fn key(row: &Row) -> Vec<String> {
         name,
         size,
         classes(row),
+        validation(row),
         row.metric().unwrap_or("").to_owned(),
         fingerprint,
     ]
@@ -58,8 +60,8 @@ fn key(row: &Row) -> Vec<String> {
 }
 
 fn title(row: &Row) -> String {
-    let [dataset, name, size, classes, metric, _] =
-        <[String; 6]>::try_from(key(row)).expect("a key has six parts");
+    let [dataset, name, size, classes, validation, metric, _] =
+        <[String; 7]>::try_from(key(row)).expect("a key has seven parts");
     let mut title = if dataset.is_empty() { "unknown data set".to_owned() } else { dataset };
     if !name.is_empty() {
         title += &format!(" {name}");
@@ -69,6 +71,9 @@ fn title(row: &Row) -> String {
     }
     if !classes.is_empty() {
         title += &format!(", classes {classes}");
+    }
+    if !validation.is_empty() {
+        title += &format!(", {validation}");
     }
     title += match metric.as_str() {
         "error" => ", error (the least first):",
@@ -82,4 +87,17 @@ fn title(row: &Row) -> String {
 fn classes(row: &Row) -> String {
     let classes = row.config.as_ref().and_then(|config| config.classes.clone()).unwrap_or_default();
     classes.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// Which images it is validated on, where they are not the data set's own.
+fn validation(row: &Row) -> String {
+    match row.config.as_ref().and_then(|config| config.validation_split) {
+        None => String::new(),
+        Some(ValidationSplit::Share { share, split_seed }) => {
+            format!("validation split {share} (seed {split_seed})")
+        }
+        Some(ValidationSplit::Fold { folds, split_seed, .. }) => {
+            format!("{folds} folds (seed {split_seed})")
+        }
+    }
 }

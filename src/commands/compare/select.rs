@@ -40,7 +40,7 @@ const RELATIONS: [(&str, Relation); 7] = [
 ];
 
 /// What the names of a measure's spread end with.
-const BESIDE: [&str; 4] = ["_standard_deviation", "_median", "_least", "_most"];
+const SUFFIXES: [&str; 4] = ["_standard_deviation", "_median", "_least", "_most"];
 
 impl FromStr for Filter {
     type Err = String;
@@ -70,8 +70,11 @@ impl Filter {
             Some(Value::String(text)) => text.clone(),
             Some(other) => other.to_string(),
         };
-        let order = match (text.parse::<f64>(), self.value.parse::<f64>()) {
-            (Ok(ours), Ok(theirs)) => ours.partial_cmp(&theirs),
+        // Whole numbers first: two large seeds may be one floating point number.
+        let whole = (text.parse::<i128>(), self.value.parse::<i128>());
+        let order = match (whole, (text.parse::<f64>(), self.value.parse::<f64>())) {
+            ((Ok(ours), Ok(theirs)), _) => Some(ours.cmp(&theirs)),
+            (_, (Ok(ours), Ok(theirs))) => ours.partial_cmp(&theirs),
             _ => Some(text.to_lowercase().cmp(&self.value.to_lowercase())),
         };
         let Some(order) = order else { return self.relation == Relation::Unequal };
@@ -113,7 +116,9 @@ pub(super) fn filter_groups(groups: &mut Vec<Group>, filters: &[Filter]) {
 /// first; those without come last.
 pub(super) fn sort(groups: &mut [Group], name: &str, reverse: bool) {
     let best_first = higher_is_better(name);
-    let order = |one: &Value, other: &Value| match (one.as_f64(), other.as_f64()) {
+    // A seed is a number as a text.
+    let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.parse().ok());
+    let order = |one: &Value, other: &Value| match (number(one), number(other)) {
         (Some(one), Some(other)) if best_first => other.total_cmp(&one),
         (Some(one), Some(other)) => one.total_cmp(&other),
         _ => text(one).cmp(&text(other)),
@@ -132,19 +137,19 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Fails where the `flag` names what none of `rows` has.
+/// Fails where the `flag` names what none of `groups` has.
 ///
 /// # Errors
 /// [`Exit::Usage`], with all names that there are.
-pub(super) fn known(flag: &str, name: &str, rows: &[Row]) -> Result<(), Failure> {
-    let values: Vec<_> = rows.iter().map(|row| Group { rows: vec![row] }.values()).collect();
-    if rows.is_empty() || values.iter().any(|values| values.contains_key(name)) {
+pub(super) fn known(flag: &str, name: &str, groups: &[Group]) -> Result<(), Failure> {
+    let values: Vec<_> = groups.iter().map(Group::values).collect();
+    if groups.is_empty() || values.iter().any(|values| values.contains_key(name)) {
         return Ok(());
     }
-    // Not what stands beside each measure.
-    let is_beside = |name: &str| BESIDE.iter().any(|end| name.ends_with(end));
+    // Not the spread of each measure.
+    let is_spread = |name: &str| SUFFIXES.iter().any(|end| name.ends_with(end));
     let names = values.iter().flat_map(|values| values.keys()).map(String::as_str);
-    let names = unique(names.filter(|name| !is_beside(name)));
+    let names = unique(names.filter(|name| !is_spread(name)));
     Err(Failure::new(Exit::Usage, format!("`{flag}`: these runs have no `{name}`"))
         .why(format!("they have: {}", names.join(", ")))
         .help("name one of these"))

@@ -3,6 +3,7 @@
 use crate::util::table::columns;
 use serde_json::{Map, Value};
 
+use super::verdict::CHOSEN_ON_THE_TEST;
 use super::{Group, Row, unique};
 use crate::commands::output::spread;
 use crate::metrics::fixed;
@@ -37,12 +38,14 @@ pub fn table(groups: &[Group]) -> String {
         line.push(group.label());
         line
     });
-    let text = columns(&head, &lines.collect::<Vec<_>>(), &[]);
+    with_footnote(columns(&head, &lines.collect::<Vec<_>>(), &[]), groups)
+}
+
+/// `text` and what the mark in it means, if it is there.
+fn with_footnote(text: String, groups: &[Group]) -> String {
     let is_marked = |group: &Group| group.first().validation_is_test && group.test().is_some();
-    match groups.iter().any(is_marked) {
-        true => format!(
-            "{text}\n{MARK} chosen on the test images: this data set has no other validation images"
-        ),
+    match groups.iter().any(is_marked) && text.contains(MARK) {
+        true => format!("{text}\n{CHOSEN_ON_THE_TEST}"),
         false => text,
     }
 }
@@ -51,9 +54,14 @@ pub fn table(groups: &[Group]) -> String {
 pub fn chosen(groups: &[Group], names: &[String]) -> String {
     let lines = groups.iter().map(|group| {
         let (values, measures) = (group.values(), group.measures());
+        let mark = |name: &str| match group.first().validation_is_test && name.starts_with("test_")
+        {
+            true => MARK,
+            false => "",
+        };
         let cell = |name: &String| match measures.iter().find(|(other, _)| other == name) {
-            Some((_, summary)) if group.is_several() => spread(summary, 6),
-            Some((_, summary)) => fixed(summary.mean, 6),
+            Some((_, summary)) if group.is_several() => spread(summary, 6) + mark(name),
+            Some((_, summary)) => fixed(summary.mean, 6) + mark(name),
             None => match values.get(name) {
                 None | Some(Value::Null) => "-".to_owned(),
                 Some(value) => plain(value),
@@ -62,7 +70,7 @@ pub fn chosen(groups: &[Group], names: &[String]) -> String {
         names.iter().map(cell).collect()
     });
     let head: Vec<_> = names.iter().map(String::as_str).collect();
-    columns(&head, &lines.collect::<Vec<_>>(), &[])
+    with_footnote(columns(&head, &lines.collect::<Vec<_>>(), &[]), groups)
 }
 
 /// A measure of the runs of a group, the first of which is `row`.

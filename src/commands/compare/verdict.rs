@@ -4,15 +4,18 @@ use std::str::FromStr;
 
 use anyhow::Result;
 
+use super::baseline::LEVEL;
 use super::{Comparison, Group, Pairing};
 use crate::error::{Exit, Failure};
 use crate::metrics::fixed;
 use crate::util::table::columns;
 
-/// The probability below which a difference is usually called significant.
-const LEVEL: f64 = 0.05;
 /// What is known to be smaller than any p that is shown.
 const LEAST_SHOWN: f64 = 1e-4;
+
+/// What has to be known of tests on images that have picked the best model.
+pub(super) const CHOSEN_ON_THE_TEST: &str =
+    "* chosen on the test images: this data set has no other validation images";
 
 /// How much worse than the baseline is not too bad: `0.001` of the measure, or `2%` of the baseline's.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,7 +34,11 @@ impl FromStr for Tolerance {
             Ok(value) if value.is_finite() && value >= 0.0 => {
                 Ok(Self { value, is_percent: number.is_some() })
             }
-            _ => Err("it has to be a number, 0 or more, or a percentage, as 0.001 or 2%".into()),
+            _ => Err(
+                "it has to be a number, 0 or more, or a percentage, as 0.001 or 2%; folders come \
+                      before the flag"
+                    .into(),
+            ),
         }
     }
 }
@@ -49,7 +56,7 @@ impl Tolerance {
     }
 }
 
-/// Each of `groups` beside the one at `baseline`: a line each, and what can be said of it.
+/// Each of `groups` compared with the one at `baseline`: a line each, and what can be said of it.
 pub(super) fn text(
     groups: &[Group],
     baseline: usize,
@@ -57,7 +64,7 @@ pub(super) fn text(
 ) -> String {
     let own = &groups[baseline];
     let measure = own.first().metric().unwrap_or("score");
-    let title = format!("beside {} (its test {measure}; a run less the baseline):", own.label());
+    let title = format!("compared with {} (test {measure}; a run less the baseline):", own.label());
     let compared = groups.iter().zip(comparisons).enumerate();
     let compared: Vec<_> = compared.filter(|(number, _)| *number != baseline).collect();
     if compared.is_empty() {
@@ -67,13 +74,17 @@ pub(super) fn text(
         Some(comparison) => line(group, comparison, measure),
         None => {
             let dashes = std::iter::repeat_n("-".to_owned(), 5);
-            dashes.chain(["no seed in common".to_owned(), group.label()]).collect()
+            let why = if group.test().is_none() { "not finished" } else { "no seed in common" };
+            dashes.chain([why.to_owned(), group.label()]).collect()
         }
     });
-    let head = ["pairs", "difference", "of it", "p", "p (Holm)", "verdict", "run"];
-    let table = columns(&head, &lines.collect::<Vec<_>>(), &["pairs", "of it"]);
+    let head = ["pairs", "difference", "relative", "p", "p (Holm)", "verdict", "run"];
+    let table = columns(&head, &lines.collect::<Vec<_>>(), &["pairs", "relative"]);
     let comparisons: Vec<_> = comparisons.iter().flatten().collect();
     let notes = notes(&comparisons);
+    let is_marked = own.first().validation_is_test;
+    let marked = is_marked.then(|| CHOSEN_ON_THE_TEST.to_owned());
+    let notes = notes.into_iter().chain(marked);
     [title, table].into_iter().chain(notes).collect::<Vec<_>>().join("\n")
 }
 
@@ -112,7 +123,7 @@ fn probability(p: f64) -> String {
 /// What can be said of a comparison.
 fn verdict(comparison: &Comparison) -> &'static str {
     match comparison {
-        Comparison { least_p, .. } if *least_p > LEVEL => "cannot be decided",
+        Comparison { least_p_holm, .. } if *least_p_holm > LEVEL => "cannot be decided",
         Comparison { p_holm, is_worse, .. } if *p_holm <= LEVEL => {
             if *is_worse {
                 "worse"
@@ -127,13 +138,26 @@ fn verdict(comparison: &Comparison) -> &'static str {
 /// What has to be known of the numbers above.
 fn notes(comparisons: &[&Comparison]) -> Vec<String> {
     let mut notes = Vec::new();
+    let tested = comparisons.iter().filter(|comparison| comparison.least_p <= LEVEL).count();
+    let undecided = comparisons.iter().filter(|comparison| comparison.least_p_holm > LEVEL);
     let mut undecided: Vec<_> =
-        comparisons.iter().filter(|comparison| comparison.least_p > LEVEL).collect();
-    undecided.dedup_by_key(|comparison| comparison.pairs);
-    for Comparison { pairs, least_p, .. } in undecided {
-        let of = if *pairs == 1 { "seed" } else { "seeds" };
+        undecided.map(|comparison| (comparison.pairs, comparison.least_p_holm)).collect();
+    undecided.sort_by(|one, other| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)));
+    undecided.dedup();
+    for (pairs, least_p) in undecided {
+        let of = if pairs == 1 { "seed" } else { "seeds" };
+        // Where they are too few for one comparison, they would be one more of those that are tested.
+        let is_tested = comparisons
+            .iter()
+            .any(|comparison| comparison.pairs == pairs && comparison.least_p <= LEVEL);
+        let count = (tested + usize::from(!is_tested)).max(1);
+        let needed =
+            (1..).find(|&n| count as f64 * 2.0 / 2f64.powi(n) <= LEVEL).unwrap_or(i32::MAX);
+        let comparisons =
+            if count == 1 { String::new() } else { format!(" in {count} comparisons") };
         notes.push(format!(
-            "{pairs} {of}: the least p is {least_p}; six seeds or more can tell a difference at p = {LEVEL}"
+            "{pairs} {of}: the least p is {least_p}; {needed} seeds can tell a difference at p = \
+             {LEVEL}{comparisons}"
         ));
     }
     if comparisons.iter().any(|comparison| comparison.pairing == Pairing::Images) {
@@ -157,11 +181,10 @@ pub(super) fn refuse_worse(
 ) -> Result<()> {
     let others = groups.iter().zip(comparisons).enumerate();
     let others: Vec<_> = others.filter(|(number, _)| *number != baseline).collect();
-    if let Some((_, (group, _))) = others.iter().find(|(_, (_, comparison))| comparison.is_none()) {
-        let what = format!("`--fail_if_worse`: `{}` cannot be compared", group.label());
-        return Err(Failure::new(Exit::Failed, what)
-            .why("none of its finished runs has a seed in common with the baseline")
-            .help("train it with the same --seeds, or leave it out")
+    if others.is_empty() {
+        return Err(Failure::new(Exit::Failed, "`--fail_if_worse`: there is nothing to compare")
+            .why("the baseline is the only run on its data")
+            .help("name the folders of the others, and look at --filter")
             .into());
     }
     let worse = others.iter().filter_map(|(_, (group, comparison))| {
@@ -170,11 +193,18 @@ pub(super) fn refuse_worse(
         Some(format!("{}: {}{}", group.label(), sign(difference), fixed(difference.abs(), 6)))
     });
     let worse: Vec<_> = worse.collect();
-    if worse.is_empty() {
-        return Ok(());
+    if !worse.is_empty() {
+        let what = format!("worse than the baseline `{}`", groups[baseline].label());
+        return Err(Failure::new(Exit::Worse, what).why(worse.join("\n")).into());
     }
-    let what = format!("worse than the baseline `{}`", groups[baseline].label());
-    Err(Failure::new(Exit::Worse, what).why(worse.join("\n")).into())
+    if let Some((_, (group, _))) = others.iter().find(|(_, (_, comparison))| comparison.is_none()) {
+        let what = format!("`--fail_if_worse`: `{}` cannot be compared", group.label());
+        return Err(Failure::new(Exit::Failed, what)
+            .why("it is not finished, or has no seed in common with the baseline")
+            .help("train it to its end with the same --seeds, or leave it out with --filter")
+            .into());
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -191,6 +221,7 @@ mod tests {
             p: 0.01,
             p_holm: 0.02,
             least_p: 1.0 / 128.0,
+            least_p_holm: 1.0 / 64.0,
         }
     }
 
@@ -216,9 +247,21 @@ mod tests {
         assert_eq!(verdict(&comparison(-0.1, false)), "better");
         let chance = Comparison { p_holm: 0.06, ..comparison(0.1, true) };
         assert_eq!(verdict(&chance), "no difference shown");
-        let few = Comparison { pairs: 3, least_p: 0.25, p_holm: 0.25, ..comparison(0.1, true) };
+        let few = Comparison {
+            pairs: 3,
+            least_p: 0.25,
+            least_p_holm: 0.25,
+            p_holm: 0.25,
+            ..comparison(0.1, true)
+        };
         assert_eq!(verdict(&few), "cannot be decided");
         let notes = notes(&[&few, &few]);
         assert!(notes.len() == 1 && notes[0].contains("3 seeds: the least p is 0.25"), "{notes:?}");
+        assert!(notes[0].contains("6 seeds can tell"), "{notes:?}");
+        // Six seeds are too few where there are three comparisons.
+        let six = Comparison { pairs: 6, least_p: 1.0 / 32.0, least_p_holm: 3.0 / 32.0, ..few };
+        assert_eq!(verdict(&six), "cannot be decided");
+        let notes = super::notes(&[&six, &six, &six]);
+        assert!(notes[0].contains("7 seeds can tell a difference at p = 0.05 in 3"), "{notes:?}");
     }
 }

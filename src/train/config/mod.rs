@@ -9,6 +9,7 @@
 mod partial;
 mod resolve;
 mod validate;
+mod vary;
 
 pub use partial::{Classes, GivenArguments, NamedWeights, PartialRunConfig, PartialSchedule};
 pub use validate::{MAX_EPOCHS, ValidRunConfig, check_comment, metrics_of};

@@ -19,7 +19,7 @@ use crate::run::{LearningRateDecay, RunConfig, Schedule};
 pub const MAX_EPOCHS: u64 = u32::MAX as u64;
 
 /// Dynamic Training Bench's defaults.
-const MOMENTUM: &str = "MomentumOptimizer";
+pub(super) const MOMENTUM: &str = "MomentumOptimizer";
 const LEARNING_RATE: f64 = 1e-2;
 const MOMENTUM_VALUE: f64 = 0.9;
 const DECAY: LearningRateDecay = LearningRateDecay { epochs: 25, factor: 0.1 };
@@ -183,6 +183,7 @@ impl PartialSchedule {
 /// # Errors
 /// [`Exit::Usage`] where the model has no such metric.
 fn select(name: &str, model: &str) -> Result<Option<Metric>> {
+    let name = &*name.to_lowercase();
     let kind = registry::kind(model)?;
     let score = if kind == Kind::Classifier { "accuracy" } else { "error" };
     if name == score {

@@ -38,7 +38,7 @@ impl Observer for Progress {
             }
             // The clock of the rate starts anew after what was written.
             Event::Checkpoint { step } => self.rate_from = (Instant::now(), step),
-            Event::BeforeTest { .. } => self.finish(),
+            Event::BeforeTest { .. } | Event::Stopped { .. } => self.finish(),
             _ => {}
         }
         Ok(())

@@ -3,6 +3,7 @@
 //! its graph and its row of the HParams table, whose metrics are the scalars of the same folder. A third
 //! entry for each run would make TensorBoard select none where there are more than thirteen.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,8 @@ pub(crate) struct TensorBoard {
     metadata: EventWriter,
     /// The folder of the validations.
     folder: PathBuf,
+    /// What picks the best model, where it is not the score.
+    select: Option<Metric>,
     /// Whether the run has come to its end.
     finished: bool,
 }
@@ -68,6 +71,7 @@ impl TensorBoard {
             validation: resume(&validation)?,
             metadata,
             folder: validation,
+            select: state.config.select,
             finished: false,
         };
         let metadata = RunMetadata {
@@ -87,13 +91,20 @@ impl TensorBoard {
     fn finished(&mut self, step: u64, result: &RunResult) -> Result<()> {
         self.validation.flush().context(UNWRITABLE)?;
         let (measure, test) = result.test.headline();
-        let better = if measure == "error" { f32::min } else { f32::max };
         let mut end = EventWriter::more_metadata(&self.folder).context(UNWRITABLE)?;
-        let mut best = f32::NAN;
+        // By what picks the best model.
+        let by = self.select.map_or(measure, Metric::name);
+        let higher = self.select.map_or(measure != "error", Metric::higher_is_better);
+        let picks: BTreeMap<_, _> = curve(&self.folder, by)?.into_iter().collect();
+        let mut best: Option<(f32, f32)> = None;
         for (step, value) in curve(&self.folder, measure)? {
-            // The other one than NaN.
-            best = better(best, value);
-            end.scalar(step, &format!("{measure}_best"), best).context(UNWRITABLE)?;
+            let pick = picks.get(&step).copied().unwrap_or(f32::NAN);
+            let is_better = |than: f32| if higher { pick > than } else { pick < than };
+            if best.is_none_or(|(than, _)| is_better(than)) {
+                best = Some((pick, value));
+            }
+            let (_, shown) = best.unwrap_or((pick, value));
+            end.scalar(step, &format!("{measure}_best"), shown).context(UNWRITABLE)?;
         }
         for at in [0, step as i64] {
             end.scalar(at, &format!("{measure}_test"), test as f32).context(UNWRITABLE)?;

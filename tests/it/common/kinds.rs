@@ -384,6 +384,7 @@ fn settings(folder: &Path) -> TrainOptions {
         images_every: Some(2),
         metrics: Vec::new(),
         label: None,
+        stop_after: None,
         command: String::new(),
         interrupt: Interrupt::default(),
     }

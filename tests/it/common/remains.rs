@@ -11,7 +11,7 @@ use crate::common::command::Bench;
 
 /// The files of the run in `folder` by their paths in it, the events of each folder as one. What
 /// differs between any two runs is left out: the lock, the times of events, the seconds in
-/// `status.json` and `history.csv`, where a process began a new event file, and the checkpoint before the last, which may
+/// `status.json` and `history.csv`, the machine in `config.json`, where a process began a new event file, and the checkpoint before the last, which may
 /// be that of a signal in the midst of an epoch.
 pub fn remains(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
@@ -20,6 +20,11 @@ pub fn remains(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         if name != ".lock" && name != "status.json" && !name.contains("tfevents") {
             found.insert(name, fs::read(&entry).unwrap());
         }
+    }
+    if let Some(config) = found.get_mut("config.json") {
+        let mut json: serde_json::Value = serde_json::from_slice(config).unwrap();
+        assert!(json.as_object_mut().unwrap().shift_remove("environments").is_some());
+        *config = json.to_string().into_bytes();
     }
     if let Some(history) = found.get_mut("history.csv") {
         *history = timeless(history);

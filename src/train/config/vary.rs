@@ -1,0 +1,131 @@
+//! A run with another value of one flag: what a sweep varies.
+
+use serde_json::{Map, Value};
+
+use super::partial::{GivenArguments, PartialRunConfig};
+use crate::error::{Exit, Failure};
+use crate::optim::OPTIMIZERS;
+
+/// The flags that can be varied beside the arguments of the optimizers.
+const FLAGS: [&str; 13] = [
+    "model",
+    "dataset",
+    "optimizer",
+    "learning_rate",
+    "batch_size",
+    "epochs",
+    "patience",
+    "l2_penalty",
+    "lr_schedule",
+    "warmup_epochs",
+    "lr_decay_epochs",
+    "lr_decay_factor",
+    "select",
+];
+/// The shapes of the learning rate's schedule.
+const SHAPES: [&str; 4] = ["constant", "step", "exponential", "cosine"];
+
+impl PartialRunConfig {
+    /// The same, but for the flag `name`. An argument that the run's optimizer does not have is left out: with
+    /// `optimizer=Momentum,Adam` and `momentum=0.9,0.99` Adam has none.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] where there is no such flag, or it cannot have this value.
+    pub fn with(mut self, name: &str, value: &Value) -> Result<Self, Failure> {
+        let wrong = |wanted: &str| {
+            Failure::new(Exit::Usage, format!("`--vary {name}`: {value} is no {wanted}"))
+        };
+        let number = || value.as_f64().ok_or_else(|| wrong("number"));
+        let whole = || value.as_u64().ok_or_else(|| wrong("whole number"));
+        let text = || value.as_str().map(str::to_owned).ok_or_else(|| wrong("name"));
+        match name {
+            "model" => self.model = Some(text()?),
+            "dataset" => self.dataset = Some(text()?),
+            "optimizer" => {
+                let given = text()?;
+                let entry = OPTIMIZERS.iter().find(|entry| {
+                    [entry.name, entry.short].iter().any(|own| own.eq_ignore_ascii_case(&given))
+                });
+                let names = OPTIMIZERS.iter().map(|entry| entry.short).collect::<Vec<_>>();
+                let unknown = || wrong("optimizer").why(format!("there are: {}", names.join(", ")));
+                self.optimizer = Some(entry.ok_or_else(unknown)?.name.to_owned());
+            }
+            "learning_rate" => {
+                number()?;
+                if let Some(arguments) = &mut self.optimizer_args {
+                    arguments.values.shift_remove(name);
+                }
+                self.learning_rate = Some(value.clone());
+            }
+            "batch_size" => self.batch_size = Some(whole()? as usize),
+            "epochs" => self.epochs = Some(whole()?),
+            "patience" => self.patience = Some(whole()?),
+            "l2_penalty" => self.l2_penalty = Some(number()?),
+            "lr_schedule" => {
+                let given = text()?;
+                let shape = SHAPES.into_iter().find(|shape| *shape == given);
+                let unknown = || wrong("schedule").why(format!("there are: {}", SHAPES.join(", ")));
+                self.schedule.lr_schedule = Some(shape.ok_or_else(unknown)?);
+            }
+            "warmup_epochs" => self.schedule.warmup_epochs = Some(whole()?),
+            "lr_decay_epochs" => self.schedule.lr_decay_epochs = Some(whole()?),
+            "lr_decay_factor" => self.schedule.lr_decay_factor = Some(number()?),
+            "select" => self.select = Some(text()?),
+            argument => self.set_argument(argument, value)?,
+        }
+        Ok(self)
+    }
+
+    /// Gives the optimizer this argument, if it has it.
+    fn set_argument(&mut self, name: &str, value: &Value) -> Result<(), Failure> {
+        let of_any = || OPTIMIZERS.iter().flat_map(|entry| entry.arguments);
+        if !of_any().any(|argument| argument.name == name) {
+            let mut arguments: Vec<_> = of_any().map(|argument| argument.name).collect();
+            arguments.sort_unstable();
+            arguments.dedup();
+            arguments.retain(|argument| !FLAGS.contains(argument));
+            let what = format!("`--vary {name}`: there is no such flag that a sweep can vary");
+            return Err(Failure::new(Exit::Usage, what)
+                .why(format!(
+                    "there are: {}\nand the optimizers' arguments: {}",
+                    FLAGS.join(", "),
+                    arguments.join(", ")
+                ))
+                .help("name one of these; other flags of dytb train are the same for all trials"));
+        }
+        let entry = self.optimizer.as_deref().unwrap_or(super::validate::MOMENTUM);
+        let entry = crate::optim::find(entry);
+        if entry.is_some_and(|entry| entry.arguments.iter().any(|own| own.name == name)) {
+            let given = self
+                .optimizer_args
+                .get_or_insert_with(|| GivenArguments { values: Map::new(), is_complete: false });
+            given.values.insert(name.to_owned(), value.clone());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_argument_is_for_those_that_have_it() {
+        let run = |optimizer: &str| {
+            let base = PartialRunConfig::default().with("optimizer", &json!(optimizer)).unwrap();
+            base.with("momentum", &json!(0.5)).unwrap().optimizer_args
+        };
+        assert!(run("adam").is_none());
+        assert_eq!(run("Momentum").unwrap().values["momentum"], 0.5);
+        for (name, value, needle) in [
+            ("seeds", json!(1), "learning_rate"),
+            ("batch_size", json!(1.5), "whole number"),
+            ("optimizer", json!("Eve"), "Adam"),
+            ("lr_schedule", json!("plateau"), "cosine"),
+        ] {
+            let error = PartialRunConfig::default().with(name, &value).unwrap_err().to_string();
+            assert!(error.contains(needle) && error.contains(name), "{error}");
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! `dytb sweep`: what is drawn, what is promoted, and that nothing of it depends on when it is killed.
+//!
+//! `DYTB_KILLS=50 cargo test --test it sweep::killed` kills as many times as it says.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+use crate::common::command::{Bench, Done};
+use crate::common::remains::remains;
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+use serde_json::Value;
+
+/// What all trials have alike.
+const LINE: &str = "sweep --model SingleLayerCAE --dataset Digits --epochs 4";
+
+/// The table without the times and what depends on where it is.
+pub fn table(bench: &Bench) -> Vec<Value> {
+    let rows = bench.dytb("compare sweep --each --json").ended(0).json();
+    let rows = rows.as_array().unwrap().iter().cloned();
+    rows.map(|mut row| {
+        row.as_object_mut().unwrap().shift_remove("seconds");
+        row
+    })
+    .collect()
+}
+
+/// What a run leaves, but for the results files, which it does not have in its folder.
+fn run(bench: &Bench, folder: &str) -> Vec<u8> {
+    let files = remains(&bench.path(folder));
+    files.into_iter().flat_map(|(name, bytes)| [name.into_bytes(), bytes].concat()).collect()
+}
+
+#[test]
+fn a_grid_is_trained_once() {
+    let bench = Bench::new();
+    let line = format!(
+        "{LINE} --search grid --vary learning_rate=log:1e-4..1e-2:3 --vary batch_size=32,128 --seeds 2"
+    );
+    let done = bench.dytb(&line).ended(0);
+    assert!(done.stderr.contains("trial 6 of 6, run 2 of 2: error"), "{}", done.stderr);
+    assert!(done.stdout.contains("importance") && done.stdout.contains("n = 2"), "{}", done.stdout);
+    assert!(image::image_dimensions(bench.path("sweep/parallel.png")).is_ok());
+    let rows = table(&bench);
+    assert_eq!(rows.len(), 12);
+    let again = bench.dytb(&line).ended(0);
+    assert!(again.stderr.is_empty() && again.stdout == done.stdout, "{}", again.stderr);
+    assert_eq!(bench.lines("sweep/trials.jsonl").len(), 6);
+    // A trial is the run that its flags describe.
+    let alone = Bench::new();
+    let flags = "--model SingleLayerCAE --dataset Digits --epochs 4 --learning_rate 0.001 --batch_size 128 --seeds 2, \
+                 --comment trial=4 --images_every 0";
+    alone.dytb(&format!("train {flags}")).ended(0);
+    let name = "SingleLayerCAE/Digits_Momentum_lr=0.001_trial=4_seed=2";
+    let (ours, theirs) = (
+        remains(&bench.path(&format!("sweep/{name}"))),
+        remains(&alone.path(&format!("log/{name}"))),
+    );
+    for (file, bytes) in &ours {
+        assert!(*bytes == theirs[file], "{file} differs");
+    }
+}
+
+/// A survivor is the run that was never paused, on a schedule that ends with the whole run, too.
+#[test]
+fn halving_continues_and_does_not_begin_anew() {
+    let bench = Bench::new();
+    let line = format!(
+        "{} --lr_schedule cosine --vary learning_rate=log:1e-5..1e-1 --trials 9 --halving 3 --jobs 2",
+        LINE.replace("--epochs 4", "--epochs 9")
+    );
+    bench.dytb(&line).ended(0);
+    let rows = table(&bench);
+    let of = |status: &str| rows.iter().filter(|row| row["status"] == status).count();
+    assert_eq!((of("finished"), of("paused")), (1, 8), "{rows:?}");
+    let epochs = |epochs: u64| rows.iter().filter(|row| row["epochs_done"] == epochs).count();
+    assert_eq!((epochs(1), epochs(3), epochs(9)), (6, 2, 1));
+    let survivor = rows.iter().find(|row| row["status"] == "finished").unwrap();
+    let folder = survivor["folder"].as_str().unwrap();
+    // The best at each rung went on.
+    let best = |row: &&Value| row["validation_error"].as_f64().unwrap();
+    assert!(rows.iter().all(|row| best(&row) >= best(&survivor)), "{rows:?}");
+    let alone = Bench::new();
+    let config = bench.path(&format!("{folder}/config.json"));
+    alone
+        .dytb(&format!("train --config '{}' --log_dir sweep --images_every 0", config.display()))
+        .ended(0);
+    assert!(run(&bench, folder) == run(&alone, folder), "{folder} differs");
+}
+
+#[test]
+fn killed_again_and_again_it_ends_with_the_same_table() {
+    let line = format!(
+        "{} --vary learning_rate=log:1e-4..1e-1 --vary optimizer=Momentum,Adam --trials 9 --search tpe --jobs 2 \
+         --halving 3",
+        LINE.replace("--epochs 4", "--epochs 9")
+    );
+    let through = Bench::new();
+    let start = std::time::Instant::now();
+    through.dytb(&line).ended(0);
+    let duration = start.elapsed();
+    let wanted: usize = std::env::var("DYTB_KILLS").map_or(6, |kills| kills.parse().unwrap());
+    let mut random = ChaCha8Rng::seed_from_u64(27);
+    let (mut kills, mut sweeps) = (0, 0);
+    while kills < wanted {
+        let bench = Bench::new();
+        for _ in 0..4 {
+            let mut child = bench.command(env!("CARGO_BIN_EXE_dytb"), &line).spawn().unwrap();
+            std::thread::sleep(duration.mul_f64(random.random_range(0.0..0.6)));
+            if child.try_wait().unwrap().is_none() {
+                let pid = child.id().to_string();
+                // Alone, so that its runs are left behind, or asked to end.
+                let name = ["KILL", "TERM"][random.random_range(0..2)];
+                Command::new("kill").args(["-s", name, &pid]).status().unwrap();
+                kills += 1;
+            }
+            let done = Done::from(child.wait_with_output().unwrap());
+            assert!(matches!(done.code, None | Some(0 | 143)), "{done:?}");
+        }
+        bench.dytb(&line).ended(0);
+        sweeps += 1;
+        assert_eq!(through.lines("sweep/trials.jsonl"), bench.lines("sweep/trials.jsonl"));
+        assert_eq!(table(&through), table(&bench));
+    }
+    let _ = writeln!(std::io::stderr(), "{kills} kills of {sweeps} sweeps");
+}
+
+#[test]
+fn commands_for_others_make_the_same_runs() {
+    let line = format!("{LINE} --vary learning_rate=1e-2,1e-3 --search grid --seeds 2");
+    let (local, other) = (Bench::new(), Bench::new());
+    local.dytb(&line).ended(0);
+    let printed = other.dytb(&format!("{line} --engine commands")).ended(0).stdout;
+    assert_eq!(printed.lines().count(), 4, "{printed}");
+    for command in printed.lines() {
+        assert!(Command::new("bash").args(["-c", command]).output().unwrap().status.success());
+    }
+    assert_eq!(table(&local), table(&other));
+    let done = other.dytb(&format!("{line} --engine commands")).ended(0);
+    assert!(done.stderr.contains("all runs are done"), "{}", done.stderr);
+    let status = other.dytb("sweep --status").ended(0).stdout;
+    assert!(status.contains("2 of 2 trials are drawn"), "{status}");
+}
+
+#[test]
+fn a_file_says_the_same_as_flags() {
+    let (flags, file) = (Bench::new(), Bench::new());
+    flags
+        .dytb(&format!("{LINE} --vary learning_rate=log:1e-4..1e-1 --trials 3 --seeds 2"))
+        .ended(0);
+    let json = r#"{"model": "SingleLayerCAE", "dataset": "Digits", "epochs": 4, "trials": 3, "seeds": 2,
+                   "vary": {"learning_rate": "log:1e-4..1e-1"}}"#;
+    fs::write(file.path("sweep.json"), json).unwrap();
+    file.dytb("sweep --file sweep.json").ended(0);
+    assert_eq!(table(&flags), table(&file));
+    for (json, needle) in [
+        ("", "EOF"),
+        ("[]", "a map"),
+        (
+            r#"{"model": "LeNet", "dataset": "Digits", "vary": {"epochs": [1, 2]}, "colour": 3}"#,
+            "--colour",
+        ),
+        (r#"{"model": "LeNet", "dataset": "Digits"}"#, "--vary"),
+    ] {
+        fs::write(file.path("sweep.json"), json).unwrap();
+        let done = file.dytb("sweep --file sweep.json").ended(2);
+        assert!(done.stderr.contains(needle), "{json}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn bad_sweeps_are_refused() {
+    let bench = Bench::new();
+    for (flags, needle) in [
+        ("--vary learning_rate=1e-1..1e-4", "before it begins"),
+        ("--vary learning_rate=", "empty"),
+        ("--vary colour=1,2", "optimizers' arguments"),
+        ("--vary batch_size=0,1", "batch_size"),
+        ("--vary learning_rate=1e-4..1e-1 --search grid", ":4"),
+        ("--lr 1e-3 --vary optimizer=Adam,Eve", "is no optimizer"),
+        ("--vary learning_rate=1,2 --vary learning_rate=3", "twice"),
+        ("--vary epochs=1,2 --halving 2", "--vary epochs"),
+        ("--vary learning_rate=1,2 --search tpe --engine slurm", "depends on the results"),
+        ("--vary learning_rate=1,2 --sbatch x", "--engine slurm"),
+        ("--vary learning_rate=1,2 --time 2", "2h"),
+    ] {
+        let done = bench.dytb(&format!("{LINE} {flags}"));
+        assert_eq!(done.code, Some(2), "{flags}: {}", done.stderr);
+        assert!(done.stderr.contains(needle), "{flags}: {}", done.stderr);
+        assert!(bench.is_empty(), "{flags}");
+    }
+    let none = bench.dytb("sweep --status nowhere").ended(1);
+    assert!(none.stderr.contains("there is no sweep"), "{}", none.stderr);
+    // Another sweep's folder, and one without Slurm.
+    bench.dytb(&format!("{LINE} --vary learning_rate=1e-3,1e-2 --trials 2")).ended(0);
+    let other = bench
+        .dytb(&format!("{LINE} --vary learning_rate=1e-3,1e-2 --trials 2 --batch_size 64"))
+        .ended(1);
+    assert!(other.stderr.contains("batch_size: 128 there, 64 now"), "{}", other.stderr);
+    let mut without = bench.command(
+        env!("CARGO_BIN_EXE_dytb"),
+        &format!("{LINE} --vary learning_rate=1e-3,1e-4 --engine slurm --log_dir s"),
+    );
+    let done = Done::from(without.env("PATH", "/nowhere").output().unwrap()).ended(1);
+    assert!(done.stderr.contains("cannot run sbatch"), "{}", done.stderr);
+    // A run that fails is told, and the others go on.
+    fs::create_dir_all(bench.path("t/SingleLayerCAE")).unwrap();
+    fs::write(bench.path("t/SingleLayerCAE/Digits_Momentum_lr=0.001_trial=1_seed=1"), "").unwrap();
+    let done = bench
+        .dytb(&format!("{LINE} --vary learning_rate=1e-3,1e-2 --search grid --log_dir t"))
+        .ended(1);
+    assert!(done.stderr.contains("trial 1 of 2: failed"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("1 runs failed") && done.stdout.contains("trial=2"),
+        "{}",
+        done.stdout
+    );
+}
+
+/// A time that is over ends it with checkpoints, and the same command goes on.
+#[test]
+fn a_time_that_is_over() {
+    let bench = Bench::new();
+    let line = "sweep --model LeNet --dataset Digits --epochs 40 --vary learning_rate=1e-2,1e-3 --search grid";
+    let done = bench.dytb(&format!("{line} --time 0.7s")).ended(0);
+    assert!(done.stderr.contains("--time is over"), "{}", done.stderr);
+    bench.dytb(line).ended(0);
+    assert!(table(&bench).iter().all(|row| row["status"] == "finished"));
+    let folder = Path::new("sweep/LeNet/Digits_Momentum_lr=0.01_trial=1_seed=1");
+    assert!(bench.path(folder.to_str().unwrap()).is_dir());
+}
