@@ -236,6 +236,42 @@ fn server() {
     assert_eq!(body.read_to_vec().unwrap(), picture().png().unwrap());
 }
 
+/// The seeds of one configuration are one row of HParams, which averages them, and a chart with a margin.
+#[test]
+fn seeds_are_one_row() {
+    let Some(python) = python() else { return };
+    let bench = Bench::new();
+    let line = "train --model SingleLayerCAE --dataset Digits --epochs 2 --batch_size 512 --images_every 0";
+    let done = bench.dytb(&format!("{line} --seeds 3 --json")).ended(0).json();
+    let board = Board::start(&python, &bench.path("log/SingleLayerCAE"));
+    let has_all = |runs: &Value| runs.as_array().is_some_and(|runs| runs.len() == 7);
+    let runs = board.json("/data/runs", has_all);
+    let runs = runs.as_array().unwrap().iter().map(|run| run.as_str().unwrap());
+    let mean = runs.into_iter().find(|run| run.contains("_mean_")).unwrap().to_owned();
+    let request = serde_json::json!({
+        "experimentName": "", "allowedStatuses": ["STATUS_SUCCESS"], "startIndex": 0, "sliceSize": 10,
+        "colParams": [{"metric": {"group": "", "tag": "error_test"}}], "aggregationType": "AGGREGATION_AVG",
+    });
+    let groups = board.post("/data/plugin/hparams/session_groups", &request).unwrap();
+    let groups = groups["sessionGroups"].as_array().unwrap();
+    assert_eq!(groups.len(), 1, "{groups:?}");
+    assert_eq!(groups[0]["sessions"].as_array().unwrap().len(), 3);
+    let metrics = groups[0]["metricValues"].as_array().unwrap();
+    let test = metrics.iter().find(|value| value["name"]["tag"] == "error_test").unwrap();
+    let difference = test["value"].as_f64().unwrap() - done["test_error"]["mean"].as_f64().unwrap();
+    assert!(difference.abs() < 1e-7, "{test} {done}");
+
+    let layout = board.json("/data/plugin/custom_scalars/layout", |layout| layout.is_object());
+    let categories = layout["category"].as_array().unwrap();
+    let margins =
+        categories.iter().find(|category| category["title"] == "mean over seeds").unwrap();
+    let series = &margins["chart"][0]["margin"]["series"][0];
+    assert_eq!((&series["value"], &series["lower"]), (&"error/mean".into(), &"error/least".into()));
+    let curves = format!("/data/plugin/custom_scalars/scalars?run={mean}&tag=error/most");
+    let curves = board.json(&curves, |curves| curves["regex_valid"] == true);
+    assert_eq!(curves["tag_to_events"]["error/most"].as_array().unwrap().len(), 2, "{curves}");
+}
+
 /// The tabs that a run fills once: Text, Custom Scalars, Graphs and HParams, of a run that went on and of
 /// another one.
 #[test]
@@ -309,8 +345,12 @@ fn tabs_of_runs() {
     let of = |name: &str| {
         groups.iter().find(|group| group["name"].as_str().unwrap().contains(name)).unwrap()
     };
+    // A row is called by its configuration, of which the seed is no part.
+    let [run, other] =
+        ["SingleLayerCAE Digits_Momentum_lr=0.01", "SingleLayerCAE Digits_Adam_lr=0.001"];
     assert_eq!(of(run)["hparams"]["batch_size"], 512.0);
     assert_eq!(of(run)["hparams"]["optimizer"], "MomentumOptimizer");
+    assert!(of(run)["hparams"].get("seed").is_none());
     assert_eq!(of(other)["hparams"]["beta1"], 0.9);
     let session = &of(run)["sessions"][0];
     assert_eq!(session["status"], "STATUS_SUCCESS");
