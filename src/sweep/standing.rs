@@ -33,13 +33,21 @@ impl Standing {
 
     /// That of the run `config` in `folder` after `epochs` epochs; at its last epoch it has to be tested, too.
     pub fn of(folder: &Path, config: &RunConfig, epochs: u64) -> Self {
-        let is_finished = RunResult::at(folder).is_ok_and(|result| result.is_some());
+        // One that was killed before its last word is behind: it has nothing left to do but to say it.
         let status = Status::of(folder).ok().flatten();
+        let stands = |state: StatusKind| status.is_some_and(|status| status.state == state);
+        let is_finished = stands(StatusKind::Finished)
+            && RunResult::at(folder).is_ok_and(|result| result.is_some());
         let rows = Table::of(folder).unwrap_or_default();
         let (column, higher_is_better) = measure(config);
         let values = rows.numbers(&column);
-        let reached = values.len() as u64 >= epochs && epochs < config.epochs;
-        if status.is_some_and(|status| status.state == StatusKind::Diverged) && !reached {
+        let has_gone_on = status.is_some_and(|status| status.epochs > epochs);
+        let is_paused =
+            status.is_some_and(|status| status.epochs == epochs) && stands(StatusKind::Paused);
+        let reached = values.len() as u64 >= epochs
+            && epochs < config.epochs
+            && (has_gone_on || is_paused || is_finished);
+        if stands(StatusKind::Diverged) && !reached {
             return Self::Diverged;
         }
         if !is_finished && !reached {
