@@ -46,7 +46,8 @@ impl Standing {
             status.is_some_and(|status| status.epochs == epochs) && stands(StatusKind::Paused);
         let reached = values.len() as u64 >= epochs
             && epochs < config.epochs
-            && (has_gone_on || is_paused || is_finished);
+            // One that diverged later had come so far.
+            && (has_gone_on || is_paused || is_finished || stands(StatusKind::Diverged));
         if stands(StatusKind::Diverged) && !reached {
             return Self::Diverged;
         }
