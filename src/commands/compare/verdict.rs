@@ -99,13 +99,22 @@ fn line(group: &Group, comparison: &Comparison, measure: &str) -> Vec<String> {
     let share = 100.0 * difference / of_baseline;
     vec![
         format!("{pairs} {of}"),
-        format!("{}{}", sign(difference), fixed(difference.abs(), digits)),
-        if share.is_finite() { format!("{share:+.1} %") } else { "-".to_owned() },
+        signed(difference, digits),
+        if share.is_finite() { format!("{} %", signed(share, 1)) } else { "-".to_owned() },
         probability(p),
         probability(p_holm),
         verdict(comparison).to_owned(),
         group.label(),
     ]
+}
+
+/// `value` with its sign and so many digits after the point; one that would be shown as 0 as `-1.2e-10`.
+fn signed(value: f64, digits: usize) -> String {
+    let text = fixed(value.abs(), digits);
+    match value != 0.0 && text.parse() == Ok(0.0) {
+        true => format!("{value:+.1e}"),
+        false => format!("{}{text}", sign(value)),
+    }
 }
 
 fn sign(value: f64) -> &'static str {
@@ -190,7 +199,7 @@ pub(super) fn refuse_worse(
     let worse = others.iter().filter_map(|(_, (group, comparison))| {
         let comparison = comparison.as_ref().filter(|one| tolerance.is_exceeded(one))?;
         let difference = comparison.difference;
-        Some(format!("{}: {}{}", group.label(), sign(difference), fixed(difference.abs(), 6)))
+        Some(format!("{}: {}", group.label(), signed(difference, 6)))
     });
     let worse: Vec<_> = worse.collect();
     if !worse.is_empty() {
@@ -239,6 +248,12 @@ mod tests {
         for wrong in ["", "%", "-1", "x", "nan", "1%%"] {
             assert!(wrong.parse::<Tolerance>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_difference_is_never_shown_as_none() {
+        assert_eq!(signed(-1.17e-10, 6), "-1.2e-10");
+        assert_eq!((signed(0.0, 6), signed(0.00125, 4)), ("0.000000".into(), "+0.0013".into()));
     }
 
     #[test]
