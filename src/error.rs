@@ -41,6 +41,18 @@ impl Exit {
         }
     }
 
+    /// The exit of this code, the inverse of [`code`](Self::code); [`Exit::Failed`] for a code that is none.
+    pub fn from_code(code: u8) -> Self {
+        match code {
+            2 => Exit::Usage,
+            3 => Exit::Diverged,
+            4 => Exit::DataUnavailable,
+            5 => Exit::Worse,
+            129.. => Exit::Interrupted(i32::from(code) - 128),
+            _ => Exit::Failed,
+        }
+    }
+
     /// The exit of the command that ended with `error`: that of the [`Failure`] in its chain, else
     /// [`Exit::Failed`].
     pub fn of(error: &anyhow::Error) -> Self {
@@ -111,5 +123,8 @@ mod tests {
     fn signals() {
         assert_eq!(Exit::Interrupted(2).code(), 130);
         assert_eq!(Exit::Interrupted(15).code(), 143);
+        for code in [1, 2, 3, 4, 5, 130, 143] {
+            assert_eq!(Exit::from_code(code).code(), code);
+        }
     }
 }

@@ -21,10 +21,9 @@ use crate::metrics::Metric;
 use crate::nn::Kind;
 use crate::registry;
 use crate::run::{RunConfig, RunFolder};
-use crate::train::Interrupt;
 use crate::train::config::{Classes, GivenArguments, PartialRunConfig};
 use crate::train::train;
-use crate::train::{TrainEnd, TrainOptions};
+use crate::train::{Exchange, Interrupt, TrainEnd, TrainOptions};
 
 /// What and how to train, but for the model.
 #[derive(Args, Clone, Debug)]
@@ -159,22 +158,48 @@ impl TrainArgs {
     /// # Errors
     /// As [`trainer::train`], and when the flags make no sense or nothing can be printed.
     pub fn train(&self, kind: Option<Kind>, model: Option<&str>) -> Result<()> {
+        let exchange = Exchange::join()?;
+        exchange.settled(|| self.train_with(&exchange, kind, model))
+    }
+
+    /// The same, with the other processes of `exchange`.
+    fn train_with(
+        &self,
+        exchange: &Exchange,
+        kind: Option<Kind>,
+        model: Option<&str>,
+    ) -> Result<()> {
         // All of them first: what is wrong with one is told before the first is trained.
-        let mut runs = self.runs(kind, model)?;
-        let kind = registry::kind(&runs[0].config.model)?;
-        let metrics = self.metrics.as_ref().map(|metrics| metrics.of(kind)).transpose()?;
-        let options = self.options(metrics.unwrap_or_default())?;
+        let (mut runs, options) = exchange.agree(self.planned(exchange, kind, model))?;
+        exchange.refuse_difference("number of runs", &runs.len().to_le_bytes())?;
         if self.several.are_several() {
             return train_several(&runs, &options, self.json);
         }
         let PlannedRun { config, folder, .. } = runs.remove(0);
         let end = train(&config, &TrainOptions { folder, ..options })?;
+        if !exchange.is_first() {
+            return Ok(());
+        }
         output::print(&match (&end, self.json) {
             (TrainEnd::Finished(run), true) => output::finished_as_json(&config.model, run),
             (TrainEnd::Finished(run), false) => output::finished_as_text(run),
             (TrainEnd::Paused(run), true) => output::paused_as_json(&config.model, run),
             (TrainEnd::Paused(run), false) => output::paused_as_text(run, config.epochs),
         })
+    }
+
+    /// What is trained, and how.
+    fn planned(
+        &self,
+        exchange: &Exchange,
+        kind: Option<Kind>,
+        model: Option<&str>,
+    ) -> Result<(Vec<PlannedRun>, TrainOptions)> {
+        let runs = self.runs(kind, model)?;
+        let kind = registry::kind(&runs[0].config.model)?;
+        let metrics = self.metrics.as_ref().map(|metrics| metrics.of(kind)).transpose()?;
+        let options = self.options(metrics.unwrap_or_default(), exchange)?;
+        Ok((runs, options))
     }
 
     /// The runs of `model` that the flags describe, over what the file of `--config` says.
@@ -359,7 +384,7 @@ impl TrainArgs {
     ///
     /// # Errors
     /// When signals cannot be listened to.
-    fn options(&self, metrics: Vec<Metric>) -> Result<TrainOptions> {
+    fn options(&self, metrics: Vec<Metric>, exchange: &Exchange) -> Result<TrainOptions> {
         let both = self.device.or(self.gpu);
         let (train, eval) = (self.train_device.or(both), self.eval_device.or(both));
         let train_device = DeviceName::resolve_or_best(train);
@@ -381,6 +406,7 @@ impl TrainArgs {
             label: None,
             stop_after: self.stop_after,
             command: output::command(std::env::args_os().map(|word| word.to_string_lossy().into())),
+            exchange: exchange.clone(),
             interrupt: Interrupt::listen()?,
         })
     }

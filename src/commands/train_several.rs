@@ -74,12 +74,16 @@ pub(super) fn train_several(runs: &[PlannedRun], options: &TrainOptions, json: b
         }
         ended.push(EndedRun { config: &run.config, folder, result });
         // After each: TensorBoard shows it while the others are trained. It is no reason to end them.
-        if let Err(error) = write_mean_of_group(&options.log, &run.config) {
+        if options.exchange.is_first()
+            && let Err(error) = write_mean_of_group(&options.log, &run.config)
+        {
             message(&format!("warning: the mean of the runs is not shown: {error:#}"));
         }
     }
-    output::print(&if json { as_json(&ended) } else { as_text(&ended) })?;
-    failed(&ended)
+    if options.exchange.is_first() {
+        output::print(&if json { as_json(&ended) } else { as_text(&ended) })?;
+    }
+    options.exchange.alike(failed(&ended))
 }
 
 /// The error that ends the program where runs failed.

@@ -3,6 +3,7 @@
 
 pub(crate) mod burn_layers;
 mod context;
+pub(crate) mod flat;
 mod initializer;
 pub mod layers;
 mod module;

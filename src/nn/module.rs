@@ -37,6 +37,7 @@ use crate::nn::ForwardContext;
 use crate::nn::Freeze;
 use crate::nn::Initializer;
 use crate::nn::burn_layers::Reinitialize;
+use crate::nn::flat;
 use crate::nn::layers;
 use crate::nn::pack::{into_vec, without_random_ids};
 use crate::nn::{Scopes, StepRequirements};
@@ -164,6 +165,13 @@ pub trait Network: Send + Sync {
     /// The sum of `pieces`, added in their order.
     fn sum(&self, pieces: Vec<GradientsParams>) -> GradientsParams;
 
+    /// The `gradients` as a row of numbers: those of each trained parameter in the network's order, then for each
+    /// parameter whether it has one. Rows that are added up number by number are the row of [`Network::sum`].
+    fn flatten(&self, gradients: &GradientsParams) -> Vec<f32>;
+
+    /// The gradients in a row that [`Network::flatten`] has made, or in a sum of such rows.
+    fn unflatten(&self, row: &[f32]) -> GradientsParams;
+
     /// One step of `optimizer` down `gradients`.
     fn update(
         &mut self,
@@ -237,6 +245,14 @@ impl<M: Module + Sync + 'static> Network for M {
             sum.accumulate(self, piece);
         }
         sum.grads()
+    }
+
+    fn flatten(&self, gradients: &GradientsParams) -> Vec<f32> {
+        flat::flatten(self, gradients)
+    }
+
+    fn unflatten(&self, row: &[f32]) -> GradientsParams {
+        flat::unflatten(self, row)
     }
 
     fn update(

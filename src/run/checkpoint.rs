@@ -181,6 +181,16 @@ impl Checkpoint {
         }
     }
 
+    /// As the file has it.
+    ///
+    /// # Errors
+    /// When the state cannot be serialised.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.write_to(&mut bytes)?;
+        Ok(bytes)
+    }
+
     fn write_to(&self, file: &mut dyn Write) -> io::Result<()> {
         let state = serde_json::to_vec_pretty(&self.state)?;
         let mut archive = tar::Builder::new(file);
@@ -193,7 +203,11 @@ impl Checkpoint {
         archive.into_inner().map(drop)
     }
 
-    fn from_bytes(bytes: &[u8]) -> Result<Self> {
+    /// From what [`to_bytes`](Self::to_bytes) has made.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let mut archive = tar::Archive::new(bytes);
         let mut files = Vec::new();
         // The reader's own words are of blocks and headers.

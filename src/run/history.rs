@@ -7,7 +7,8 @@
 //!
 //! `seconds` are those since the run began, of all its processes. The file is written anew after each epoch, all
 //! or nothing; a run that goes on takes out the rows of epochs that its checkpoint does not know. Where a run
-//! goes on with other `--metrics`, there are more columns, and empty fields before.
+//! goes on with other `--metrics`, there are more columns, and empty fields before; so where it goes on with several
+//! ranks, which have `bytes_sent` and `waiting_seconds` of the first one.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -20,6 +20,8 @@ use crate::registry;
 use crate::run::{Checkpoint, RunFolder, State, find_checkpoint};
 use crate::train::AnyModel;
 use crate::train::Interrupt;
+use crate::train::exchange::Exchange;
+use crate::train::shared_evaluation::shared_loss_and_predictions;
 use crate::train::step::{self, Detail, EvalOutput, ImageOutput};
 
 /// What to evaluate, and on what.
@@ -253,7 +255,36 @@ pub(crate) fn evaluate_model_unless(
 ) -> Option<EvalReport> {
     let (batch_size, detail) = (model.batch_size(), measures.detail());
     let output = step::loss_and_predictions_unless(model, loader, batch_size, detail, interrupt)?;
-    let EvalOutput { loss, predictions, images } = output;
+    Some(report(model, loader, output, class_names, measures))
+}
+
+/// The same, of which this rank computes its share; a signal is noted for later.
+///
+/// # Errors
+/// When another rank has sent what cannot be read.
+pub(crate) fn evaluate_model_shared(
+    model: &AnyModel,
+    loader: &DataLoader,
+    class_names: Vec<String>,
+    measures: &Measures,
+    exchange: &Exchange,
+) -> Result<EvalReport> {
+    if exchange.is_alone() {
+        return Ok(evaluate_model(model, loader, class_names, measures));
+    }
+    let (batch_size, detail) = (model.batch_size(), measures.detail());
+    let output = shared_loss_and_predictions(model, loader, batch_size, detail, exchange)?;
+    Ok(report(model, loader, output, class_names, measures))
+}
+
+/// What `measures` asks of this `output` of `model` on the examples of `loader`.
+fn report(
+    model: &AnyModel,
+    loader: &DataLoader,
+    EvalOutput { loss, predictions, images }: EvalOutput,
+    class_names: Vec<String>,
+    measures: &Measures,
+) -> EvalReport {
     let labels = loader.examples().labels();
     let score = model.score(loss, &predictions, labels);
     let confusion = (model.kind() == Kind::Classifier)
@@ -267,7 +298,7 @@ pub(crate) fn evaluate_model_unless(
         ImageOutput::Reconstructed(made) => made.images(labels),
         ImageOutput::Classified(made) => made.images(labels),
     });
-    Some(EvalReport { score, metrics, images, confusion, class_names })
+    EvalReport { score, metrics, images, confusion, class_names }
 }
 
 /// The model of `checkpoint`, which was read from `path`, for images of `shape` `[channels, height,

@@ -23,9 +23,9 @@ use crate::error::{Exit, Failure};
 use crate::run::{self, DataSummary, RunConfig, RunFolder, RunResult, State, Status, StatusFile};
 use crate::util::stderr::message;
 
-/// A run that may be trained: its folder, which is locked, and where it stands.
+/// A run that may be trained: its folder, which is locked and the first rank's alone, and where it stands.
 pub(super) struct Beginning {
-    pub folder: RunFolder,
+    pub folder: Option<RunFolder>,
     pub learner: Learner,
     pub state: State,
 }
@@ -113,7 +113,7 @@ pub(super) fn initialize(
     }
     if let Some((from, checkpoint)) = run::recover(&folder, config, data)? {
         let state = learner.resume(checkpoint, &from, config, data)?;
-        return Ok(Beginning { folder, learner, state });
+        return Ok(Beginning { folder: Some(folder), learner, state });
     }
     if !may_be_new {
         // Another process deleted the checkpoints meanwhile.
@@ -123,7 +123,8 @@ pub(super) fn initialize(
         let from = from.checkpoint_path.display();
         message(&format!("weights of `{from}`\n{loaded}"));
     }
-    Ok(Beginning { folder, learner, state: State::new(config.clone(), data.clone()) })
+    let state = State::new(config.clone(), data.clone());
+    Ok(Beginning { folder: Some(folder), learner, state })
 }
 
 /// Fails when the run that lives at `path` is not the run `config`.

@@ -19,6 +19,7 @@ use crate::optim;
 use crate::run::{Checkpoint, DataSummary, RunConfig, State};
 use crate::train::AnyModel;
 use crate::train::Interrupt;
+use crate::train::exchange::Exchange;
 use crate::train::pretrained;
 use crate::train::pretrained::Transfer;
 use crate::weights::Weights;
@@ -170,18 +171,23 @@ impl Learner {
         self.model.network_mut().update(gradients, &mut self.optimizer, learning_rate);
     }
 
-    /// How the model with these `parameters` does on the examples of `validation`; `None` where a signal came
-    /// meanwhile.
+    /// How the model with these `parameters` does on the examples of `validation`, shared out over the ranks of
+    /// `exchange`; `None` where one process is alone and a signal came meanwhile.
     pub fn validate(
         &mut self,
         parameters: &[u8],
         validation: &DataLoader,
         names: Vec<String>,
         measures: &Measures,
-        interrupt: &Interrupt,
+        (interrupt, exchange): (&Interrupt, &Exchange),
     ) -> Result<Option<EvalReport>> {
         self.evaluated.network_mut().load_bytes(parameters.to_vec())?;
         let model = &self.evaluated;
+        if !exchange.is_alone() {
+            let report =
+                evaluate::evaluate_model_shared(model, validation, names, measures, exchange);
+            return report.map(Some);
+        }
         Ok(evaluate::evaluate_model_unless(model, validation, names, measures, interrupt))
     }
 

@@ -6,6 +6,7 @@
 //! | `initialize` | how a run begins: finished, resumed, pretrained, fresh |
 //! | `learner` | the model, its optimizer, and its copy for evaluation |
 //! | `step` | the loss and the gradients of a batch, cut into microbatches |
+//! | [`exchange`], `ranks`, `shared_step`, `shared_evaluation` | the same, shared out over several processes |
 //! | `any_model`, `build`, `probe` | a type-erased model, built by its name, tried with one image |
 //! | `observer`, `observers` | what watches a run: TensorBoard, progress, status |
 //! | `pretrained`, `name_matching` | weights from elsewhere |
@@ -15,6 +16,7 @@ mod any_model;
 mod build;
 pub mod config;
 pub(crate) mod evaluate;
+pub mod exchange;
 mod group_mean;
 mod initialize;
 mod interrupt;
@@ -26,14 +28,18 @@ mod options;
 mod pictures;
 pub(crate) mod pretrained;
 mod probe;
+mod ranks;
 mod run;
 mod run_data;
+mod shared_evaluation;
+mod shared_step;
 mod step;
 
 pub use crate::ops::parallel::MICROBATCH;
 pub use any_model::{AnyModel, BatchOutput};
 pub use build::{build_model, build_probed_model};
 pub use evaluate::{EvalRequest, evaluate, kind_of};
+pub use exchange::Exchange;
 pub use group_mean::write_mean_of_group;
 pub use interrupt::Interrupt;
 pub(crate) use learner::Learner;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use burn::tensor::Device;
 
-use super::Interrupt;
+use super::{Exchange, Interrupt};
 use crate::data::Source;
 use crate::metrics::Metric;
 use crate::run::{Best, RunResult};
@@ -40,6 +40,8 @@ pub struct TrainOptions {
     pub command: String,
     /// End after so many epochs of the run, with a checkpoint and without a test; it goes on as if it had not ended.
     pub stop_after: Option<u64>,
+    /// With which processes it is trained.
+    pub exchange: Exchange,
     /// How the training is asked to end.
     pub interrupt: Interrupt,
 }

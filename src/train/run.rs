@@ -7,16 +7,19 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use burn::tensor::Device;
 
 use super::evaluate::Measures;
-use super::initialize::{Beginning, already_finished, initialize};
+use super::initialize::{Beginning, already_finished};
 use super::observer::{self, Event, Observer};
 use super::observers::{HistoryFile, Progress, TensorBoard};
+use super::ranks::{begin, checkpoint_of_first, refuse_differences, refuse_unshared};
 use super::run_data::RunData;
+use super::shared_step::shared_loss_and_gradients;
+use super::step::StepOutput;
 use super::step::{self, StepConfig};
 use super::{
-    BatchOutput, FinishedRun, Learner, PausedRun, Pictures, TrainEnd, TrainOptions, evaluate,
+    BatchOutput, Exchange, FinishedRun, Learner, PausedRun, Pictures, TrainEnd, TrainOptions,
+    evaluate,
 };
 use crate::data::{Batch, DataLoader, Dataset, Split};
 use crate::device::describe;
@@ -24,7 +27,9 @@ use crate::error::{Exit, Failure};
 use crate::metrics::{EvalReport, Metric, Score};
 use crate::nn::Kind;
 use crate::run::history::History;
-use crate::run::{self, Best, Environment, RunConfig, RunFolder, RunResult, State, StatusFile};
+use crate::run::{
+    self, Best, Checkpoint, Environment, RunConfig, RunFolder, RunResult, State, StatusFile,
+};
 use crate::run::{StatusKind, image_results};
 use crate::util::random::{epoch_order, flips, step_seed};
 use crate::util::stderr::message;
@@ -44,7 +49,8 @@ struct Run<'a> {
     config: &'a RunConfig,
     options: &'a TrainOptions,
     data: &'a RunData,
-    folder: &'a RunFolder,
+    /// The first rank's alone.
+    folder: Option<&'a RunFolder>,
     learner: Learner,
     state: State,
     /// What the validations measure.
@@ -54,32 +60,39 @@ struct Run<'a> {
     /// Steps taken at the last checkpoint.
     saved: u64,
     steps_per_epoch: u64,
+    /// The signal that the ranks, where there are several, have agreed on with the last step.
+    agreed_signal: Option<i32>,
     observers: Vec<Box<dyn Observer + Send + 'a>>,
 }
 
-/// Trains the run `config`, from its last checkpoint if it has one.
+/// Trains the run `config`, from its last checkpoint if it has one; with the processes of
+/// [`TrainOptions::exchange`], all of which call this.
 ///
 /// # Errors
 /// [`Exit::Diverged`] when the loss is no longer finite, [`Exit::Interrupted`] after a signal,
 /// [`Exit::DataUnavailable`] without data, [`Exit::Failed`] where the folder belongs to another
 /// configuration or a file cannot be read or written.
 pub fn train(config: &RunConfig, options: &TrainOptions) -> Result<TrainEnd> {
+    options.exchange.settled(|| train_shared(config, options))
+}
+
+fn train_shared(config: &RunConfig, options: &TrainOptions) -> Result<TrainEnd> {
+    let exchange = &options.exchange;
+    refuse_differences(config, options)?;
     let in_log = || RunFolder::path_of(&options.log, config);
     let path = options.folder.clone().unwrap_or_else(in_log);
-    if let Some(result) = already_finished(config, options, &path)? {
+    let finished = exchange.is_first().then(|| already_finished(config, options, &path));
+    let finished = exchange.agree(finished.transpose().map(Option::flatten))?;
+    if let Some(result) = result_of_first(exchange, finished)? {
         return Ok(TrainEnd::Finished(FinishedRun { result, folder: path }));
     }
-    run::refuse_unwritable(&options.results)?;
-    let data = RunData::load(config, options)?;
-    let classes = data.summary.class_names.len();
-    if config.select == Some(Metric::Top5) && classes <= 5 {
-        return Err(Failure::new(Exit::Usage, format!("`--select top5` of {classes} classes"))
-            .why("it is 1 for any model")
-            .help("pick the best model by another metric")
-            .into());
-    }
-    let Beginning { folder, learner, state } = initialize(config, options, &path, &data.summary)?;
-    let run = Run::open(config, options, &data, &folder, learner, state)?;
+    let unwritable = exchange.is_first().then(|| run::refuse_unwritable(&options.results));
+    exchange.agree(unwritable.transpose())?;
+    let data = RunData::load_in_turns(config, options)?;
+    refuse_unshared(config, options, &data.summary)?;
+    exchange.alike(refuse_top5(config, &data))?;
+    let Beginning { folder, learner, state } = begin(config, options, &path, &data.summary)?;
+    let run = Run::open(config, options, &data, folder.as_ref(), learner, state)?;
     options.interrupt.defer();
     // On a thread of the pool, which works on the microbatches itself instead of waking another thread
     // and waiting for it at every step.
@@ -91,29 +104,45 @@ pub fn train(config: &RunConfig, options: &TrainOptions) -> Result<TrainEnd> {
     Ok(TrainEnd::Finished(FinishedRun { result, folder: path }))
 }
 
+/// What the finished run has reached, which the first rank has found in its folder; `None` where it is not finished.
+fn result_of_first(exchange: &Exchange, result: Option<RunResult>) -> Result<Option<RunResult>> {
+    if exchange.is_alone() {
+        return Ok(result);
+    }
+    let json = exchange.agree(serde_json::to_vec(&result).map_err(Into::into))?;
+    Ok(serde_json::from_slice(&exchange.of_first(json))?)
+}
+
+/// Fails where the best of `config` is to be picked by a metric that all models reach.
+fn refuse_top5(config: &RunConfig, data: &RunData) -> Result<()> {
+    let classes = data.summary.class_names.len();
+    if config.select != Some(Metric::Top5) || classes > 5 {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Usage, format!("`--select top5` of {classes} classes"))
+        .why("it is 1 for any model")
+        .help("pick the best model by another metric")
+        .into())
+}
+
 impl<'a> Run<'a> {
     /// The run `learner`, which stands at `state`, with its files open.
     fn open(
         config: &'a RunConfig,
         options: &'a TrainOptions,
         data: &'a RunData,
-        folder: &'a RunFolder,
+        folder: Option<&'a RunFolder>,
         learner: Learner,
         state: State,
     ) -> Result<Self> {
         let steps_per_epoch = data.train.len().div_ceil(config.batch_size) as u64;
-        let devices = [&options.train_device, &options.eval_device].map(describe);
-        let [train_device, eval_device] = devices;
-        folder.write_config(config, Environment::now(train_device, eval_device))?;
-        folder.keep_source(&options.source)?;
-        let status = StatusFile::begin(folder, state.step, steps_per_epoch)?;
-        let history = History::open(folder, state.epochs(steps_per_epoch))?;
-        let seconds = status.seconds_before();
-        let history = HistoryFile::new(config, history, state.step, steps_per_epoch, seconds);
-        let tensorboard = TensorBoard::open(folder, &state, &learner, &options.command)?;
-        let last_step = steps_per_epoch * config.epochs;
-        let label = options.label.clone();
-        let progress = Progress::new(state.step, last_step, config.epochs, label);
+        let observers = match folder {
+            Some(folder) => {
+                let at = (&state, steps_per_epoch);
+                observers(config, options, folder, &learner, at)?
+            }
+            None => Vec::new(),
+        };
         let kind = learner.model.kind();
         let mut metrics = options.metrics.clone();
         metrics.retain(|metric| metric.is_of_classifiers() == (kind == Kind::Classifier));
@@ -131,12 +160,8 @@ impl<'a> Run<'a> {
             measures: Measures { metrics, images: false },
             pending: Vec::new(),
             steps_per_epoch,
-            observers: vec![
-                Box::new(tensorboard),
-                Box::new(history),
-                Box::new(progress),
-                Box::new(status),
-            ],
+            agreed_signal: None,
+            observers,
         })
     }
 
@@ -198,8 +223,8 @@ impl<'a> Run<'a> {
         let learning_rate = config.learning_rate(self.state.step, self.steps_per_epoch);
         let seed = step_seed(config.seed, self.state.step);
         let step_config = StepConfig { l2_penalty: config.l2_penalty, seed };
-        let step = step::loss_and_gradients(&self.learner.model, train, batch, step_config);
-        self.learner.refuse_untrained(&step.gradients)?;
+        let step = self.gradients(batch, step_config);
+        self.options.exchange.alike(self.learner.refuse_untrained(&step.gradients))?;
         self.learner.update(step.gradients, learning_rate);
         self.state.step += 1;
         self.state.validation_is_due = self.state.step.is_multiple_of(self.steps_per_epoch);
@@ -218,6 +243,20 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// The loss and the gradients of `batch`, of all ranks.
+    fn gradients(&mut self, batch: Batch, config: StepConfig) -> StepOutput {
+        let (model, train) = (&self.learner.model, &self.data.train);
+        let TrainOptions { exchange, interrupt, .. } = self.options;
+        if exchange.is_alone() {
+            return step::loss_and_gradients(model, train, batch, config);
+        }
+        let signal = interrupt.signal();
+        let (step, signal) =
+            shared_loss_and_gradients(model, train, batch, config, exchange, signal);
+        self.agreed_signal = signal;
+        step
+    }
+
     /// Reads the scores of the last steps back from the device and adds them to those of the epoch; the last
     /// one's.
     fn read_back(&mut self) -> Option<Score> {
@@ -234,9 +273,9 @@ impl<'a> Run<'a> {
     /// meanwhile.
     fn validate(&mut self, parameters: &[u8]) -> Result<Option<EvalReport>> {
         let names = self.data.dataset.class_names();
-        let interrupt = &self.options.interrupt;
+        let TrainOptions { interrupt, exchange, .. } = self.options;
         let validation = &self.data.validation;
-        self.learner.validate(parameters, validation, names, &self.measures, interrupt)
+        self.learner.validate(parameters, validation, names, &self.measures, (interrupt, exchange))
     }
 
     /// Takes note of a validation; whether it is the best so far.
@@ -244,7 +283,8 @@ impl<'a> Run<'a> {
         let (score, step) = (report.score, self.state.step);
         self.refuse_divergence("validation loss", score.loss())?;
         // JSON has no infinite numbers.
-        let selected = self.config.select.map(|select| selected(select, report)).transpose()?;
+        let selected = self.config.select.map(|select| selected(select, report)).transpose();
+        let selected = self.options.exchange.alike(selected)?;
         let selected = selected.map(|value| value.clamp(f64::MIN, f64::MAX));
         let is_best = match (self.state.best, self.config.select) {
             (None, _) => true,
@@ -270,7 +310,7 @@ impl<'a> Run<'a> {
     fn show(&mut self, epoch: u64, first: &[usize], report: &EvalReport) -> Result<()> {
         let picture_sets = self.config.epochs.div_ceil(PICTURE_SETS);
         let images_every = self.options.images_every.unwrap_or(picture_sets);
-        if images_every == 0 || !(epoch + 1).is_multiple_of(images_every) {
+        if self.folder.is_none() || images_every == 0 || !(epoch + 1).is_multiple_of(images_every) {
             return Ok(());
         }
         // The first batch is whole, the last may hold a single image.
@@ -293,7 +333,9 @@ impl<'a> Run<'a> {
         self.notify(&Event::BeforeCheckpoint)?;
         let (checkpoint, largest) = self.learner.checkpoint(parameters, &self.state)?;
         self.refuse_divergence("largest parameter or slot", largest.into())?;
-        self.folder.keep(&checkpoint, is_best)?;
+        if let Some(folder) = self.folder {
+            folder.keep(&checkpoint, is_best)?;
+        }
         self.saved = checkpoint.state.step;
         Ok(())
     }
@@ -320,18 +362,18 @@ impl<'a> Run<'a> {
         measures
             .metrics
             .extend(with_test.iter().filter(|metric| !self.measures.metrics.contains(metric)));
-        let device = &self.options.eval_device;
-        let test = test(self.folder, best, &*self.data.dataset, device, &measures)?;
+        let test = test(self.folder, best, &*self.data.dataset, self.options, &measures)?;
         for (name, value) in test.score.scalars() {
             self.refuse_divergence(&format!("test {name}"), value)?;
         }
         let is_test = self.data.summary.validation_is_test;
         let result = RunResult::new(epochs, best, &test, is_test);
-        self.folder.refuse_loss()?;
+        let Some(folder) = self.folder else { return Ok(result) };
+        folder.refuse_loss()?;
         if let Some(images) = &test.images {
-            image_results::write(self.folder, images)?;
+            image_results::write(folder, images)?;
         }
-        let result = run::record(&self.options.results, self.folder, self.config, result)?;
+        let result = run::record(&self.options.results, folder, self.config, result)?;
         self.notify(&Event::Finished { step, result: &result })?;
         Ok(result)
     }
@@ -348,43 +390,73 @@ impl<'a> Run<'a> {
         let step = self.state.step;
         // A status of later steps than the last checkpoint's would say that one is gone.
         self.notify(&Event::Stopped { step: self.saved, state: StatusKind::Diverged })?;
-        let checkpoints = self.folder.checkpoints();
-        let why = match RunFolder::checkpoints_at(self.folder.path())?.is_empty() {
-            true => "it has no checkpoint yet".to_owned(),
-            false => format!("the last good checkpoint is in `{}`", checkpoints.display()),
-        };
-        Err(Failure::new(Exit::Diverged, format!("the {what} became {value} at step {step}"))
-            .why(why)
-            .help("try a lower learning_rate in --optimizer_args, with --restart or --comment")
-            .into())
+        let what = format!("the {what} became {value} at step {step}");
+        let mut failure = Failure::new(Exit::Diverged, what);
+        if let Some(folder) = self.folder {
+            let checkpoints = folder.checkpoints();
+            failure = failure.why(match RunFolder::checkpoints_at(folder.path())?.is_empty() {
+                true => "it has no checkpoint yet".to_owned(),
+                false => format!("the last good checkpoint is in `{}`", checkpoints.display()),
+            });
+        }
+        let help = "try a lower learning_rate in --optimizer_args, with --restart or --comment";
+        self.options.exchange.alike(Err(failure.help(help).into()))
     }
 
     /// After a signal, saves the run and ends it. The signal is asked for once: one that comes after that is
     /// for the next step, as nothing is saved yet.
     fn save_if_interrupted(&mut self) -> Result<()> {
-        let Some(signal) = self.options.interrupt.signal() else { return Ok(()) };
+        let signal = match self.options.exchange.is_alone() {
+            true => self.options.interrupt.signal(),
+            false => self.agreed_signal,
+        };
+        let Some(signal) = signal else { return Ok(()) };
         let parameters = self.learner.parameters()?;
         self.checkpoint(parameters, false)?;
-        Err(self.interrupted(signal)?)
+        self.interrupted(signal)
     }
 
     /// After a signal, ends the run, which is saved.
     fn end_if_interrupted(&mut self) -> Result<()> {
-        match self.options.interrupt.signal() {
-            Some(signal) => Err(self.interrupted(signal)?),
+        let TrainOptions { interrupt, exchange, .. } = self.options;
+        match exchange.agree_on_signal(interrupt.signal()) {
+            Some(signal) => self.interrupted(signal),
             None => Ok(()),
         }
     }
 
-    /// The error that ends the run, which is saved, after `signal`.
-    fn interrupted(&mut self, signal: i32) -> Result<anyhow::Error> {
+    /// Ends the run, which is saved, with an error after `signal`.
+    fn interrupted(&mut self, signal: i32) -> Result<()> {
         let step = self.state.step;
         self.notify(&Event::Stopped { step, state: StatusKind::Interrupted })?;
-        Ok(Failure::new(Exit::Interrupted(signal), format!("interrupted after step {step}"))
-            .why("a checkpoint was written")
-            .help("the same command goes on from there")
-            .into())
+        let failure =
+            Failure::new(Exit::Interrupted(signal), format!("interrupted after step {step}"))
+                .why("a checkpoint was written")
+                .help("the same command goes on from there");
+        self.options.exchange.alike(Err(failure.into()))
     }
+}
+
+/// What watches the run in `folder`, which goes on from a state in which epochs have so many steps.
+fn observers<'a>(
+    config: &'a RunConfig,
+    options: &'a TrainOptions,
+    folder: &'a RunFolder,
+    learner: &Learner,
+    (state, steps_per_epoch): (&State, u64),
+) -> Result<Vec<Box<dyn Observer + Send + 'a>>> {
+    let devices = [&options.train_device, &options.eval_device].map(describe);
+    let [train_device, eval_device] = devices;
+    folder.write_config(config, Environment::now(train_device, eval_device))?;
+    folder.keep_source(&options.source)?;
+    let status = StatusFile::begin(folder, state.step, steps_per_epoch)?;
+    let history = History::open(folder, state.epochs(steps_per_epoch))?;
+    let (exchange, seconds) = (&options.exchange, status.seconds_before());
+    let history = HistoryFile::new(config, exchange, history, state.step, steps_per_epoch, seconds);
+    let tensorboard = TensorBoard::open(folder, state, learner, &options.command)?;
+    let last_step = steps_per_epoch * config.epochs;
+    let progress = Progress::new(state.step, last_step, config.epochs, options.label.clone());
+    Ok(vec![Box::new(tensorboard), Box::new(history), Box::new(progress), Box::new(status)])
 }
 
 /// The value of the metric that picks the best model.
@@ -400,21 +472,29 @@ fn selected(select: Metric, report: &EvalReport) -> Result<f64> {
     })
 }
 
-/// How the model of the validation `best`, which is in `folder`, does on the test examples. This is
+/// How the model of the validation `best`, which is in the first rank's `folder`, does on the test examples. This is
 /// the only place where a training reads them.
 fn test(
-    folder: &RunFolder,
+    folder: Option<&RunFolder>,
     best: Best,
     dataset: &dyn Dataset,
-    device: &Device,
+    TrainOptions { exchange, eval_device: device, .. }: &TrainOptions,
     measures: &Measures,
 ) -> Result<EvalReport> {
-    let found = run::latest(&folder.best())?.filter(|(_, found)| found.state.step == best.step);
-    let (path, checkpoint) = found.with_context(|| {
-        format!("the best checkpoint is gone from `{}`", folder.best().display())
-    })?;
+    let found = folder.map(|folder| best_in(folder, best)).transpose();
+    let path = found.as_ref().ok().and_then(|found| Some(found.as_ref()?.0.clone()));
+    let checkpoint = found.map(|found| found.map(|(_, checkpoint)| checkpoint));
+    let checkpoint = checkpoint_of_first(exchange, checkpoint)?;
+    let path = path.unwrap_or_default();
     let model =
         evaluate::restore(&checkpoint, &path, (dataset.shape(), dataset.num_classes()), device)?;
     let loader = DataLoader::new(dataset.load(Split::Test)?, device);
-    Ok(evaluate::evaluate_model(&model, &loader, dataset.class_names(), measures))
+    let names = dataset.class_names();
+    evaluate::evaluate_model_shared(&model, &loader, names, measures, exchange)
+}
+
+/// The checkpoint of the validation `best` in `folder`, and its path.
+fn best_in(folder: &RunFolder, best: Best) -> Result<(PathBuf, Checkpoint)> {
+    let found = run::latest(&folder.best())?.filter(|(_, found)| found.state.step == best.step);
+    found.with_context(|| format!("the best checkpoint is gone from `{}`", folder.best().display()))
 }

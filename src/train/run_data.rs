@@ -17,6 +17,14 @@ pub(super) struct RunData {
 }
 
 impl RunData {
+    /// The same on all ranks, the first one's first: it brings to the others what has to be downloaded.
+    pub fn load_in_turns(config: &RunConfig, options: &TrainOptions) -> Result<Self> {
+        let exchange = &options.exchange;
+        let load = || Self::load(config, options);
+        let first = exchange.agree(exchange.is_first().then(load).transpose())?;
+        exchange.agree(first.map_or_else(load, Ok))
+    }
+
     /// Reads the examples for training and for validation, and verifies the files of the test split.
     pub fn load(config: &RunConfig, options: &TrainOptions) -> Result<Self> {
         let source = Source { image_size: config.image_size, ..options.source.clone() };

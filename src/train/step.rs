@@ -49,32 +49,21 @@ pub fn loss_and_gradients(
     model: &AnyModel,
     loader: &DataLoader,
     batch: Batch,
-    StepConfig { l2_penalty, seed }: StepConfig,
+    config: StepConfig,
 ) -> StepOutput {
     // What a layer of burn's own draws comes from the device's generator.
     let _alone = model.requirements().seeded_device.then(|| {
         let alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
-        loader.device().seed(seed);
+        loader.device().seed(config.seed);
         alone
     });
     let microbatches = in_microbatches(model, batch, loader, |number, microbatch| {
-        // The penalty belongs to the batch: one microbatch carries it.
-        let mut context = ForwardContext::training(split_mix64(seed, number as u64));
-        if number == 0 && l2_penalty > 0.0 {
-            context = context.with_penalties();
-        }
-        let model = model.fork();
-        let output = model.forward_batch(loader, microbatch, &mut context);
-        let share = microbatch.len() as f64 / batch.len() as f64;
-        let loss = match context.penalty() {
-            Some(penalty) => output.loss * share + penalty * l2_penalty,
-            None => output.loss * share,
-        };
-        let predictions = output.predictions.map(Tensor::inner);
-        ((loss.clone().inner(), predictions), model.network().gradients(loss))
+        of_microbatch(model, loader, (number, microbatch), batch.len(), config)
     });
-    let (outputs, gradients): (Vec<_>, Vec<_>) = microbatches.into_iter().unzip();
-    let (losses, predictions): (Vec<_>, Vec<_>) = outputs.into_iter().unzip();
+    let (outputs, gradients): (Vec<_>, Vec<_>) =
+        microbatches.into_iter().map(|step| (step.output, step.gradients)).unzip();
+    let (losses, predictions): (Vec<_>, Vec<_>) =
+        outputs.into_iter().map(|output| (output.loss, output.predictions)).unzip();
     let predictions: Option<Vec<_>> = predictions.into_iter().collect();
     if model.requirements().synced_statistics {
         model.network().sync_statistics();
@@ -85,6 +74,31 @@ pub fn loss_and_gradients(
         output: BatchOutput { loss, predictions },
         gradients: model.network().sum(gradients),
     }
+}
+
+/// The part of the `number`th microbatch in the loss and the gradients of its batch of `examples` examples.
+pub(super) fn of_microbatch(
+    model: &AnyModel,
+    loader: &DataLoader,
+    (number, microbatch): (usize, Batch),
+    examples: usize,
+    StepConfig { l2_penalty, seed }: StepConfig,
+) -> StepOutput {
+    // The penalty belongs to the batch: one microbatch carries it.
+    let mut context = ForwardContext::training(split_mix64(seed, number as u64));
+    if number == 0 && l2_penalty > 0.0 {
+        context = context.with_penalties();
+    }
+    let model = model.fork();
+    let output = model.forward_batch(loader, microbatch, &mut context);
+    let share = microbatch.len() as f64 / examples as f64;
+    let loss = match context.penalty() {
+        Some(penalty) => output.loss * share + penalty * l2_penalty,
+        None => output.loss * share,
+    };
+    let predictions = output.predictions.map(Tensor::inner);
+    let output = BatchOutput { loss: loss.clone().inner(), predictions };
+    StepOutput { output, gradients: model.network().gradients(loss) }
 }
 
 /// What an evaluation looks at beside the loss.
@@ -110,7 +124,7 @@ pub enum ImageOutput {
 
 impl ImageOutput {
     /// Adds what it makes of the images that follow.
-    fn extend(&mut self, next: Self) {
+    pub(super) fn extend(&mut self, next: Self) {
         match (self, next) {
             (Self::Reconstructed(all), Self::Reconstructed(next)) => {
                 all.errors.extend(next.errors);
@@ -193,7 +207,7 @@ pub(super) fn score(model: &AnyModel, output: BatchOutput, labels: &[u32]) -> Sc
 }
 
 /// The predicted classes of `microbatches`, read back from their device.
-fn classes(microbatches: Vec<Tensor<1, Int>>) -> Vec<u32> {
+pub(super) fn classes(microbatches: Vec<Tensor<1, Int>>) -> Vec<u32> {
     if microbatches.is_empty() {
         return Vec::new();
     }

@@ -20,6 +20,8 @@ mod inputs;
 mod later_optimizers;
 mod layers;
 mod metric_values;
+#[cfg(all(feature = "mpi", target_os = "linux"))]
+mod mpi;
 mod optimizers;
 mod pictures;
 mod program;

@@ -7,6 +7,7 @@ use anyhow::Result;
 use crate::metrics::Score;
 use crate::run::RunConfig;
 use crate::run::history::History;
+use crate::train::exchange::{Exchange, Traffic};
 use crate::train::observer::{Event, Observer};
 
 /// The history of a run that is being trained.
@@ -18,14 +19,18 @@ pub(crate) struct HistoryFile<'a> {
     began: (Instant, f64),
     /// When the epoch's steps began, as far as this process takes them, and after which step.
     steps_from: (Instant, u64),
+    /// With which other processes, and what there was to do with them up to the last row.
+    exchange: Exchange,
+    traffic: Traffic,
     /// Images per second up to the last step.
     rate: Option<f64>,
 }
 
 impl<'a> HistoryFile<'a> {
-    /// Of the run `config`, which goes on after `step` steps and `seconds` seconds.
+    /// Of the run `config` of the processes of `exchange`, which goes on after `step` steps and `seconds` seconds.
     pub fn new(
         config: &'a RunConfig,
+        exchange: &Exchange,
         history: History,
         step: u64,
         steps_per_epoch: u64,
@@ -35,7 +40,8 @@ impl<'a> HistoryFile<'a> {
         // Those of a status that is lost were this many at least.
         let seconds = seconds.max(history.seconds());
         let (began, steps_from) = ((now, seconds), (now, step));
-        Self { config, history, steps_per_epoch, began, steps_from, rate: None }
+        let (exchange, traffic) = (exchange.clone(), Traffic::default());
+        Self { config, history, steps_per_epoch, began, steps_from, exchange, traffic, rate: None }
     }
 
     /// The row of an epoch, which ends with `step`.
@@ -64,6 +70,17 @@ impl<'a> HistoryFile<'a> {
         );
         row
     }
+
+    /// What the epoch had to do with other ranks, where there are any.
+    fn of_other_ranks(&mut self) -> Vec<(String, String)> {
+        let Some(now) = self.exchange.traffic() else { return Vec::new() };
+        let before = std::mem::replace(&mut self.traffic, now);
+        let waiting = now.waiting_seconds - before.waiting_seconds;
+        vec![
+            ("bytes_sent".to_owned(), (now.bytes_sent - before.bytes_sent).to_string()),
+            ("waiting_seconds".to_owned(), format!("{waiting:.3}")),
+        ]
+    }
 }
 
 impl Observer for HistoryFile<'_> {
@@ -81,7 +98,9 @@ impl Observer for HistoryFile<'_> {
                         validation.push((metric.name(), *value));
                     }
                 }
-                self.history.push(&self.row(step, epoch, train, &validation))?;
+                let mut row = self.row(step, epoch, train, &validation);
+                row.extend(self.of_other_ranks());
+                self.history.push(&row)?;
             }
             Event::Checkpoint { step } => {
                 self.steps_from = (Instant::now(), step);

@@ -14,8 +14,8 @@ use dytb::optim::Arguments;
 use dytb::run::history::{History, Table};
 use dytb::run::{Checkpoint, RunConfig, RunFolder, RunResult, Status, image_results, latest};
 use dytb::train::EvalRequest;
-use dytb::train::Interrupt;
 use dytb::train::TrainOptions;
+use dytb::train::{Exchange, Interrupt};
 use dytb::weights::Weights;
 use dytb::{Source, Split, tensorboard};
 use image::{DynamicImage, ImageFormat};
@@ -386,6 +386,7 @@ fn settings(folder: &Path) -> TrainOptions {
         label: None,
         stop_after: None,
         command: String::new(),
+        exchange: Exchange::Alone,
         interrupt: Interrupt::default(),
     }
 }

@@ -1,0 +1,96 @@
+//! The gradients of a network as one row of numbers, which may be added up elsewhere.
+//!
+//! The numbers of each trained parameter in the network's order, then for each of them a 1. What a parameter without
+//! a gradient would have is -0 throughout: x + -0 is x for every x, to the last bit, -0 included. So sums of rows
+//! are rows of sums, and the last numbers say how many gradients each parameter has had.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::{Tensor, TensorData};
+
+use crate::util::tensor::floats;
+
+/// Added to any number, it changes no bit of it.
+pub(crate) const NOTHING: f32 = -0.0;
+
+/// The `gradients` of `network` in a row.
+pub(super) fn flatten(network: &impl Module, gradients: &GradientsParams) -> Vec<f32> {
+    let mut flatten = Flatten { gradients, values: Vec::new(), counts: Vec::new() };
+    network.visit(&mut flatten);
+    flatten.values.extend(flatten.counts);
+    flatten.values
+}
+
+/// The gradients of `network` that [`flatten`] has brought into a row, or a sum of such rows.
+///
+/// # Panics
+/// When the row is shorter than that of this network.
+pub(super) fn unflatten(network: &impl Module, row: &[f32]) -> GradientsParams {
+    let mut sizes = Sizes::default();
+    network.visit(&mut sizes);
+    let (values, counts) = row.split_at(sizes.values);
+    let mut unflatten = Unflatten { values, counts, gradients: GradientsParams::new() };
+    network.visit(&mut unflatten);
+    unflatten.gradients
+}
+
+struct Flatten<'a> {
+    gradients: &'a GradientsParams,
+    values: Vec<f32>,
+    counts: Vec<f32>,
+}
+
+impl ModuleVisitor for Flatten<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !param.is_require_grad() {
+            return;
+        }
+        match self.gradients.get::<D>(param.id) {
+            Some(gradient) => {
+                self.values.extend(floats(gradient));
+                self.counts.push(1.0);
+            }
+            None => {
+                let size = param.val().shape().num_elements();
+                self.values.resize(self.values.len() + size, NOTHING);
+                self.counts.push(NOTHING);
+            }
+        }
+    }
+}
+
+/// How many numbers the trained parameters have.
+#[derive(Default)]
+struct Sizes {
+    values: usize,
+}
+
+impl ModuleVisitor for Sizes {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if param.is_require_grad() {
+            self.values += param.val().shape().num_elements();
+        }
+    }
+}
+
+struct Unflatten<'a> {
+    values: &'a [f32],
+    counts: &'a [f32],
+    gradients: GradientsParams,
+}
+
+impl ModuleVisitor for Unflatten<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !param.is_require_grad() {
+            return;
+        }
+        let tensor = param.val().inner();
+        let (own, values) = self.values.split_at(tensor.shape().num_elements());
+        let (count, counts) = self.counts.split_at(1);
+        (self.values, self.counts) = (values, counts);
+        if count[0] > 0.0 {
+            let data = TensorData::new(own.to_vec(), tensor.shape());
+            self.gradients.register(param.id, Tensor::<D>::from_data(data, &tensor.device()));
+        }
+    }
+}

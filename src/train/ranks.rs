@@ -1,0 +1,144 @@
+//! How the ranks of a run begin: what they have in common, what is refused, and where they all stand.
+//!
+//! Rank 0 has the run's folder. It alone [initializes](super::initialize) the run; the others are given the checkpoint
+//! that it would write now, and go on from that.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::build::build_model;
+use super::exchange::Exchange;
+use super::initialize::{Beginning, initialize};
+use super::{Learner, TrainOptions};
+use crate::device::is_cpu;
+use crate::error::{Exit, Failure};
+use crate::nn::Initializer;
+use crate::run::{Checkpoint, DataSummary, RunConfig};
+
+/// Fails on all ranks where one runs another program, trains another run or measures other things.
+pub(super) fn refuse_differences(config: &RunConfig, options: &TrainOptions) -> Result<()> {
+    let exchange = &options.exchange;
+    if exchange.is_alone() {
+        return Ok(());
+    }
+    let program = std::env::current_exe().and_then(std::fs::read);
+    let program = exchange.agree(program.map_err(Into::into))?;
+    exchange.refuse_difference("program", &program)?;
+    let json = serde_json::to_vec(config).map_err(Into::into);
+    exchange.refuse_difference("configuration", &exchange.agree(json)?)?;
+    let TrainOptions { metrics, stop_after, .. } = options;
+    let flags = format!("{metrics:?} {stop_after:?}");
+    exchange.refuse_difference("--metrics or --stop_after", flags.as_bytes())?;
+    exchange.agree(refuse_gpus(options))
+}
+
+/// Fails where a rank would compute on a GPU.
+fn refuse_gpus(options: &TrainOptions) -> Result<()> {
+    if is_cpu(&options.train_device) && is_cpu(&options.eval_device) {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Failed, "several ranks on a GPU")
+        .why("a GPU takes a batch whole, and the ranks share out its parts")
+        .help("--device cpu trains on the processors of all ranks; without mpirun one process trains on the GPU")
+        .into())
+}
+
+/// Fails on all ranks where one has other `data`, or the model of `config` cannot be given a part of a batch.
+pub(super) fn refuse_unshared(
+    config: &RunConfig,
+    options: &TrainOptions,
+    data: &DataSummary,
+) -> Result<()> {
+    let exchange = &options.exchange;
+    if exchange.is_alone() {
+        return Ok(());
+    }
+    let json = serde_json::to_vec(data).map_err(Into::into);
+    exchange.refuse_difference("data set", &exchange.agree(json)?)?;
+    exchange.agree(refuse_whole_batches(config, options, data))
+}
+
+/// Fails where a step of the model of `config` is no sum over microbatches.
+fn refuse_whole_batches(
+    config: &RunConfig,
+    options: &TrainOptions,
+    data: &DataSummary,
+) -> Result<()> {
+    let name = &config.model;
+    let mut init = Initializer::new(config.seed, &options.train_device.clone().autodiff());
+    let model = build_model(name, data.shape, data.class_names.len(), &mut init)?;
+    let requirements = model.requirements();
+    let why = if requirements.full_batch || requirements.synced_statistics {
+        "it computes over a batch as a whole, as batch normalisation does with its statistics"
+    } else if requirements.seeded_device {
+        "a layer of burn's draws from the device's generator, which goes on from microbatch to microbatch"
+    } else {
+        return Ok(());
+    };
+    let what = format!("{name} cannot be trained by {} ranks", options.exchange.size());
+    Err(Failure::new(Exit::Failed, what)
+        .why(why)
+        .help("train it without mpirun: one process uses all processors of a machine")
+        .into())
+}
+
+/// The run `config` on `data` where it stands, on all ranks; its folder, at `path`, is the first one's.
+pub(super) fn begin(
+    config: &RunConfig,
+    options: &TrainOptions,
+    path: &Path,
+    data: &DataSummary,
+) -> Result<Beginning> {
+    let exchange = &options.exchange;
+    let first = || initialize(config, options, path, data);
+    let first = exchange.agree(exchange.is_first().then(first).transpose())?;
+    if exchange.is_alone()
+        && let Some(beginning) = first
+    {
+        return Ok(beginning);
+    }
+    let checkpoint = first.as_ref().map(|first| {
+        let parameters = first.learner.parameters()?;
+        Ok(first.learner.checkpoint(parameters, &first.state)?.0)
+    });
+    let checkpoint = checkpoint_of_first(exchange, checkpoint.transpose())?;
+    let beginning = match first {
+        Some(beginning) => Ok(beginning),
+        None => follow(config, options, path, data, checkpoint),
+    };
+    exchange.agree(beginning)
+}
+
+/// A rank without the run's folder, where the first one stands at `checkpoint`.
+fn follow(
+    config: &RunConfig,
+    options: &TrainOptions,
+    path: &Path,
+    data: &DataSummary,
+    checkpoint: Checkpoint,
+) -> Result<Beginning> {
+    let mut learner = Learner::new(config, data, &options.train_device, &options.eval_device)?;
+    let state = learner.resume(checkpoint, path, config, data)?;
+    Ok(Beginning { folder: None, learner, state })
+}
+
+/// The first rank's `checkpoint`; the others have none.
+///
+/// # Errors
+/// On all ranks, when that is an error.
+pub(super) fn checkpoint_of_first(
+    exchange: &Exchange,
+    checkpoint: Result<Option<Checkpoint>>,
+) -> Result<Checkpoint> {
+    let checkpoint = match exchange.agree(checkpoint)? {
+        Some(checkpoint) if exchange.is_alone() => return Ok(checkpoint),
+        checkpoint => checkpoint,
+    };
+    let bytes = checkpoint.as_ref().map_or(Ok(Vec::new()), Checkpoint::to_bytes);
+    let bytes = exchange.of_first(exchange.agree(bytes)?);
+    match checkpoint {
+        Some(checkpoint) => Ok(checkpoint),
+        None => Checkpoint::from_bytes(&bytes),
+    }
+}

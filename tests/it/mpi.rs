@@ -1,0 +1,211 @@
+//! One training shared out over the ranks of `mpirun`: the files of one process, bit for bit.
+//!
+//! Without an `mpirun` on this machine the tests say that they are skipped.
+
+use std::path::Path;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use crate::common::command::{Bench, Done};
+use crate::common::remains::assert_same;
+use crate::common::skip::skipped;
+use dytb::run::latest;
+
+/// Long enough that ranks which wait for each other for ever are told from slow ones.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// A run that is long enough to be stopped.
+const LONG: &str = "--model SingleLayerCAE --dataset Digits --seed 1 --epochs 40 --images_every 20 \
+                    --optimizer Adam --optimizer_args '{\"learning_rate\": 1e-3}' --device cpu";
+const LONG_RUN: &str = "log/SingleLayerCAE/Digits_Adam_lr=0.001";
+
+/// Whether there is an `mpirun`.
+fn is_there() -> bool {
+    let found = Command::new("mpirun").arg("--version").output().is_ok();
+    if !found {
+        skipped("what needs ranks: there is no mpirun");
+    }
+    found
+}
+
+/// `program` with the arguments in `line` on so many ranks, ready to start.
+fn on_ranks(bench: &Bench, ranks: usize, program: &str, line: &str) -> Command {
+    // A signal is passed on, and the ranks have as long to save as they had without it.
+    let flags =
+        "--allow-run-as-root --oversubscribe --bind-to none --mca odls_base_sigkill_timeout 30";
+    let mut command = bench.command("mpirun", &format!("{flags} -n {ranks} {program} {line}"));
+    command.env("RAYON_NUM_THREADS", "1");
+    command
+}
+
+fn autoencoder() -> &'static str {
+    env!("CARGO_BIN_EXE_train_autoencoder")
+}
+
+fn classifier() -> &'static str {
+    env!("CARGO_BIN_EXE_train_classifier")
+}
+
+fn run(mut command: Command) -> Done {
+    command.output().unwrap().into()
+}
+
+/// Waits until the run at `path` has a checkpoint.
+fn wait_for_checkpoint(path: &Path) {
+    let begin = Instant::now();
+    while latest(&path.join("checkpoints")).unwrap().is_none() {
+        assert!(begin.elapsed() < 6 * PATIENCE, "no checkpoint");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn signal(pid: u32, name: &str) {
+    let pid = pid.to_string();
+    assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+}
+
+/// The ranks that `mpirun` has started.
+fn ranks_of(mpirun: &Child) -> Vec<u32> {
+    let children = format!("/proc/{0}/task/{0}/children", mpirun.id());
+    let children = std::fs::read_to_string(children).unwrap();
+    children.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+}
+
+/// The output of `child`, which has to end soon.
+fn ends_soon(mut child: Child) -> Done {
+    let begin = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if begin.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            panic!("it goes on: {:?}", Done::from(child.wait_with_output().unwrap()));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.wait_with_output().unwrap().into()
+}
+
+/// Fails unless the run `name` of `line` is the same on 1 to 4 ranks as in one process.
+#[track_caller]
+fn assert_same_on_all(program: &str, line: &str, name: &str) {
+    let alone = Bench::new();
+    let one = run(alone.command(program, line)).ended(0);
+    for ranks in 1..=4 {
+        let bench = Bench::new();
+        let done = run(on_ranks(&bench, ranks, program, line)).ended(0);
+        assert_eq!(done.stdout, one.stdout, "{ranks} ranks");
+        assert_same(&alone, &bench, name);
+        let history = std::fs::read_to_string(bench.path(name).join("history.csv")).unwrap();
+        assert_eq!(history.contains("bytes_sent,waiting_seconds"), ranks > 1, "{history}");
+    }
+}
+
+#[test]
+fn an_autoencoder_is_the_same_on_any_number_of_ranks() {
+    if is_there() {
+        // The last batch of an epoch has fewer microbatches than there are ranks.
+        let line = "--model SingleLayerCAE --dataset Digits --seed 2 --epochs 3 --device cpu --l2_penalty 1e-4 \
+                    --metrics --optimizer Adam --optimizer_args '{\"learning_rate\": 1e-3}' --batch_size 100";
+        let name = "log/SingleLayerCAE/Digits_Adam_lr=0.001_bs=100_l2=0.0001";
+        assert_same_on_all(autoencoder(), line, name);
+    }
+}
+
+#[test]
+fn a_classifier_is_the_same_on_any_number_of_ranks() {
+    if is_there() {
+        for model in ["LeNet", "LeNetDropout"] {
+            let line = format!(
+                "--model {model} --dataset Digits --seed 2 --epochs 2 --device cpu --metrics --patience 3"
+            );
+            let name = format!("log/{model}/Digits_Momentum_lr=0.01");
+            assert_same_on_all(classifier(), &line, &name);
+        }
+    }
+}
+
+#[test]
+fn a_run_goes_on_with_another_number_of_ranks() {
+    if !is_there() {
+        return;
+    }
+    let line = LONG.replace("--epochs 40", "--epochs 4");
+    let (through, bench) = (Bench::new(), Bench::new());
+    through.train(&line).ended(0);
+    for (ranks, epochs) in [(2, 1), (3, 2)] {
+        let line = format!("{line} --stop_after {epochs}");
+        run(on_ranks(&bench, ranks, autoencoder(), &line)).ended(0);
+    }
+    bench.train(&format!("{line} --stop_after 3")).ended(0);
+    run(on_ranks(&bench, 4, autoencoder(), &line)).ended(0);
+    assert_same(&through, &bench, LONG_RUN);
+    // It is finished: all ranks end.
+    let again = run(on_ranks(&bench, 2, autoencoder(), &line)).ended(0);
+    assert_eq!(again.stderr.matches("this run is finished").count(), 1, "{}", again.stderr);
+}
+
+#[test]
+fn a_killed_rank_ends_all_and_the_same_command_goes_on() {
+    if !is_there() {
+        return;
+    }
+    let through = Bench::new();
+    through.train(LONG).ended(0);
+    for killed in [0, 1] {
+        let bench = Bench::new();
+        let child = on_ranks(&bench, 2, autoencoder(), LONG).spawn().unwrap();
+        wait_for_checkpoint(&bench.path(LONG_RUN));
+        signal(ranks_of(&child)[killed], "KILL");
+        let done = ends_soon(child);
+        assert_ne!(done.code, Some(0), "{done:?}");
+        run(on_ranks(&bench, 2, autoencoder(), LONG)).ended(0);
+        assert_same(&through, &bench, LONG_RUN);
+    }
+}
+
+#[test]
+fn a_signal_ends_all_with_a_checkpoint() {
+    if !is_there() {
+        return;
+    }
+    let (through, bench) = (Bench::new(), Bench::new());
+    through.train(LONG).ended(0);
+    let child = on_ranks(&bench, 3, autoencoder(), LONG).spawn().unwrap();
+    wait_for_checkpoint(&bench.path(LONG_RUN));
+    signal(child.id(), "TERM");
+    let done = ends_soon(child);
+    assert_ne!(done.code, Some(0), "{done:?}");
+    assert_eq!(done.stderr.matches("interrupted after step").count(), 1, "{}", done.stderr);
+    bench.train(LONG).ended(0);
+    assert_same(&through, &bench, LONG_RUN);
+}
+
+#[test]
+fn what_cannot_be_shared_out_is_refused() {
+    if !is_there() {
+        return;
+    }
+    let bench = Bench::new();
+    let line = "--model LeNetBN --dataset Digits --epochs 1 --device cpu";
+    let done = run(on_ranks(&bench, 2, classifier(), line)).ended(1);
+    let told = "error: LeNetBN cannot be trained by 2 ranks\n  it computes over a batch as a whole";
+    assert_eq!(done.stderr.matches(told).count(), 1, "{}", done.stderr);
+    assert!(!bench.path("log").exists());
+}
+
+#[test]
+fn ranks_that_differ_are_refused() {
+    if !is_there() {
+        return;
+    }
+    let bench = Bench::new();
+    let program = autoencoder();
+    let other = LONG.replace("--seed 1", "--seed 2");
+    let line = format!("{LONG} : -n 1 {program} {other}");
+    let done = run(on_ranks(&bench, 1, program, &line)).ended(1);
+    let told = "error: rank 1 has another configuration than rank 0";
+    assert_eq!(done.stderr.matches(told).count(), 1, "{}", done.stderr);
+    let other = format!("{LONG} --data_dir nowhere --dataset MNIST --offline");
+    let line = format!("{LONG} : -n 1 {program} {other}");
+    let done = run(on_ranks(&bench, 1, program, &line));
+    assert_ne!(done.code, Some(0));
+    assert!(!bench.path("log").exists());
+}
