@@ -159,7 +159,7 @@ impl TrainArgs {
     /// As [`trainer::train`], and when the flags make no sense or nothing can be printed.
     pub fn train(&self, kind: Option<Kind>, model: Option<&str>) -> Result<()> {
         let exchange = Exchange::join()?;
-        exchange.settled(|| self.train_with(&exchange, kind, model))
+        exchange.told(exchange.settled(|| self.train_with(&exchange, kind, model)))
     }
 
     /// The same, with the other processes of `exchange`.

@@ -94,3 +94,58 @@ impl ModuleVisitor for Unflatten<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::nn::Network;
+
+    #[derive(Module, Debug)]
+    struct Three {
+        a: Param<Tensor<1>>,
+        b: Param<Tensor<2>>,
+        c: Param<Tensor<1>>,
+    }
+
+    impl Three {
+        fn gradients(&self, a: [f32; 2], b: Option<[[f32; 2]; 1]>) -> GradientsParams {
+            let device = Device::flex();
+            let mut gradients = GradientsParams::new();
+            gradients.register(self.a.id, Tensor::<1>::from_data(a, &device));
+            if let Some(b) = b {
+                gradients.register(self.b.id, Tensor::<2>::from_data(b, &device));
+            }
+            gradients
+        }
+    }
+
+    #[test]
+    fn sums_of_rows_are_rows_of_sums() {
+        let device = Device::flex().autodiff();
+        let three = Three {
+            a: Param::from_tensor(Tensor::zeros([2], &device)),
+            b: Param::from_tensor(Tensor::zeros([1, 2], &device)),
+            c: Param::from_tensor(Tensor::zeros([3], &device)),
+        };
+        let pieces = || {
+            vec![
+                three.gradients([1e8, -0.0], None),
+                three.gradients([1.0, -0.0], Some([[-0.0, 3.0]])),
+                three.gradients([-1e8, -0.0], None),
+            ]
+        };
+        let rows: Vec<_> = pieces().iter().map(|piece| three.flatten(piece)).collect();
+        let sum = |at: usize| rows.iter().map(|row| row[at]).reduce(|sum, x| sum + x).unwrap();
+        let row: Vec<_> = (0..rows[0].len()).map(sum).collect();
+        let (ours, burns) = (three.unflatten(&row), three.sum(pieces()));
+        for gradients in [&ours, &burns] {
+            let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+            let a = bits(floats(gradients.get::<1>(three.a.id).unwrap()));
+            let b = bits(floats(gradients.get::<2>(three.b.id).unwrap()));
+            assert_eq!([a, b], [bits(vec![0.0, -0.0]), bits(vec![-0.0, 3.0])]);
+            assert!(gradients.get::<1>(three.c.id).is_none());
+        }
+    }
+}

@@ -69,10 +69,11 @@ fn refuse_whole_batches(
     let mut init = Initializer::new(config.seed, &options.train_device.clone().autodiff());
     let model = build_model(name, data.shape, data.class_names.len(), &mut init)?;
     let requirements = model.requirements();
-    let why = if requirements.full_batch || requirements.synced_statistics {
-        "it computes over a batch as a whole, as batch normalisation does with its statistics"
-    } else if requirements.seeded_device {
-        "a layer of burn's draws from the device's generator, which goes on from microbatch to microbatch"
+    let why = if requirements.seeded_device {
+        "a layer of burn's draws from the device's generator, image by image"
+    } else if requirements.full_batch {
+        "a layer computes over the batch as a whole: its statistics, as batch normalisation, or the sums of a \
+         dense layer of 65,536 weights or more, which in parts would be other ones"
     } else {
         return Ok(());
     };

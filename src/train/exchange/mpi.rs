@@ -109,7 +109,7 @@ impl Ranks for World {
                     sends.push(next.immediate_send(scope, chunk));
                 }
             }
-            self.wait(|| sends.into_iter().for_each(|send| drop(send.wait())));
+            self.wait(|| sends.into_iter().for_each(|send| send.wait_without_status()));
         });
         if rank == last {
             self.sends(size_of_val(sum));

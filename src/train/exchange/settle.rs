@@ -8,10 +8,11 @@ use std::io::{Write, stderr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 use super::Exchange;
 use crate::error::{Exit, Failure};
+use crate::util::stderr::silence;
 
 /// The exit code of a panic.
 const PANIC: u8 = 101;
@@ -30,8 +31,27 @@ impl Exchange {
                 ranks.abort(Exit::of(&error).code())
             }
             Ok(result) => result,
-            Err(_) => ranks.abort(PANIC),
+            Err(_) => {
+                self.tell(&anyhow!("a panic, whose message stands above"));
+                ranks.abort(PANIC)
+            }
         }
+    }
+
+    /// `result`, which ends this process; where it is an error, the first rank tells it now. To take leave of the
+    /// others may take longer than `mpirun` waits after a signal.
+    ///
+    /// # Errors
+    /// That of `result`.
+    pub fn told<T>(&self, result: Result<T>) -> Result<T> {
+        if let Err(error) = &result
+            && self.is_first()
+            && !self.is_alone()
+        {
+            self.tell(error);
+            silence();
+        }
+        result
     }
 
     /// `result` where it is good on all ranks.
@@ -48,7 +68,7 @@ impl Exchange {
         let Some(rank) = failed else { return result };
         if rank == self.rank() {
             // The first one's is told by the program that it ends.
-            if let Err(error) = result.as_ref().map_err(|error| error).map(drop)
+            if let Err(error) = &result
                 && !self.is_first()
             {
                 self.tell(error);

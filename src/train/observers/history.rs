@@ -40,7 +40,7 @@ impl<'a> HistoryFile<'a> {
         // Those of a status that is lost were this many at least.
         let seconds = seconds.max(history.seconds());
         let (began, steps_from) = ((now, seconds), (now, step));
-        let (exchange, traffic) = (exchange.clone(), Traffic::default());
+        let (exchange, traffic) = (exchange.clone(), exchange.traffic().unwrap_or_default());
         Self { config, history, steps_per_epoch, began, steps_from, exchange, traffic, rate: None }
     }
 
