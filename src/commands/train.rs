@@ -172,6 +172,10 @@ impl TrainArgs {
         // All of them first: what is wrong with one is told before the first is trained.
         let (mut runs, options) = exchange.agree(self.planned(exchange, kind, model))?;
         exchange.refuse_difference("number of runs", &runs.len().to_le_bytes())?;
+        let seeds = exchange.numbers_of_first(runs.iter().map(|run| run.config.seed).collect());
+        for (run, seed) in runs.iter_mut().zip(seeds).filter(|(run, _)| run.seed_is_drawn) {
+            run.config.seed = seed;
+        }
         if self.several.are_several() {
             return train_several(&runs, &options, self.json);
         }
@@ -285,6 +289,7 @@ impl TrainArgs {
             None => flags,
         };
         let said = member.complete(said)?;
+        let seed_is_drawn = said.seed.is_none();
         let valid = said.validate().map_err(|error| self.of_file(error))?;
         let mut folder = None;
         let config = valid.resolve(&self.source()?, self.restart, |config| {
@@ -292,7 +297,7 @@ impl TrainArgs {
             folder = file.and_then(|file| self.own_folder(config, file, &by_name));
             folder.clone().unwrap_or(by_name)
         })?;
-        Ok(PlannedRun { config, folder, label: member.label.clone() })
+        Ok(PlannedRun { config, folder, seed_is_drawn, label: member.label.clone() })
     }
 
     /// What the flags say.

@@ -25,6 +25,8 @@ pub(super) struct PlannedRun {
     pub config: RunConfig,
     /// Its folder, where that is not the one of its name.
     pub folder: Option<PathBuf>,
+    /// Whether its seed was drawn, or is that of the run that is there.
+    pub seed_is_drawn: bool,
     /// Which one of several it is.
     pub label: Option<String>,
 }

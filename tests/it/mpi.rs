@@ -43,6 +43,14 @@ fn classifier() -> &'static str {
     env!("CARGO_BIN_EXE_train_classifier")
 }
 
+/// `program` with the arguments in `line` in one process, to its end.
+fn alone(bench: &Bench, program: &str, line: &str) -> Done {
+    let mut command = bench.command(program, line);
+    // config.json says how many threads there are.
+    command.env("RAYON_NUM_THREADS", "1");
+    run(command)
+}
+
 fn run(mut command: Command) -> Done {
     command.output().unwrap().into()
 }
@@ -94,13 +102,13 @@ fn interrupted(bench: &Bench, ranks: usize, signalled: impl Fn(&Child) -> u32) -
 /// Fails unless the run `name` of `line` is the same on 1 to 4 ranks as in one process.
 #[track_caller]
 fn assert_same_on_all(program: &str, line: &str, name: &str) {
-    let alone = Bench::new();
-    let one = run(alone.command(program, line)).ended(0);
+    let through = Bench::new();
+    let one = alone(&through, program, line).ended(0);
     for ranks in 1..=4 {
         let bench = Bench::new();
         let done = run(on_ranks(&bench, ranks, program, line)).ended(0);
         assert_eq!(done.stdout, one.stdout, "{ranks} ranks");
-        assert_same(&alone, &bench, name);
+        assert_same(&through, &bench, name);
         let history = std::fs::read_to_string(bench.path(name).join("history.csv")).unwrap();
         assert_eq!(history.contains("bytes_sent,waiting_seconds"), ranks > 1, "{history}");
     }
@@ -143,12 +151,12 @@ fn a_run_goes_on_with_another_number_of_ranks() {
     }
     let line = LONG.replace("--epochs 150", "--epochs 4");
     let (through, bench) = (Bench::new(), Bench::new());
-    through.train(&line).ended(0);
+    alone(&through, autoencoder(), &line).ended(0);
     for (ranks, epochs) in [(2, 1), (3, 2)] {
         let line = format!("{line} --stop_after {epochs}");
         run(on_ranks(&bench, ranks, autoencoder(), &line)).ended(0);
     }
-    bench.train(&format!("{line} --stop_after 3")).ended(0);
+    alone(&bench, autoencoder(), &format!("{line} --stop_after 3")).ended(0);
     run(on_ranks(&bench, 4, autoencoder(), &line)).ended(0);
     assert_same(&through, &bench, LONG_RUN);
     // It is finished: all ranks end.
@@ -162,7 +170,7 @@ fn a_killed_rank_ends_all_and_the_same_command_goes_on() {
         return;
     }
     let through = Bench::new();
-    through.train(LONG).ended(0);
+    alone(&through, autoencoder(), LONG).ended(0);
     for killed in [0, 1] {
         let bench = Bench::new();
         let child = on_ranks(&bench, 2, autoencoder(), LONG).spawn().unwrap();
@@ -181,11 +189,11 @@ fn a_signal_ends_all_with_a_checkpoint() {
         return;
     }
     let (through, bench) = (Bench::new(), Bench::new());
-    through.train(LONG).ended(0);
+    alone(&through, autoencoder(), LONG).ended(0);
     // To one rank, and to all by mpirun, which has an exit code of its own.
     interrupted(&bench, 2, |mpirun| ranks_of(mpirun)[1]).ended(143);
     interrupted(&bench, 3, Child::id);
-    bench.train(LONG).ended(0);
+    alone(&bench, autoencoder(), LONG).ended(0);
     assert_same(&through, &bench, LONG_RUN);
 }
 
@@ -197,7 +205,7 @@ fn what_cannot_be_shared_out_is_refused() {
     let bench = Bench::new();
     // Statistics of the batch, and sums of a large dense layer.
     for model in ["LeNetBN", "LeNet", "LeNetDropout"] {
-        let line = format!("--model {model} --dataset Digits --epochs 1 --device cpu");
+        let line = format!("--model {model} --dataset Digits --epochs 1 --device cpu --seed 1");
         let done = run(on_ranks(&bench, 2, classifier(), &line)).ended(1);
         let told = format!("error: {model} cannot be trained by 2 ranks\n  a layer computes over");
         assert_eq!(done.stderr.matches(&told).count(), 1, "{}", done.stderr);
@@ -224,4 +232,19 @@ fn ranks_that_differ_are_refused() {
     assert_ne!(done.code, Some(0), "{done:?}");
     assert_eq!(done.stderr.matches("rank 1: error: ").count(), 1, "{}", done.stderr);
     assert!(!bench.path("log").exists());
+}
+
+#[test]
+fn a_seed_that_is_drawn_is_that_of_the_first_rank() {
+    if is_there() {
+        let (through, bench) = (Bench::new(), Bench::new());
+        let line = LONG.replace("--epochs 150", "--epochs 2").replace("--seed 1 ", "");
+        run(on_ranks(&bench, 3, autoencoder(), &line)).ended(0);
+        let config = std::fs::read_to_string(bench.path(LONG_RUN).join("config.json")).unwrap();
+        let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+        let line = format!("{line} --seed {}", config["seed"]);
+        alone(&through, autoencoder(), &line).ended(0);
+        let best = |bench: &Bench| latest(&bench.path(LONG_RUN).join("best")).unwrap().unwrap().1;
+        assert_eq!(best(&through), best(&bench));
+    }
 }

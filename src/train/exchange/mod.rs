@@ -160,6 +160,13 @@ impl Exchange {
         bytes
     }
 
+    /// The first rank's `numbers`; those of the others are forgotten.
+    pub fn numbers_of_first(&self, numbers: Vec<u64>) -> Vec<u64> {
+        let bytes = numbers.into_iter().flat_map(u64::to_le_bytes).collect();
+        let bytes = self.of_first(bytes);
+        bytes.as_chunks::<8>().0.iter().map(|number| u64::from_le_bytes(*number)).collect()
+    }
+
     /// The largest signal that a rank has noted: the same on all.
     pub(crate) fn agree_on_signal(&self, own: Option<i32>) -> Option<i32> {
         let all = self.gather(own.unwrap_or(0).to_le_bytes().to_vec());
