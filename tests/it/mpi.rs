@@ -55,10 +55,16 @@ fn run(mut command: Command) -> Done {
     command.output().unwrap().into()
 }
 
-/// Waits until the run at `path` has a checkpoint.
-fn wait_for_checkpoint(path: &Path) {
+/// The step of the last checkpoint of the run at `path`; 0 without one.
+fn saved(path: &Path) -> u64 {
+    let found = latest(&path.join("checkpoints")).unwrap();
+    found.map_or(0, |(_, checkpoint)| checkpoint.state.step)
+}
+
+/// Waits until the run at `path` has a checkpoint after the step `before`.
+fn wait_for_checkpoint(path: &Path, before: u64) {
     let begin = Instant::now();
-    while latest(&path.join("checkpoints")).unwrap().is_none() {
+    while saved(path) <= before {
         assert!(begin.elapsed() < 6 * PATIENCE, "no checkpoint");
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -89,10 +95,11 @@ fn ends_soon(mut child: Child) -> Done {
     child.wait_with_output().unwrap().into()
 }
 
-/// What ends a run that is trained by `ranks` and has a checkpoint.
+/// What ends a run that is trained by `ranks` and has written a checkpoint.
 fn interrupted(bench: &Bench, ranks: usize, signalled: impl Fn(&Child) -> u32) -> Done {
+    let before = saved(&bench.path(LONG_RUN));
     let child = on_ranks(bench, ranks, autoencoder(), LONG).spawn().unwrap();
-    wait_for_checkpoint(&bench.path(LONG_RUN));
+    wait_for_checkpoint(&bench.path(LONG_RUN), before);
     signal(signalled(&child), "TERM");
     let done = ends_soon(child);
     assert_eq!(done.stderr.matches("interrupted after step").count(), 1, "{}", done.stderr);
@@ -139,7 +146,7 @@ fn a_classifier_is_the_same_on_any_number_of_ranks() {
     if is_there() {
         let line = "--model SingleLayerCAEClassifier --dataset Digits --seed 2 --epochs 3 --device cpu --metrics \
                     --patience 1 --select f1";
-        let name = "log/SingleLayerCAEClassifier/Digits_Momentum_lr=0.01";
+        let name = "log/SingleLayerCAEClassifier/Digits_Momentum_lr=0.01_select=f1";
         assert_same_on_all(classifier(), line, name);
     }
 }
@@ -174,7 +181,7 @@ fn a_killed_rank_ends_all_and_the_same_command_goes_on() {
     for killed in [0, 1] {
         let bench = Bench::new();
         let child = on_ranks(&bench, 2, autoencoder(), LONG).spawn().unwrap();
-        wait_for_checkpoint(&bench.path(LONG_RUN));
+        wait_for_checkpoint(&bench.path(LONG_RUN), 0);
         signal(ranks_of(&child)[killed], "KILL");
         let done = ends_soon(child);
         assert_ne!(done.code, Some(0), "{done:?}");
