@@ -23,7 +23,7 @@ use crate::ops::parallel::MICROBATCH;
 use crate::util::tensor::floats;
 
 /// The loss and the gradients of `batch`, of which this rank computes its share, and the largest `signal` that a
-/// rank has noted. A model that needs a batch whole is [refused](super::refuse) before.
+/// rank has noted. A model that needs a batch whole is [refused](super::ranks) before.
 ///
 /// # Panics
 /// When the batch is empty.
