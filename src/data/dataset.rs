@@ -77,6 +77,27 @@ impl Examples {
         self.names.get(index).map(String::as_str)
     }
 
+    /// The examples at `kept`, in that order, with their names.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn pick(&self, kept: &[usize]) -> Result<Self> {
+        let mut pixels = Vec::with_capacity(kept.len() * self.shape.iter().product::<usize>());
+        kept.iter().for_each(|&index| pixels.extend_from_slice(self.image(index)));
+        let labels = kept.iter().map(|&index| self.labels[index]).collect();
+        let names = kept.iter().filter_map(|&index| self.names.get(index).cloned()).collect();
+        Ok(Self { names, ..Self::new(self.shape, pixels, labels)? })
+    }
+
+    /// These examples, and then those of `next`, which have the same shape. They have names if all have.
+    pub(crate) fn followed_by(mut self, next: Self) -> Self {
+        self.pixels.extend(next.pixels);
+        let have_names = !self.names.is_empty() && !next.names.is_empty();
+        self.names = if have_names { [self.names, next.names].concat() } else { Vec::new() };
+        self.labels.extend(next.labels);
+        self
+    }
+
     /// The same images with other labels: of label l `labels[l]`.
     ///
     /// # Panics

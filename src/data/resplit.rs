@@ -179,32 +179,19 @@ impl Resplit {
     /// # Errors
     /// Those of loading them, and where one of the two would be empty, or a class without an image for training.
     fn parts(&self) -> Result<[Examples; 2]> {
-        let mut pool = vec![self.whole.load(Split::Train)?];
+        let mut pool = self.whole.load(Split::Train)?;
         if !self.whole.validation_is_test() {
-            pool.push(self.whole.load(Split::Validation)?);
+            pool = pool.followed_by(self.whole.load(Split::Validation)?);
         }
-        let labels: Vec<_> = pool.iter().flat_map(|part| part.labels()).copied().collect();
-        let images = || pool.iter().flat_map(|part| (0..part.len()).map(|index| part.image(index)));
-        let hashes: Vec<_> = images().map(|image| hash(self.split.seed(), image)).collect();
-        let chosen = self.split.choose(&labels, &hashes);
-        let names = pool.iter().flat_map(|part| (0..part.len()).map(|index| part.name(index)));
-        let names: Option<Vec<_>> = names.collect();
+        let images = (0..pool.len()).map(|index| pool.image(index));
+        let hashes: Vec<_> = images.map(|image| hash(self.split.seed(), image)).collect();
+        let chosen = self.split.choose(pool.labels(), &hashes);
         let part = |wanted: bool| -> Result<Examples> {
-            let kept: Vec<_> = (0..labels.len()).filter(|&at| chosen[at] == wanted).collect();
-            if kept.is_empty() {
-                return Err(self.empty(wanted, labels.len()));
+            let kept: Vec<_> = (0..pool.len()).filter(|&at| chosen[at] == wanted).collect();
+            match kept.is_empty() {
+                true => Err(self.empty(wanted, pool.len())),
+                false => pool.pick(&kept),
             }
-            let pixels = images().zip(&chosen).filter(|(_, is_chosen)| **is_chosen == wanted);
-            let pixels = pixels.flat_map(|(image, _)| image).copied().collect();
-            let own_labels = kept.iter().map(|&at| labels[at]).collect();
-            let examples = Examples::new(self.shape(), pixels, own_labels)?;
-            let named = names.as_ref().filter(|names| !names.is_empty());
-            Ok(match named {
-                Some(names) => {
-                    examples.with_names(kept.iter().map(|&at| names[at].to_owned()).collect())
-                }
-                None => examples,
-            })
         };
         Ok([part(false)?, part(true)?])
     }

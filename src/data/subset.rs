@@ -108,26 +108,24 @@ impl Dataset for Subset {
 
     fn load(&self, split: Split) -> Result<Examples> {
         let whole = self.whole.load(split)?;
-        let (mut pixels, mut labels, mut names) = (Vec::new(), Vec::new(), Vec::new());
-        for (index, label) in whole.labels().iter().enumerate() {
-            // Not by halves: a checkpoint may list them in any order.
-            if let Some(class) = self.classes.iter().position(|own| own == label) {
-                pixels.extend_from_slice(whole.image(index));
-                labels.push(class as u32);
-                names.extend(whole.name(index).map(str::to_owned));
-            }
-        }
-        if labels.is_empty() {
+        // Not by halves: a checkpoint may list them in any order.
+        let place = |label: u32| self.classes.iter().position(|own| *own == label);
+        let kept: Vec<_> =
+            (0..whole.len()).filter(|&index| place(whole.labels()[index]).is_some()).collect();
+        if kept.is_empty() {
             let what = format!("`--classes`: there is no {} image of them", split.name());
             return Err(Failure::new(Exit::Failed, what)
                 .why(format!("the classes are {}", self.class_names().join(", ")))
                 .into());
         }
+        // Of a class that is left out there is no image any more.
+        let places =
+            (0..self.whole.num_classes() as u32).map(|label| place(label).unwrap_or(0) as u32);
+        let examples = whole.pick(&kept)?.relabelled(&places.collect::<Vec<_>>());
         if split == Split::Train {
-            self.needs_all(&labels)?;
+            self.needs_all(examples.labels())?;
         }
-        let examples = Examples::new(self.shape(), pixels, labels)?;
-        Ok(if names.is_empty() { examples } else { examples.with_names(names) })
+        Ok(examples)
     }
 
     fn verify_test(&self) -> Result<()> {

@@ -165,18 +165,14 @@ impl Schedule {
 
     /// The last known objective of each trial that has one, at the highest rung that it has reached.
     pub fn results(&mut self, sweep: &Sweep) -> Vec<Tried> {
-        let mut found = Vec::new();
-        for trial in 0..sweep.trials.len() {
-            let objectives = (0..self.rungs.len()).filter_map(|rung| {
-                let is_of =
-                    self.trials_of(sweep, rung).is_some_and(|trials| trials.contains(&trial));
-                if is_of { self.objective(sweep, rung, trial) } else { None }
-            });
-            if let Some(objective) = objectives.last() {
-                found.push((sweep.trials[trial].values.clone(), objective));
+        let mut last = BTreeMap::new();
+        for rung in 0..self.rungs.len() {
+            for trial in self.trials_of(sweep, rung).unwrap_or_default() {
+                last.extend(self.objective(sweep, rung, trial).map(|objective| (trial, objective)));
             }
         }
-        found
+        let values = |trial: usize| sweep.trials[trial].values.clone();
+        last.into_iter().map(|(trial, objective)| (values(trial), objective)).collect()
     }
 
     /// Notes that nothing is left to draw.

@@ -205,8 +205,9 @@ impl UnknownClasses {
     }
 }
 
-/// The data set `name`, whole, with the validation images of the run if it was trained on it, in the size of the images that `checkpoint` was trained on, and grey or in
-/// colours as these were, if it resizes. The checkpoint was read from `path`.
+/// The data set `name`, whole, with the validation images of the run if it was trained on it, in the size of the
+/// images that `checkpoint` was trained on, and grey or in colours as these were, if it resizes. The checkpoint was
+/// read from `path`.
 ///
 /// # Errors
 /// When it cannot be had, or its images have another shape.

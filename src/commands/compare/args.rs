@@ -123,7 +123,7 @@ impl Compare {
 
     /// `rows` in groups, filtered and sorted.
     fn groups<'a>(&self, rows: &'a [Row]) -> Result<Vec<Group<'a>>> {
-        let every: Vec<_> = rows.iter().map(|row| Group { rows: vec![row] }).collect();
+        let every: Vec<_> = rows.iter().map(Group::of).collect();
         for filter in &self.filter {
             select::known("--filter", filter.name(), &every)?;
         }
@@ -159,15 +159,16 @@ impl Compare {
         let own = &groups[compare::find_baseline(groups, folder)?];
         let sections = compare::sections(groups);
         let is_own = |group: &Group| group.first().folder == own.first().folder;
-        let section = sections.into_iter().find(|section| section.groups.iter().any(is_own));
-        let section = section.context("every group is in a section")?;
+        let mut places = sections
+            .into_iter()
+            .filter_map(|section| Some((section.groups.iter().position(is_own)?, section)));
+        let (baseline, section) = places.next().context("every group is in a section")?;
         let left_out = groups.len() - section.groups.len();
         if left_out > 0 {
             message(&format!(
                 "note: {left_out} of the rows are not compared with the baseline: they are of other data"
             ));
         }
-        let baseline = compare::find_baseline(&section.groups, folder)?;
         let comparisons = compare::compare_with_baseline(&section.groups, baseline)?;
         Ok(WithBaseline { groups: section.groups, baseline, comparisons })
     }

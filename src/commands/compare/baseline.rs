@@ -173,7 +173,7 @@ fn images_of(row: &Row) -> Result<Option<ImageResults>> {
 
 /// The runs of `group` with a test.
 fn finished<'a>(group: &Group<'a>) -> Vec<&'a Row> {
-    group.counted().into_iter().filter(|row| row.test.is_some()).collect()
+    group.counted().iter().copied().filter(|row| row.test.is_some()).collect()
 }
 
 /// The test of a run that has one.

@@ -1,6 +1,7 @@
 //! Runs that are equal but for the seed and the fold: one row of the comparison.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
@@ -14,6 +15,8 @@ use crate::stats::Summary;
 pub struct Group<'a> {
     /// The runs, at least one.
     pub rows: Vec<&'a Row>,
+    /// See [`Group::counted`].
+    counted: Vec<&'a Row>,
 }
 
 /// The groups of `rows`, in the order of their first runs; with `each`, every run is one by itself. A run whose
@@ -25,10 +28,10 @@ pub fn groups<'a>(rows: &[&'a Row], each: bool) -> Vec<Group<'a>> {
         let mut others = groups.iter_mut().filter(|_| key.is_some());
         match others.find(|(other, _)| *other == key) {
             Some((_, group)) => group.rows.push(row),
-            None => groups.push((key, Group { rows: vec![row] })),
+            None => groups.push((key, Group::of(row))),
         }
     }
-    groups.into_iter().map(|(_, group)| group).collect()
+    groups.into_iter().map(|(_, group)| group.with_counted()).collect()
 }
 
 impl<'a> Group<'a> {
@@ -42,33 +45,42 @@ impl<'a> Group<'a> {
         self.rows.len() > 1
     }
 
-    /// The runs whose results are averaged: those that are finished or, where none is, those that have a
-    /// validation. Of several runs of the same seed and fold, copies of each other, it is the first: a run that is
-    /// there twice is no second seed.
-    pub fn counted(&self) -> Vec<&'a Row> {
+    /// A run by itself.
+    pub fn of(row: &'a Row) -> Self {
+        Self { rows: vec![row], counted: Vec::new() }.with_counted()
+    }
+
+    /// The same with the runs that are counted. All of a group have one configuration, so seed and fold tell them
+    /// apart.
+    fn with_counted(mut self) -> Self {
         let is_finished = self.rows.iter().any(|row| row.test.is_some());
         let has_results =
             |row: &Row| if is_finished { row.test.is_some() } else { row.best.is_some() };
-        let mut counted: Vec<&Row> = Vec::new();
-        for &row in self.rows.iter().filter(|row| has_results(row)) {
-            if !counted.iter().any(|other| row.is_copy_of(other)) {
-                counted.push(row);
-            }
-        }
-        counted
+        let pair_key = |row: &Row| row.config.as_ref().map(RunConfig::pair_key);
+        let mut seen = HashSet::new();
+        let rows = self.rows.iter().copied().filter(|row| has_results(row));
+        self.counted = rows.filter(|row| seen.insert(pair_key(row))).collect();
+        self
+    }
+
+    /// The runs whose results are averaged: those that are finished or, where none is, those that have a
+    /// validation. Of several runs of the same seed and fold, copies of each other, it is the first: a run that is
+    /// there twice is no second seed.
+    pub fn counted(&self) -> &[&'a Row] {
+        &self.counted
     }
 
     /// The runs that are not counted because another one has their seed and fold.
     pub fn copies(&self) -> Vec<&'a Row> {
-        let counted = self.counted();
-        let is_other = |row: &Row| counted.iter().all(|counted| counted.folder != row.folder);
-        let rows = self.rows.iter().copied().filter(|row| is_other(row));
-        rows.filter(|row| counted.iter().any(|counted| row.is_copy_of(counted))).collect()
+        let pair_key = |row: &Row| row.config.as_ref().map(RunConfig::pair_key);
+        let is_counted = |row: &Row| self.counted.iter().any(|own| own.folder == row.folder);
+        let is_copy = |row: &Row| self.counted.iter().any(|own| pair_key(own) == pair_key(row));
+        self.rows.iter().copied().filter(|row| !is_counted(row) && is_copy(row)).collect()
     }
 
     /// What the counted runs have of `value`, if all of them have it.
     fn summary(&self, value: impl Fn(&Row) -> Option<f64>) -> Option<Summary> {
-        let values: Option<Vec<_>> = self.counted().into_iter().map(value).collect();
+        let values: Option<Vec<_>> = self.counted.iter().map(|row| value(row)).collect();
         Summary::of(&values?)
     }
 

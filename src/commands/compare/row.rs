@@ -110,16 +110,6 @@ impl Row {
         self.config.as_ref().map(RunConfig::flags).unwrap_or_default()
     }
 
-    /// Whether it has the configuration, seed and fold of `other`.
-    pub fn is_copy_of(&self, other: &Self) -> bool {
-        match (&self.config, &other.config) {
-            (Some(ours), Some(theirs)) => {
-                ours.group_key() == theirs.group_key() && ours.pair_key() == theirs.pair_key()
-            }
-            _ => false,
-        }
-    }
-
     /// The name that its configuration gives its folder.
     pub fn own_name(&self) -> Option<String> {
         self.config.as_ref().map(RunConfig::name)

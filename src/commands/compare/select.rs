@@ -97,7 +97,7 @@ impl Filter {
 /// Those of `rows` that pass the `filters` of single runs.
 pub(super) fn filter_rows<'a>(rows: &'a [Row], filters: &[Filter]) -> Vec<&'a Row> {
     let passes = |row: &&Row, filter: &Filter| {
-        let values = Group { rows: vec![row] }.values();
+        let values = Group::of(row).values();
         !filter.is_of_runs() || filter.passes(values.get(&filter.name))
     };
     rows.iter().filter(|row| filters.iter().all(|filter| passes(row, filter))).collect()
@@ -114,7 +114,7 @@ pub(super) fn filter_groups(groups: &mut Vec<Group>, filters: &[Filter]) {
 
 /// Puts `groups` in the order of the values called `name`: the best first of what was measured, else the least
 /// first; those without come last.
-pub(super) fn sort(groups: &mut [Group], name: &str, reverse: bool) {
+pub(super) fn sort(groups: &mut Vec<Group>, name: &str, reverse: bool) {
     let best_first = higher_is_better(name);
     // A seed is a number as a text.
     let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.parse().ok());
@@ -123,14 +123,14 @@ pub(super) fn sort(groups: &mut [Group], name: &str, reverse: bool) {
         (Some(one), Some(other)) => one.total_cmp(&other),
         _ => text(one).cmp(&text(other)),
     };
-    groups.sort_by(|one, other| {
-        let value = |group: &Group| group.values().remove(name).filter(|value| !value.is_null());
-        match (value(one), value(other)) {
-            (Some(one), Some(other)) if reverse => order(&other, &one),
-            (Some(one), Some(other)) => order(&one, &other),
-            (one, other) => other.is_some().cmp(&one.is_some()),
-        }
+    let value = |group: &Group| group.values().remove(name).filter(|value| !value.is_null());
+    let mut keyed: Vec<_> = groups.drain(..).map(|group| (value(&group), group)).collect();
+    keyed.sort_by(|(one, _), (other, _)| match (one, other) {
+        (Some(one), Some(other)) if reverse => order(other, one),
+        (Some(one), Some(other)) => order(one, other),
+        (one, other) => other.is_some().cmp(&one.is_some()),
     });
+    groups.extend(keyed.into_iter().map(|(_, group)| group));
 }
 
 fn text(value: &Value) -> String {

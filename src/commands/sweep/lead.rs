@@ -115,8 +115,9 @@ fn reap(
                 Some(status) => status.code(),
             },
         };
-        let words = children::last_words(sweep, task);
-        let is_elsewhere = code == Some(1) && words.contains("is in use");
+        let failed = i32::from(Exit::Failed.code());
+        let is_elsewhere =
+            code == Some(failed) && children::last_words(sweep, task).contains("is in use");
         let folder = sweep.run_folder(task.trial, task.run);
         if is_elsewhere && RunFolder::is_in_use(&folder) {
             // A run that a sweep which was killed has left behind had not taken its lock yet.
