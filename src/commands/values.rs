@@ -16,7 +16,7 @@ use crate::error::{Exit, Failure};
 use crate::metrics::{METRICS, Metric};
 use crate::models::MODELS;
 use crate::nn::Kind;
-use crate::optim::OPTIMIZERS;
+use crate::optim::{self, OPTIMIZERS};
 
 /// A name of a table, in upper or lower case: `mnist` is `MNIST`, where no other name is written so.
 #[derive(Clone)]
@@ -106,7 +106,9 @@ pub(super) fn optimizers() -> Names {
     names.listed = PossibleValuesParser::new(listed);
     let short = OPTIMIZERS.iter().map(|entry| (entry.short.to_lowercase(), entry.name));
     names.understood.extend(short);
-    names.understood.push(("sgd".into(), "GradientDescentOptimizer"));
+    names
+        .understood
+        .extend(optim::meant(optim::SGD).map(|entry| (optim::SGD.to_owned(), entry.name)));
     names
 }
 

@@ -95,6 +95,20 @@ pub fn find(name: &str) -> Option<&'static Entry> {
     OPTIMIZERS.iter().find(|entry| entry.name == name || entry.short == name)
 }
 
+/// PyTorch's name of gradient descent.
+pub const SGD: &str = "sgd";
+
+/// The optimizer that a user means: by one of its names in upper or lower case, or by PyTorch's of gradient descent.
+pub fn meant(text: &str) -> Option<&'static Entry> {
+    let is_it = |entry: &&Entry| {
+        [entry.name, entry.short].iter().any(|name| name.eq_ignore_ascii_case(text))
+    };
+    match text.eq_ignore_ascii_case(SGD) {
+        true => find("GradientDescent"),
+        false => OPTIMIZERS.iter().find(is_it),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +120,9 @@ mod tests {
             assert_eq!(entry.name, format!("{}{end}", entry.short));
             assert!(find(entry.short).is_some_and(|found| found.name == entry.name));
         }
-        assert!(find("Nothing").is_none());
+        assert!(find("Nothing").is_none() && meant("Nothing").is_none());
+        for (text, name) in [("SGD", "GradientDescentOptimizer"), ("adam", "AdamOptimizer")] {
+            assert_eq!(meant(text).map(|entry| entry.name), Some(name));
+        }
     }
 }

@@ -68,6 +68,15 @@ impl FromStr for Vary {
         if name.is_empty() {
             return Err("it has to be NAME=VALUES".into());
         }
+        // As `dytb train` takes them.
+        let name = match name.as_str() {
+            "lr" => "learning_rate".to_owned(),
+            "bs" => "batch_size".to_owned(),
+            "num_epochs" | "max_epochs" => "epochs".to_owned(),
+            "early_stopping" => "patience".to_owned(),
+            "arch" => "model".to_owned(),
+            _ => name,
+        };
         Ok(Self { name, domain: domain(values.trim())?, text: text.to_owned() })
     }
 }
@@ -225,6 +234,8 @@ mod tests {
 
     #[test]
     fn values_as_they_are_written() {
+        let vary: Vary = "--lr=1".parse().unwrap();
+        assert_eq!(vary.name, "learning_rate");
         let vary: Vary = "--batch-size=32,128".parse().unwrap();
         assert_eq!(
             (vary.name.as_str(), &vary.domain),

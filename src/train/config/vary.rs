@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::partial::{GivenArguments, PartialRunConfig};
 use crate::error::{Exit, Failure};
-use crate::optim::OPTIMIZERS;
+use crate::optim::{self, OPTIMIZERS};
 
 /// The flags that can be varied beside the arguments of the optimizers.
 const FLAGS: [&str; 13] = [
@@ -43,9 +43,7 @@ impl PartialRunConfig {
             "dataset" => self.dataset = Some(text()?),
             "optimizer" => {
                 let given = text()?;
-                let entry = OPTIMIZERS.iter().find(|entry| {
-                    [entry.name, entry.short].iter().any(|own| own.eq_ignore_ascii_case(&given))
-                });
+                let entry = optim::meant(&given);
                 let names = OPTIMIZERS.iter().map(|entry| entry.short).collect::<Vec<_>>();
                 let unknown = || wrong("optimizer").why(format!("there are: {}", names.join(", ")));
                 self.optimizer = Some(entry.ok_or_else(unknown)?.name.to_owned());
@@ -94,7 +92,7 @@ impl PartialRunConfig {
                 .help("name one of these; other flags of dytb train are the same for all trials"));
         }
         let entry = self.optimizer.as_deref().unwrap_or(super::validate::MOMENTUM);
-        let entry = crate::optim::find(entry);
+        let entry = optim::find(entry);
         if entry.is_some_and(|entry| entry.arguments.iter().any(|own| own.name == name)) {
             let given = self
                 .optimizer_args
