@@ -4,6 +4,10 @@
 //! Through it a layer knows whether this is training, draws its random numbers, hands its weights
 //! to the L2 penalty λ Σ_w ‖w‖² / 2, and, when somebody looks, shows its weights and activations.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use burn::module::ParamId;
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -11,6 +15,8 @@ use rand::{RngExt, SeedableRng};
 use crate::device::is_cpu;
 use crate::nn::Recorder;
 use crate::nn::is_frozen;
+use crate::ops::conv::PackedWeights;
+use crate::ops::dense::Deferred;
 use crate::ops::ordered_sum::ordered_sum;
 use crate::ops::parallel::for_groups;
 use crate::util::random::split_mix64;
@@ -24,7 +30,28 @@ pub struct ForwardContext<'a> {
     /// Where a pass of training has its random numbers from.
     random: Option<RandomStream>,
     penalties: Option<Vec<Tensor<1>>>,
+    /// What the passes of one batch share of each weight.
+    packed: SharedWeights,
+    /// Where large layers leave their gradients to the batch; `None` where each computes its own.
+    deferred: Option<Vec<DeferredLayer>>,
     recorder: Option<&'a mut Recorder>,
+}
+
+/// The weights that several passes have packed for their kernels, by parameter. Passes that share it must have the same
+/// weights.
+#[derive(Clone, Default)]
+pub(crate) struct SharedWeights(Arc<Mutex<HashMap<ParamId, PackedWeights>>>);
+
+/// A layer that leaves the gradients of its weight and its bias to the batch.
+pub(crate) struct DeferredLayer {
+    /// Of its weight `[in, out]`.
+    pub weight: ParamId,
+    /// Of its bias `[out]`.
+    pub bias: ParamId,
+    /// The weight, if it is in the L2 penalty.
+    pub penalised: Option<Tensor<2>>,
+    /// What its backward pass leaves.
+    pub operands: Deferred,
 }
 
 /// A seed, and how often it was drawn from.
@@ -52,6 +79,18 @@ impl<'a> ForwardContext<'a> {
     /// The same pass, collecting the weights that the L2 penalty is taken from.
     pub fn with_penalties(self) -> Self {
         Self { penalties: Some(Vec::new()), ..self }
+    }
+
+    /// The same pass of a microbatch: layers may leave gradients to the batch that it is a part of, whose passes
+    /// share the weights that they pack.
+    pub(crate) fn of_microbatch(self, packed: SharedWeights) -> Self {
+        Self { deferred: Some(Vec::new()), packed, ..self }
+    }
+
+    /// What this pass shares with others of the weight `id`.
+    pub(crate) fn packed(&self, id: ParamId) -> PackedWeights {
+        let mut packed = self.packed.0.lock().unwrap_or_else(PoisonError::into_inner);
+        packed.entry(id).or_default().clone()
     }
 
     /// Whether layers that differ between the two train now.
@@ -122,6 +161,31 @@ impl<'a> ForwardContext<'a> {
             // tf.nn.l2_loss(w) = Σ w² / 2
             penalties.push(ordered_sum(weight.square()) / 2.0);
         }
+    }
+
+    /// Leaves the gradients of the `weight` and the `bias` of a layer to the batch, where there is one: the penalty
+    /// then has the weight as a constant. Returns where the backward pass is to leave what they are made of.
+    pub(crate) fn defer(
+        &mut self,
+        weight: (ParamId, Tensor<2>),
+        bias: ParamId,
+        penalised: bool,
+    ) -> Option<Deferred> {
+        let deferred = self.deferred.as_mut()?;
+        let (id, weight) = weight;
+        let penalised = penalised.then(|| weight.inner());
+        if let (Some(penalties), Some(weight)) = (&mut self.penalties, &penalised) {
+            let weight = Tensor::from_inner(weight.clone());
+            penalties.push(ordered_sum(weight.square()) / 2.0);
+        }
+        let operands = Deferred::default();
+        deferred.push(DeferredLayer { weight: id, bias, penalised, operands: operands.clone() });
+        Some(operands)
+    }
+
+    /// The layers that have left their gradients to the batch, in the order of the forward pass.
+    pub(crate) fn take_deferred(&mut self) -> Vec<DeferredLayer> {
+        self.deferred.take().unwrap_or_default()
     }
 
     /// Σ_w ‖w‖² / 2 of the penalised weights `[1]`; `None` where there are none.

@@ -4,7 +4,7 @@
 //! a gradient would have is -0 throughout: x + -0 is x for every x, to the last bit, -0 included. So sums of rows
 //! are rows of sums, and the last numbers say how many gradients each parameter has had.
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
 
@@ -13,36 +13,46 @@ use crate::util::tensor::floats;
 /// Added to any number, it changes no bit of it.
 pub(crate) const NOTHING: f32 = -0.0;
 
-/// The `gradients` of `network` in a row.
-pub(super) fn flatten(network: &impl Module, gradients: &GradientsParams) -> Vec<f32> {
-    let mut flatten = Flatten { gradients, values: Vec::new(), counts: Vec::new() };
+/// The `gradients` of `network` in a row, but for the parameters `without`.
+pub(super) fn flatten(
+    network: &impl Module,
+    gradients: &GradientsParams,
+    without: &[ParamId],
+) -> Vec<f32> {
+    let mut flatten = Flatten { gradients, without, values: Vec::new(), counts: Vec::new() };
     network.visit(&mut flatten);
     flatten.values.extend(flatten.counts);
     flatten.values
 }
 
-/// The gradients of `network` that [`flatten`] has brought into a row, or a sum of such rows.
+/// The gradients of `network` that [`flatten`] has brought into a row, or a sum of such rows, `without` the same.
 ///
 /// # Panics
 /// When the row is shorter than that of this network.
-pub(super) fn unflatten(network: &impl Module, row: &[f32]) -> GradientsParams {
-    let mut sizes = Sizes::default();
+pub(super) fn unflatten(
+    network: &impl Module,
+    row: &[f32],
+    without: &[ParamId],
+) -> GradientsParams {
+    let mut sizes = Sizes { without, values: 0 };
     network.visit(&mut sizes);
     let (values, counts) = row.split_at(sizes.values);
-    let mut unflatten = Unflatten { values, counts, gradients: GradientsParams::new() };
+    let gradients = GradientsParams::new();
+    let mut unflatten = Unflatten { without, values, counts, gradients };
     network.visit(&mut unflatten);
     unflatten.gradients
 }
 
 struct Flatten<'a> {
     gradients: &'a GradientsParams,
+    without: &'a [ParamId],
     values: Vec<f32>,
     counts: Vec<f32>,
 }
 
 impl ModuleVisitor for Flatten<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if !param.is_require_grad() {
+        if !param.is_require_grad() || self.without.contains(&param.id) {
             return;
         }
         match self.gradients.get::<D>(param.id) {
@@ -60,20 +70,21 @@ impl ModuleVisitor for Flatten<'_> {
 }
 
 /// How many numbers the trained parameters have.
-#[derive(Default)]
-struct Sizes {
+struct Sizes<'a> {
+    without: &'a [ParamId],
     values: usize,
 }
 
-impl ModuleVisitor for Sizes {
+impl ModuleVisitor for Sizes<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if param.is_require_grad() {
+        if param.is_require_grad() && !self.without.contains(&param.id) {
             self.values += param.val().shape().num_elements();
         }
     }
 }
 
 struct Unflatten<'a> {
+    without: &'a [ParamId],
     values: &'a [f32],
     counts: &'a [f32],
     gradients: GradientsParams,
@@ -81,7 +92,7 @@ struct Unflatten<'a> {
 
 impl ModuleVisitor for Unflatten<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if !param.is_require_grad() {
+        if !param.is_require_grad() || self.without.contains(&param.id) {
             return;
         }
         let tensor = param.val().inner();
@@ -136,10 +147,10 @@ mod tests {
                 three.gradients([-1e8, -0.0], None),
             ]
         };
-        let rows: Vec<_> = pieces().iter().map(|piece| three.flatten(piece)).collect();
+        let rows: Vec<_> = pieces().iter().map(|piece| three.flatten(piece, &[])).collect();
         let sum = |at: usize| rows.iter().map(|row| row[at]).reduce(|sum, x| sum + x).unwrap();
         let row: Vec<_> = (0..rows[0].len()).map(sum).collect();
-        let (ours, burns) = (three.unflatten(&row), three.sum(pieces()));
+        let (ours, burns) = (three.unflatten(&row, &[]), three.sum(pieces()));
         for gradients in [&ours, &burns] {
             let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
             let a = bits(floats(gradients.get::<1>(three.a.id).unwrap()));

@@ -14,6 +14,7 @@ mod requirements;
 mod scopes;
 
 pub use context::ForwardContext;
+pub(crate) use context::{DeferredLayer, SharedWeights};
 pub use initializer::Initializer;
 pub(crate) use module::larger;
 pub use module::{

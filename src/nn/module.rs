@@ -28,7 +28,7 @@
 
 use super::Parameter;
 use anyhow::{Context, Result};
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Int, Tensor};
@@ -167,10 +167,11 @@ pub trait Network: Send + Sync {
 
     /// The `gradients` as a row of numbers: those of each trained parameter in the network's order, then for each
     /// parameter whether it has one. Rows that are added up number by number are the row of [`Network::sum`].
-    fn flatten(&self, gradients: &GradientsParams) -> Vec<f32>;
+    /// The parameters `without` are not in it.
+    fn flatten(&self, gradients: &GradientsParams, without: &[ParamId]) -> Vec<f32>;
 
-    /// The gradients in a row that [`Network::flatten`] has made, or in a sum of such rows.
-    fn unflatten(&self, row: &[f32]) -> GradientsParams;
+    /// The gradients in a row that [`Network::flatten`] has made, or in a sum of such rows, `without` the same.
+    fn unflatten(&self, row: &[f32], without: &[ParamId]) -> GradientsParams;
 
     /// One step of `optimizer` down `gradients`.
     fn update(
@@ -247,12 +248,12 @@ impl<M: Module + Sync + 'static> Network for M {
         sum.grads()
     }
 
-    fn flatten(&self, gradients: &GradientsParams) -> Vec<f32> {
-        flat::flatten(self, gradients)
+    fn flatten(&self, gradients: &GradientsParams, without: &[ParamId]) -> Vec<f32> {
+        flat::flatten(self, gradients, without)
     }
 
-    fn unflatten(&self, row: &[f32]) -> GradientsParams {
-        flat::unflatten(self, row)
+    fn unflatten(&self, row: &[f32], without: &[ParamId]) -> GradientsParams {
+        flat::unflatten(self, row, without)
     }
 
     fn update(

@@ -7,8 +7,7 @@ use crate::nn::layers;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StepRequirements {
     /// The batch stays whole on the CPU too, where it is cut into microbatches otherwise: a layer computes
-    /// across examples, as batch normalisation does, or has so many weights that reading them for each
-    /// microbatch takes more time than the cache saves.
+    /// across examples, as batch normalisation does.
     pub full_batch: bool,
     /// A layer of burn's own draws from the device's generator in training, as its dropout does: the
     /// generator is seeded for each step.

@@ -5,6 +5,7 @@
 
 mod activation;
 pub mod conv;
+pub(crate) mod dense;
 pub(crate) mod flex_tensor;
 pub(crate) mod layout;
 pub(crate) mod norm;

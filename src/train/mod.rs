@@ -5,7 +5,7 @@
 //! | `run` | the training loop |
 //! | `initialize` | how a run begins: finished, resumed, pretrained, fresh |
 //! | `learner` | the model, its optimizer, and its copy for evaluation |
-//! | `step` | the loss and the gradients of a batch, cut into microbatches |
+//! | `step`, `ordered`, `deferred` | the loss and the gradients of a batch, cut into microbatches |
 //! | [`exchange`], `ranks`, `shared_step`, `shared_evaluation` | the same, shared out over several processes |
 //! | `any_model`, `build`, `probe` | a type-erased model, built by its name, tried with one image |
 //! | `observer`, `observers` | what watches a run: TensorBoard, progress, status |
@@ -15,6 +15,7 @@
 mod any_model;
 mod build;
 pub mod config;
+mod deferred;
 pub(crate) mod evaluate;
 pub mod exchange;
 mod group_mean;
@@ -25,6 +26,7 @@ mod name_matching;
 mod observer;
 mod observers;
 mod options;
+mod ordered;
 mod pictures;
 pub(crate) mod pretrained;
 mod probe;

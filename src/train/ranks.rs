@@ -72,8 +72,7 @@ fn refuse_whole_batches(
     let why = if requirements.seeded_device {
         "a layer of burn's draws from the device's generator, image by image"
     } else if requirements.full_batch {
-        "a layer computes over the batch as a whole: its statistics, as batch normalisation, or the sums of a \
-         dense layer of 65,536 weights or more, which in parts would be other ones"
+        "a layer computes over the batch as a whole, as batch normalisation does its statistics"
     } else {
         return Ok(());
     };

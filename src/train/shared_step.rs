@@ -14,11 +14,12 @@ use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
 use super::any_model::{AnyModel, BatchOutput};
-use super::exchange::Exchange;
+use super::deferred::{self, Layer, Passage};
+use super::exchange::{Exchange, share};
 use super::step::{StepConfig, StepOutput, classes, of_microbatch};
 use crate::data::{Batch, DataLoader};
-use crate::nn::Kind;
 use crate::nn::flat::NOTHING;
+use crate::nn::{Kind, SharedWeights};
 use crate::ops::parallel::MICROBATCH;
 use crate::util::tensor::floats;
 
@@ -35,25 +36,35 @@ pub(super) fn shared_loss_and_gradients(
     exchange: &Exchange,
     signal: Option<i32>,
 ) -> (StepOutput, Option<i32>) {
-    let microbatches = batch.chunks(MICROBATCH);
-    let share = exchange.share(microbatches.len());
-    let gradients = model.network().flatten(&GradientsParams::new()).len();
+    let (microbatches, packed) = (batch.chunks(MICROBATCH), SharedWeights::default());
+    let parts: Vec<_> = exchange
+        .share(microbatches.len())
+        .into_par_iter()
+        .map(|number| {
+            let microbatch = (number, microbatches[number]);
+            of_microbatch(model, loader, microbatch, (batch.len(), packed.clone()), config)
+        })
+        .collect();
+    let (steps, passages): (Vec<_>, Vec<_>) =
+        parts.into_iter().map(|part| (part.step, part.passages)).unzip();
+    let layers = layers(passages, microbatches.len(), exchange);
+    let deferred: Vec<_> = layers.iter().flat_map(Layer::parameters).collect();
+
+    let gradients = model.network().flatten(&GradientsParams::new(), &deferred).len();
     let predicted = if model.kind() == Kind::Classifier { batch.len() } else { 0 };
     let len = gradients + 1 + predicted + exchange.size();
-    let row = |number: usize| {
-        let microbatch = (number, microbatches[number]);
-        let StepOutput { output, gradients } =
-            of_microbatch(model, loader, microbatch, batch.len(), config);
-        let mut row = model.network().flatten(&gradients);
+    let first = exchange.share(microbatches.len()).start;
+    let row = |(number, StepOutput { output, gradients }): (usize, StepOutput)| {
+        let mut row = model.network().flatten(&gradients, &deferred);
         row.extend(floats(output.loss));
-        row.resize(row.len() + number * MICROBATCH.min(predicted), NOTHING);
+        row.resize(row.len() + (first + number) * MICROBATCH.min(predicted), NOTHING);
         let classes = classes(output.predictions.into_iter().collect());
         // Whole numbers below 2²⁴ are themselves in 32 bits.
         row.extend(classes.iter().map(|class| *class as f32));
         row.resize(len, NOTHING);
         row
     };
-    let mut rows: Vec<_> = share.into_par_iter().map(row).collect();
+    let mut rows: Vec<_> = steps.into_par_iter().enumerate().map(row).collect();
     if rows.is_empty() {
         rows.push(vec![NOTHING; len]);
     }
@@ -70,5 +81,28 @@ pub(super) fn shared_loss_and_gradients(
     });
     let output = BatchOutput { loss, predictions };
     let signal = signals.iter().map(|signal| *signal as i32).max().filter(|signal| *signal != 0);
-    (StepOutput { output, gradients: model.network().unflatten(row) }, signal)
+    let mut gradients = model.network().unflatten(row, &deferred);
+    let shares = (0..exchange.size()).map(|rank| share(rank, exchange.size(), microbatches.len()));
+    let examples: Vec<_> =
+        shares.map(|share| microbatches[share].iter().map(|part| part.len()).sum()).collect();
+    for layer in layers {
+        let examples = (exchange, &examples[..]);
+        layer.add_to(&mut gradients, config.l2_penalty, &device, examples);
+    }
+    (StepOutput { output, gradients }, signal)
+}
+
+/// The layers that leave their gradients to the batch, with what has passed through them in `passages`, this rank's
+/// share of the `microbatches`. A rank without a share learns of the first one which they are.
+fn layers(passages: Vec<Vec<Passage>>, microbatches: usize, exchange: &Exchange) -> Vec<Layer> {
+    let has_none = passages.is_empty();
+    let layers = deferred::layers(passages);
+    if microbatches >= exchange.size() {
+        return layers;
+    }
+    let numbers = exchange.numbers_of_first(layers.iter().flat_map(Layer::to_numbers).collect());
+    match has_none {
+        true => numbers.as_chunks::<4>().0.iter().map(Layer::from_numbers).collect(),
+        false => layers,
+    }
 }

@@ -13,14 +13,16 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Int, Tensor};
 use rayon::prelude::*;
 
-use super::Interrupt;
 use super::any_model::{AnyModel, BatchOutput};
+use super::deferred::{self, Passage};
+use super::ordered::fold_in_order;
+use super::{Exchange, Interrupt};
 use crate::data::{Batch, DataLoader};
 use crate::device::is_cpu;
 use crate::metrics::Score;
 use crate::metrics::measure::{Classified, Reconstructed};
-use crate::nn::ForwardContext;
 use crate::nn::burn_layers::DRAWING;
+use crate::nn::{ForwardContext, SharedWeights};
 use crate::ops::parallel::MICROBATCH;
 use crate::util::random::split_mix64;
 
@@ -57,48 +59,112 @@ pub fn loss_and_gradients(
         loader.device().seed(config.seed);
         alone
     });
-    let microbatches = in_microbatches(model, batch, loader, |number, microbatch| {
-        of_microbatch(model, loader, (number, microbatch), batch.len(), config)
-    });
-    let (outputs, gradients): (Vec<_>, Vec<_>) =
-        microbatches.into_iter().map(|step| (step.output, step.gradients)).unzip();
-    let (losses, predictions): (Vec<_>, Vec<_>) =
-        outputs.into_iter().map(|output| (output.loss, output.predictions)).unzip();
-    let predictions: Option<Vec<_>> = predictions.into_iter().collect();
+    let mut sum = Sum::default();
+    if takes_whole_batches(model, loader) {
+        sum.add(model, whole_batch(model, loader, batch, config));
+    } else {
+        let (microbatches, packed) = (batch.chunks(MICROBATCH), SharedWeights::default());
+        let work = |number| {
+            let of = (batch.len(), packed.clone());
+            of_microbatch(model, loader, (number, microbatches[number]), of, config)
+        };
+        fold_in_order(microbatches.len(), work, |part| sum.add(model, part));
+    }
     if model.requirements().synced_statistics {
         model.network().sync_statistics();
     }
-    let loss = losses.into_iter().reduce(|sum, loss| sum + loss).expect("a batch has examples");
-    let predictions = predictions.map(|microbatches| Tensor::cat(microbatches, 0));
-    StepOutput {
-        output: BatchOutput { loss, predictions },
-        gradients: model.network().sum(gradients),
+    let mut output = sum.output();
+    let device = loader.device().clone().inner();
+    for layer in deferred::layers(sum.passages) {
+        let examples = (&Exchange::Alone, &[batch.len()][..]);
+        layer.add_to(&mut output.gradients, config.l2_penalty, &device, examples);
+    }
+    output
+}
+
+/// What a microbatch adds to its batch.
+pub(super) struct Part {
+    pub step: StepOutput,
+    /// Through the layers that leave their gradients to the batch.
+    pub passages: Vec<Passage>,
+}
+
+/// The parts of a batch, added up.
+#[derive(Default)]
+struct Sum {
+    gradients: GradientsParams,
+    losses: Option<Tensor<1>>,
+    predictions: Vec<Tensor<1, Int>>,
+    passages: Vec<Vec<Passage>>,
+}
+
+impl Sum {
+    /// Adds the next part.
+    fn add(&mut self, model: &AnyModel, Part { step, passages }: Part) {
+        let StepOutput { output, gradients } = step;
+        let sum = std::mem::take(&mut self.gradients);
+        self.gradients = model.network().sum(vec![sum, gradients]);
+        self.losses = Some(match self.losses.take() {
+            Some(losses) => losses + output.loss,
+            None => output.loss,
+        });
+        self.predictions.extend(output.predictions);
+        self.passages.push(passages);
+    }
+
+    /// The loss, the predictions and the gradients that are no layer's to leave; the passages stay.
+    fn output(&mut self) -> StepOutput {
+        let predictions = std::mem::take(&mut self.predictions);
+        let predictions = (!predictions.is_empty()).then(|| Tensor::cat(predictions, 0));
+        let loss = self.losses.take().expect("a batch has examples");
+        let output = BatchOutput { loss, predictions };
+        StepOutput { output, gradients: std::mem::take(&mut self.gradients) }
     }
 }
 
-/// The part of the `number`th microbatch in the loss and the gradients of its batch of `examples` examples.
+/// The batch as one part.
+fn whole_batch(model: &AnyModel, loader: &DataLoader, batch: Batch, config: StepConfig) -> Part {
+    let context = ForwardContext::training(split_mix64(config.seed, 0));
+    of_part(model, loader, (0, batch), (batch.len(), context), config)
+}
+
+/// The part of the `number`th microbatch in the loss and the gradients of its batch of `examples` examples, whose
+/// microbatches share what they have `packed`.
 pub(super) fn of_microbatch(
     model: &AnyModel,
     loader: &DataLoader,
     (number, microbatch): (usize, Batch),
-    examples: usize,
-    StepConfig { l2_penalty, seed }: StepConfig,
-) -> StepOutput {
-    // The penalty belongs to the batch: one microbatch carries it.
-    let mut context = ForwardContext::training(split_mix64(seed, number as u64));
+    (examples, packed): (usize, SharedWeights),
+    config: StepConfig,
+) -> Part {
+    let context = ForwardContext::training(split_mix64(config.seed, number as u64));
+    let context = context.of_microbatch(packed);
+    of_part(model, loader, (number, microbatch), (examples, context), config)
+}
+
+fn of_part(
+    model: &AnyModel,
+    loader: &DataLoader,
+    (number, part): (usize, Batch),
+    (examples, mut context): (usize, ForwardContext),
+    StepConfig { l2_penalty, .. }: StepConfig,
+) -> Part {
+    // The penalty belongs to the batch: one part carries it.
     if number == 0 && l2_penalty > 0.0 {
         context = context.with_penalties();
     }
     let model = model.fork();
-    let output = model.forward_batch(loader, microbatch, &mut context);
-    let share = microbatch.len() as f64 / examples as f64;
+    let output = model.forward_batch(loader, part, &mut context);
+    let share = part.len() as f64 / examples as f64;
+    let layers = context.take_deferred();
     let loss = match context.penalty() {
         Some(penalty) => output.loss * share + penalty * l2_penalty,
         None => output.loss * share,
     };
     let predictions = output.predictions.map(Tensor::inner);
     let output = BatchOutput { loss: loss.clone().inner(), predictions };
-    StepOutput { output, gradients: model.network().gradients(loss) }
+    let step = StepOutput { output, gradients: model.network().gradients(loss) };
+    Part { step, passages: deferred::passages(layers) }
 }
 
 /// What an evaluation looks at beside the loss.
@@ -214,6 +280,11 @@ pub(super) fn classes(microbatches: Vec<Tensor<1, Int>>) -> Vec<u32> {
     Tensor::cat(microbatches, 0).into_data().convert::<u32>().iter::<u32>().collect()
 }
 
+/// Whether batches are not cut into microbatches.
+fn takes_whole_batches(model: &AnyModel, loader: &DataLoader) -> bool {
+    model.requirements().full_batch || !is_cpu(loader.device())
+}
+
 /// `work(number, microbatch)` for each microbatch of `batch`, in their order.
 fn in_microbatches<T: Send>(
     model: &AnyModel,
@@ -221,7 +292,7 @@ fn in_microbatches<T: Send>(
     loader: &DataLoader,
     work: impl Fn(usize, Batch) -> T + Sync,
 ) -> Vec<T> {
-    if model.requirements().full_batch || !is_cpu(loader.device()) {
+    if takes_whole_batches(model, loader) {
         return vec![work(0, batch)];
     }
     let microbatches = batch.chunks(MICROBATCH).into_par_iter().enumerate();

@@ -265,10 +265,12 @@ fn pieces_make_a_batch() {
                 &mut context,
             );
             let penalty = context.penalty().map(|penalty| penalty * 0.1);
-            penalty.map_or(loss.clone(), |penalty| loss + penalty).into_scalar::<f32>()
+            let loss = penalty.map_or(loss.clone(), |penalty| loss + penalty);
+            let gradients = model.network().gradients(loss.clone());
+            (loss.into_scalar::<f32>(), model.network().flatten(&gradients, &[]))
         };
-        let expected = whole(1);
-        if whole(2) != expected {
+        let (expected, gradients) = whole(1);
+        if whole(2).0 != expected {
             continue;
         }
         let config = StepConfig { l2_penalty: 0.1, seed: 1 };
@@ -280,6 +282,10 @@ fn pieces_make_a_batch() {
         );
         let loss: f32 = step.output.loss.into_scalar();
         assert!((loss - expected).abs() < 1e-5 * expected, "{name}: {loss} and {expected}");
+        let row = model.network().flatten(&step.gradients, &[]);
+        let largest = gradients.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+        let error = row.iter().zip(&gradients).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(row.len() == gradients.len() && error < 1e-5 * largest, "{name}: {error}");
     }
 }
 

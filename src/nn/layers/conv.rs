@@ -24,7 +24,7 @@ use super::{Padding, max_pool};
 use crate::nn::ForwardContext;
 use crate::nn::Initializer;
 use crate::ops::Activation;
-use crate::ops::conv::{conv2d, strided_conv2d};
+use crate::ops::conv::{PackedWeights, conv2d_packed, strided_conv2d};
 use crate::ops::pool::conv2d_max_pool2d;
 
 /// How to make a [`Conv`].
@@ -119,7 +119,8 @@ impl Conv {
         if context.recorder().is_some() {
             self.record(images.clone().narrow(0, 0, 1), context);
         }
-        let maps = self.convolve(images, self.activation);
+        let packed = context.packed(self.weight.id);
+        let maps = self.convolve(images, self.activation, packed);
         if let Some(recorder) = context.recorder() {
             recorder.operation("Conv2D", Some(self.weight.id), self.activation, &maps);
         }
@@ -151,7 +152,8 @@ impl Conv {
         }
         let padding = self.padding(&images);
         let (weight, bias) = (self.weight.val(), Some(self.bias.val()));
-        conv2d_max_pool2d(images, weight, bias, padding, self.activation, [window, stride])
+        let (weight, windows) = ((weight, context.packed(self.weight.id)), [window, stride]);
+        conv2d_max_pool2d(images, weight, bias, padding, self.activation, windows)
     }
 
     /// Zeros on the top, bottom, left and right of `images`.
@@ -160,11 +162,16 @@ impl Conv {
         self.padding.amounts([height, width], [rows, columns], self.stride)
     }
 
-    fn convolve(&self, images: Tensor<4>, activation: Activation) -> Tensor<4> {
+    fn convolve(
+        &self,
+        images: Tensor<4>,
+        activation: Activation,
+        packed: PackedWeights,
+    ) -> Tensor<4> {
         let padding = self.padding(&images);
         let (weight, bias) = (self.weight.val(), Some(self.bias.val()));
         if self.stride == 1 {
-            return conv2d(images, weight, bias, padding, activation);
+            return conv2d_packed(images, weight, bias, padding, activation, packed);
         }
         strided_conv2d(images, weight, bias, [self.stride; 2], padding, activation)
     }
@@ -174,7 +181,8 @@ impl Conv {
         let Some(recorder) = context.recorder() else { return };
         recorder.parameters(self.weight.id, self.weight.val(), Some(self.bias.val()));
         recorder.filters(self.weight.id, self.weight.val());
-        let before = self.convolve(image.clone(), Activation::Identity);
-        recorder.activations(self.weight.id, before, self.convolve(image, self.activation));
+        let convolve = |image, activation| self.convolve(image, activation, Default::default());
+        let before = convolve(image.clone(), Activation::Identity);
+        recorder.activations(self.weight.id, before, convolve(image, self.activation));
     }
 }

@@ -15,24 +15,16 @@
 //! assert_eq!(y.dims(), [5, 10]);
 //! ```
 
-use crate::nn::Parameter;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use crate::nn::ForwardContext;
-use crate::nn::Initializer;
-use crate::ops::Activation;
+use crate::nn::{Initializer, is_frozen};
+use crate::ops::{Activation, dense};
 
-/// From this many weights on a layer requires full batches: read again for each microbatch they would take
-/// more time than the cache saves.
-const FULL_BATCH_MIN_WEIGHTS: usize = 1 << 16;
-
-/// Whether `parameter` is the weight of such a layer.
-pub(super) fn requires_full_batch(parameter: &Parameter) -> bool {
-    parameter.module == "Dense"
-        && parameter.name.ends_with("weight")
-        && parameter.shape.iter().product::<usize>() >= FULL_BATCH_MIN_WEIGHTS
-}
+/// From this many weights on a layer leaves its gradients to the batch: made for each microbatch and added up, they
+/// would take more time than the cache saves.
+const DEFERRED_MIN_WEIGHTS: usize = 1 << 16;
 
 /// How to make a [`Dense`].
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +76,9 @@ pub struct Dense {
 impl Dense {
     /// `[batch, in]` to `[batch, out]`.
     pub fn forward(&self, x: Tensor<2>, context: &mut ForwardContext) -> Tensor<2> {
+        if self.is_large() && dense::can_fuse(&x, &self.weight.val()) {
+            return self.forward_large(x, context);
+        }
         if self.penalised {
             context.add_l2_penalty(|| self.weight.val());
         }
@@ -92,6 +87,30 @@ impl Dense {
         }
         let sums = x.matmul(self.weight.val()) + self.bias.val().unsqueeze();
         let y = self.activation.apply(sums);
+        if let Some(recorder) = context.recorder() {
+            recorder.operation("MatMul", Some(self.weight.id), self.activation, &y);
+        }
+        y
+    }
+
+    fn is_large(&self) -> bool {
+        self.weight.val().shape().num_elements() >= DEFERRED_MIN_WEIGHTS
+    }
+
+    /// The same as one operation of the CPU.
+    fn forward_large(&self, x: Tensor<2>, context: &mut ForwardContext) -> Tensor<2> {
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        let deferred = match is_frozen(&weight) || is_frozen(&bias) {
+            true => None,
+            false => context.defer((self.weight.id, weight.clone()), self.bias.id, self.penalised),
+        };
+        if self.penalised && deferred.is_none() {
+            context.add_l2_penalty(|| weight.clone());
+        }
+        if let Some(recorder) = context.recorder() {
+            recorder.parameters(self.weight.id, weight.clone(), Some(bias.clone()));
+        }
+        let y = dense::dense(x, weight, bias, self.activation, deferred);
         if let Some(recorder) = context.recorder() {
             recorder.operation("MatMul", Some(self.weight.id), self.activation, &y);
         }

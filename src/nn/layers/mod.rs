@@ -24,5 +24,5 @@ use crate::nn::Parameter;
 
 /// Whether the layer that has this parameter requires full batches.
 pub(crate) fn requires_full_batch(parameter: &Parameter) -> bool {
-    batch_norm::requires_full_batch(parameter) || dense::requires_full_batch(parameter)
+    batch_norm::requires_full_batch(parameter)
 }

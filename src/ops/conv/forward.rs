@@ -3,6 +3,7 @@
 use super::correlation::Correlation;
 use super::im2col;
 use super::layer::{Layer, Scratch};
+use super::op::PackedWeights;
 use crate::ops::layout::Images;
 use crate::ops::parallel::{of_images, of_images_with_argmax};
 use crate::ops::windows::MaxPool;
@@ -10,9 +11,14 @@ use crate::ops::windows::MaxPool;
 impl Layer {
     /// The outputs of all images, one after the other in [`Layer::output_order`], and, of a pooling,
     /// their places in their windows.
-    pub(super) fn forward(&self, x: Images, weight: &[f32], bias: &[f32]) -> (Vec<f32>, Vec<u8>) {
+    pub(super) fn forward(
+        &self,
+        x: Images,
+        (weight, packed): (&[f32], &PackedWeights),
+        bias: &[f32],
+    ) -> (Vec<f32>, Vec<u8>) {
         if self.uses_im2col() {
-            return (im2col::forward(self, x, weight, bias), Vec::new());
+            return (im2col::forward(self, x, (weight, packed), bias), Vec::new());
         }
         let padded = (self.padded(), x.layout);
         let correlation =

@@ -13,6 +13,7 @@ use burn::tensor::Shape;
 use burn_flex::{FlexTensor, Layout};
 
 use crate::ops::conv::layer::{Layer, LayerGradients, Outputs, Scratch};
+use crate::ops::conv::op::PackedWeights;
 use crate::ops::flex_tensor::flat;
 use crate::ops::layout::{ImageLayout, Images, Size};
 use crate::ops::parallel::{GROUP, for_groups, of_images};
@@ -25,18 +26,23 @@ const LINE: usize = 16;
 const MAX_COLUMN_BYTES: usize = 256 << 20;
 
 /// The activated outputs of all images, in NHWC.
-pub(super) fn forward(layer: &Layer, x: Images, weight: &[f32], bias: &[f32]) -> Vec<f32> {
-    forward_in(MAX_COLUMN_BYTES, layer, x, weight, bias)
+pub(super) fn forward(
+    layer: &Layer,
+    x: Images,
+    weights: (&[f32], &PackedWeights),
+    bias: &[f32],
+) -> Vec<f32> {
+    forward_in(MAX_COLUMN_BYTES, layer, x, weights, bias)
 }
 
 fn forward_in(
     most_bytes: usize,
     layer: &Layer,
     x: Images,
-    weight: &[f32],
+    (weight, packed): (&[f32], &PackedWeights),
     bias: &[f32],
 ) -> Vec<f32> {
-    let weights = weight_matrix(layer, weight);
+    let weights = packed.get_or_pack(|| weight_matrix(layer, weight));
     let mut out = Vec::with_capacity(images_in(x) * layer.output().len());
     for x in chunks(most_bytes, layer, x) {
         let product = Flex::float_matmul(im2col(layer, x), weights.clone());
@@ -54,10 +60,10 @@ pub(super) fn backward(
     layer: &Layer,
     x: Images,
     outputs: Outputs,
-    weight: &[f32],
+    weights: (&[f32], &PackedWeights),
     input_too: bool,
 ) -> LayerGradients {
-    backward_in(MAX_COLUMN_BYTES, layer, x, outputs, weight, input_too)
+    backward_in(MAX_COLUMN_BYTES, layer, x, outputs, weights, input_too)
 }
 
 fn backward_in(
@@ -65,7 +71,7 @@ fn backward_in(
     layer: &Layer,
     x: Images,
     outputs: Outputs,
-    weight: &[f32],
+    (weight, packed): (&[f32], &PackedWeights),
     input_too: bool,
 ) -> LayerGradients {
     let dz = derived(layer, outputs);
@@ -74,7 +80,8 @@ fn backward_in(
     for dz in dz.chunks_exact(outputs) {
         bias.iter_mut().zip(dz).for_each(|(sum, dz)| *sum += dz);
     }
-    let weights = input_too.then(|| transposed(weight_matrix(layer, weight)));
+    let weights =
+        input_too.then(|| transposed(packed.get_or_pack(|| weight_matrix(layer, weight))));
     let (mut dx, mut dw) = (Vec::new(), None::<FlexTensor>);
     let mut rest = &dz[..];
     for x in chunks(most_bytes, layer, x) {
@@ -242,10 +249,11 @@ mod tests {
         let (output, bias) = (layer.output(), noise(7, 3));
         let gradient = noise(images * output.len(), 4);
         let run = |most_bytes: usize| {
-            let y = forward_in(most_bytes, &layer, x, &weight, &bias);
+            let weights = (&weight[..], &PackedWeights::default());
+            let y = forward_in(most_bytes, &layer, x, weights, &bias);
             let of = |values| Images { values, size: output, layout: ImageLayout::Nhwc };
             let outputs = Outputs { y: of(&y), gradient: of(&gradient), argmax: &[] };
-            let gradients = backward_in(most_bytes, &layer, x, outputs, &weight, true);
+            let gradients = backward_in(most_bytes, &layer, x, outputs, weights, true);
             let (dx, layout) = gradients.input.unwrap();
             assert_eq!(layout, ImageLayout::Nhwc);
             [y, dx, gradients.weight, gradients.bias]

@@ -23,7 +23,7 @@ mod correlation;
 mod csr;
 mod forward;
 mod im2col;
-mod kernels;
+pub(in crate::ops) mod kernels;
 mod layer;
 mod op;
 mod sparse;
@@ -33,6 +33,7 @@ use burn::backend::{Dispatch, DispatchDevice};
 use burn::tensor::ops::{ConvOptions, PadMode};
 use burn::tensor::{DType, Device, Tensor, module};
 
+pub(crate) use op::PackedWeights;
 use op::{ConvAttributes, Fused};
 
 /// `activation(x * weight + bias)`, stride 1: x `[batch, in, h, w]`, weight `[out, in, kh, kw]`,
@@ -47,17 +48,27 @@ pub fn conv2d(
     padding: [usize; 4],
     activation: Activation,
 ) -> Tensor<4> {
+    conv2d_packed(x, weight, bias, padding, activation, PackedWeights::default())
+}
+
+/// [`conv2d`], where passes with the same weight share what is `packed` of it.
+///
+/// # Panics
+/// As that does.
+pub(crate) fn conv2d_packed(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    padding: [usize; 4],
+    activation: Activation,
+    packed: PackedWeights,
+) -> Tensor<4> {
     check(&x, &weight, bias.as_ref(), padding);
-    if can_fuse(&x, &weight, bias.as_ref()) {
-        fused(
-            x,
-            weight,
-            bias,
-            ConvAttributes { padding, activation, pool: None, level: SimdLevel::best() },
-        )
-    } else {
-        plain(x, weight, bias, [1, 1], padding, activation)
+    if !can_fuse(&x, &weight, bias.as_ref()) {
+        return plain(x, weight, bias, [1, 1], padding, activation);
     }
+    let level = SimdLevel::best();
+    fused(x, weight, bias, ConvAttributes { padding, activation, pool: None, level, packed })
 }
 
 /// The largest value of each of the `windows` of [`conv2d`], which [`can_pool`].
@@ -69,8 +80,8 @@ pub(crate) fn pooled(
     activation: Activation,
     windows: Windows,
 ) -> Tensor<4> {
-    let level = SimdLevel::best();
-    fused(x, weight, bias, ConvAttributes { padding, activation, pool: Some(windows), level })
+    let (level, pool, packed) = (SimdLevel::best(), Some(windows), PackedWeights::default());
+    fused(x, weight, bias, ConvAttributes { padding, activation, pool, level, packed })
 }
 
 /// Whether a pooling is better off as a part of the convolution: not where that is a product of
@@ -135,7 +146,7 @@ pub(crate) fn check(
     [h + 1 - kh, w + 1 - kw]
 }
 
-fn is_flex(device: &Device) -> bool {
+pub(in crate::ops) fn is_flex(device: &Device) -> bool {
     matches!(device.clone().inner().as_dispatch(), DispatchDevice::Flex(_))
 }
 

@@ -7,6 +7,7 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Shape;
 use burn_flex::{FlexTensor, Layout};
+use std::sync::{Arc, OnceLock};
 
 use crate::ops::Activation;
 use crate::ops::conv::layer::{Layer, Outputs};
@@ -15,7 +16,7 @@ use crate::ops::simd::SimdLevel;
 use crate::ops::windows::Windows;
 
 /// What does not depend on the tensors.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ConvAttributes {
     /// Zeros on the top, bottom, left and right.
     pub padding: [usize; 4],
@@ -25,6 +26,20 @@ pub struct ConvAttributes {
     pub pool: Option<Windows>,
     /// The kernels to use.
     pub level: SimdLevel,
+    /// The weights as they were brought in order for these kernels, once this has been done.
+    pub packed: PackedWeights,
+}
+
+/// The weights of a layer in the order in which a product of matrices takes them: made by the first pass that needs
+/// them, for all that have a copy of this, which must be passes with the same weights.
+#[derive(Clone, Debug, Default)]
+pub struct PackedWeights(Arc<OnceLock<FlexTensor>>);
+
+impl PackedWeights {
+    /// The packed weights, which `pack` makes if they are not there.
+    pub(super) fn get_or_pack(&self, pack: impl FnOnce() -> FlexTensor) -> FlexTensor {
+        self.0.get_or_init(pack).clone()
+    }
 }
 
 /// Backends with the fused convolution.
@@ -90,9 +105,10 @@ impl FusedBackward for Flex {
         bias: FlexTensor,
         settings: ConvAttributes,
     ) -> Saved<FlexTensor, FlexTensor> {
-        let layer = layer(&x, &weight, settings);
+        let layer = layer(&x, &weight, &settings);
         let images = Batch::new(&x);
-        let (values, argmax) = layer.forward(images.images(), &values(&weight), &values(&bias));
+        let weights = (&values(&weight)[..], &settings.packed);
+        let (values, argmax) = layer.forward(images.images(), weights, &values(&bias));
         let output = tensor(values, x.shape()[0], layer.output(), layer.output_layout());
         drop(images);
         Saved { x, weight, output, argmax: bytes(argmax), settings }
@@ -103,12 +119,13 @@ impl FusedBackward for Flex {
         gradient: FlexTensor,
         input_too: bool,
     ) -> FusedGradients<FlexTensor> {
-        let layer = layer(&x, &weight, settings);
+        let layer = layer(&x, &weight, &settings);
         let (images, shape) = (x.shape()[0], weight.shape());
         let (x, y, gradient) = (Batch::new(&x), Batch::new(&output), Batch::new(&gradient));
         let outputs =
             Outputs { y: y.images(), gradient: gradient.images(), argmax: argmax.storage::<u8>() };
-        let gradients = layer.backward(x.images(), outputs, &values(&weight), input_too);
+        let weights = (&values(&weight)[..], &settings.packed);
+        let gradients = layer.backward(x.images(), outputs, weights, input_too);
         let input = gradients.input.map(|(dx, layout)| tensor(dx, images, layer.input, layout));
         let weight = flat(gradients.weight, Layout::contiguous(shape));
         let bias = Layout::contiguous(Shape::from([layer.outputs]));
@@ -116,7 +133,7 @@ impl FusedBackward for Flex {
     }
 }
 
-fn layer(x: &FlexTensor, weight: &FlexTensor, settings: ConvAttributes) -> Layer {
+fn layer(x: &FlexTensor, weight: &FlexTensor, settings: &ConvAttributes) -> Layer {
     let kernel = weight.shape();
     Layer {
         level: settings.level,

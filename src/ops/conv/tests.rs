@@ -84,8 +84,9 @@ fn every_level_agrees_with_burn() {
             let want =
                 gradients(&case, |x, w, b| plain(x, w, Some(b), [1, 1], padding, activation));
             for level in SimdLevel::available() {
-                let settings = ConvAttributes { padding, activation, pool: None, level };
-                let got = gradients(&case, |x, w, b| fused(x, w, Some(b), settings));
+                let packed = PackedWeights::default();
+                let settings = ConvAttributes { padding, activation, pool: None, level, packed };
+                let got = gradients(&case, |x, w, b| fused(x, w, Some(b), settings.clone()));
                 for (i, (got, want)) in got.into_iter().zip(want.clone()).enumerate() {
                     let what = ["y", "dx", "dw", "db"][i];
                     assert_close(got, want, &format!("{what} {case:?} {activation:?} {level:?}"));
@@ -112,7 +113,10 @@ fn pooling_as_a_part_agrees_with_pooling_afterwards() {
         let windows = Windows { side: side.min(least), stride };
         let activation = [Activation::Relu, Activation::Tanh, Activation::Identity][number % 3];
         for level in SimdLevel::available() {
-            let settings = |pool| ConvAttributes { padding, activation, pool, level };
+            let settings = |pool| {
+                let packed = PackedWeights::default();
+                ConvAttributes { padding, activation, pool, level, packed }
+            };
             let together = |x, w, b| fused(x, w, Some(b), settings(Some(windows)));
             let first = |x: Tensor<4>, w, b| {
                 together(x.clone().detach(), w, b) + x.sum().reshape([1; 4]) * 0.0
@@ -143,9 +147,10 @@ fn threads_do_not_change_a_bit() {
     let case = (21, 3, 17, [3, 3], [9, 7], [2, 1, 0, 2]);
     for pool in [None, Some(Windows { side: 2, stride: 2 })] {
         let (padding, activation, level) = (case.5, Activation::Tanh, SimdLevel::best());
-        let settings = ConvAttributes { padding, activation, pool, level };
+        let packed = PackedWeights::default();
+        let settings = ConvAttributes { padding, activation, pool, level, packed };
         let gradients = || {
-            gradients(&case, |x, w, b| fused(x, w, Some(b), settings))
+            gradients(&case, |x, w, b| fused(x, w, Some(b), settings.clone()))
                 .map(|tensor| tensor.into_data().try_into_vec::<f32>().unwrap())
         };
         let run = |threads| {
@@ -200,8 +205,8 @@ fn tanh_is_accurate_and_passes_nan_on() {
     let data = burn::tensor::TensorData::new(values.clone(), [1, 1, 1, values.len()]);
     let x = Tensor::from_data(data, &Device::flex());
     for level in SimdLevel::available() {
-        let settings =
-            ConvAttributes { padding: [0; 4], activation: Activation::Tanh, pool: None, level };
+        let (activation, packed) = (Activation::Tanh, PackedWeights::default());
+        let settings = ConvAttributes { padding: [0; 4], activation, pool: None, level, packed };
         let y = fused(x.clone(), Tensor::ones([1, 1, 1, 1], &x.device()), None, settings);
         let y = y.into_data().try_into_vec::<f32>().unwrap();
         for (x, y) in values.iter().zip(y) {

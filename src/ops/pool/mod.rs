@@ -19,7 +19,7 @@ use burn::tensor::{DType, Tensor, module};
 use crate::device::is_cpu;
 use crate::ops::Activation;
 use crate::ops::conv;
-use crate::ops::conv::conv2d;
+use crate::ops::conv::{PackedWeights, conv2d_packed};
 use crate::ops::windows::Windows;
 
 /// The largest value of each window of `window` x `window` values, `stride` apart.
@@ -38,13 +38,13 @@ pub fn max_pool2d(images: Tensor<4>, window: usize, stride: usize) -> Tensor<4> 
 }
 
 /// [`max_pool2d`] of [`conv2d`], in one operation where that is faster. A gradient of zero then has no
-/// effect, also where it meets what is not finite.
+/// effect, also where it meets what is not finite. Passes with the same weight share what is packed of it.
 ///
 /// # Panics
 /// As these do.
-pub fn conv2d_max_pool2d(
+pub(crate) fn conv2d_max_pool2d(
     x: Tensor<4>,
-    weight: Tensor<4>,
+    (weight, packed): (Tensor<4>, PackedWeights),
     bias: Option<Tensor<1>>,
     padding: [usize; 4],
     activation: Activation,
@@ -55,7 +55,7 @@ pub fn conv2d_max_pool2d(
     if conv::can_pool(&x, &weight, bias.as_ref(), windows) {
         return conv::pooled(x, weight, bias, padding, activation, windows);
     }
-    max_pool2d(conv2d(x, weight, bias, padding, activation), window, stride)
+    max_pool2d(conv2d_packed(x, weight, bias, padding, activation, packed), window, stride)
 }
 
 fn check([height, width]: [usize; 2], window: usize, stride: usize) {

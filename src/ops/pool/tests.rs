@@ -1,4 +1,5 @@
 use super::*;
+use crate::ops::conv::conv2d;
 use burn::tensor::{Device, TensorData};
 
 /// Values with many equal ones, like those of a ReLU.
@@ -120,7 +121,14 @@ fn pooling_a_convolution() {
         let inputs = [x, tensor([outputs, inputs, 3, 3]) * 0.1, tensor([outputs, 1, 1, 1])];
         let activation = if equal { Activation::Identity } else { Activation::Relu };
         let got = passes(inputs.clone(), |x, w, b| {
-            conv2d_max_pool2d(x, w, Some(b), [1; 4], activation, [window, stride])
+            conv2d_max_pool2d(
+                x,
+                (w, PackedWeights::default()),
+                Some(b),
+                [1; 4],
+                activation,
+                [window, stride],
+            )
         });
         let want = passes(inputs, |x, w, b| {
             max_pool2d(conv2d(x, w, Some(b), [1; 4], activation), window, stride)
@@ -146,5 +154,12 @@ fn a_window_larger_than_the_image() {
 fn a_window_larger_than_the_maps() {
     let (x, weight) =
         (images([1, 1, 2, 4], &Device::flex()), images([1, 1, 1, 1], &Device::flex()));
-    conv2d_max_pool2d(x, weight, None, [0; 4], Activation::Relu, [3, 2]);
+    conv2d_max_pool2d(
+        x,
+        (weight, PackedWeights::default()),
+        None,
+        [0; 4],
+        Activation::Relu,
+        [3, 2],
+    );
 }

@@ -40,6 +40,9 @@ pub trait Ranks: Debug + Send + Sync {
     /// and all of `own` have the same length on all ranks; rank 0 has one of its own at least.
     fn chain(&self, sum: &mut [f32], own: &[Vec<f32>]);
 
+    /// What all ranks have given as `own`, in their order; `counts[r]` numbers on rank r.
+    fn all_gather(&self, own: &[f32], counts: &[usize]) -> Vec<f32>;
+
     /// Leaves in `bytes` on all ranks what rank `from` has there.
     fn broadcast(&self, from: usize, bytes: &mut Vec<u8>);
 
@@ -122,9 +125,7 @@ impl Exchange {
     /// Which of `count` things are this rank's: contiguous over the ranks, and as many for each, the first ones have
     /// one more where that does not come out. The last ranks have none where there are too few.
     pub fn share(&self, count: usize) -> Range<usize> {
-        let (rank, size) = (self.rank(), self.size());
-        let start = |rank: usize| rank * (count / size) + rank.min(count % size);
-        start(rank)..start(rank + 1)
+        share(self.rank(), self.size(), count)
     }
 
     /// The `own` of all ranks, added up in their order; `len` numbers.
@@ -139,6 +140,14 @@ impl Exchange {
             Self::Several { ranks, .. } => ranks.chain(&mut sum, own),
         }
         sum
+    }
+
+    /// The `own` numbers of all ranks, in their order, of which rank r has `counts[r]`.
+    pub(crate) fn all_gather(&self, own: Vec<f32>, counts: &[usize]) -> Vec<f32> {
+        match self {
+            Self::Alone => own,
+            Self::Several { ranks, .. } => ranks.all_gather(&own, counts),
+        }
     }
 
     /// What each rank has given, in their order.
@@ -211,6 +220,12 @@ impl Exchange {
         }
         result
     }
+}
+
+/// Which of `count` things are those of `rank` of `size`.
+pub(super) fn share(rank: usize, size: usize, count: usize) -> Range<usize> {
+    let start = |rank: usize| rank * (count / size) + rank.min(count % size);
+    start(rank)..start(rank + 1)
 }
 
 /// Adds each of `own`, from its number `from` on, to the numbers in `sum`, in their order. Where `is_first`, the

@@ -35,6 +35,17 @@ impl Ranks for Thread {
         self.barrier.wait();
     }
 
+    fn all_gather(&self, own: &[f32], counts: &[usize]) -> Vec<f32> {
+        assert_eq!(own.len(), counts[self.rank]);
+        let mut all = Vec::new();
+        for rank in 0..self.size {
+            let mut bytes = own.iter().flat_map(|x| x.to_le_bytes()).collect();
+            self.broadcast(rank, &mut bytes);
+            all.extend(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)));
+        }
+        all
+    }
+
     fn broadcast(&self, from: usize, bytes: &mut Vec<u8>) {
         if from == self.rank {
             self.bytes.lock().unwrap().clone_from(bytes);

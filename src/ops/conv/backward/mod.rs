@@ -14,6 +14,7 @@ use std::ops::Range;
 
 use crate::ops::conv::im2col;
 use crate::ops::conv::layer::{Layer, LayerGradients, Outputs};
+use crate::ops::conv::op::PackedWeights;
 use crate::ops::layout::{ImageLayout, Images};
 use crate::ops::parallel::{GROUP, for_groups, zeros};
 use dense::Dense;
@@ -53,11 +54,11 @@ impl Layer {
         &self,
         x: Images,
         outputs: Outputs,
-        weight: &[f32],
+        (weight, packed): (&[f32], &PackedWeights),
         input_too: bool,
     ) -> LayerGradients {
         if self.uses_im2col() {
-            return im2col::backward(self, x, outputs, weight, input_too);
+            return im2col::backward(self, x, outputs, (weight, packed), input_too);
         }
         match self.pool {
             None => batch(&Dense::new(self, weight, input_too), x, outputs, input_too),

@@ -9,7 +9,7 @@ mod outer;
 mod sparse;
 mod wide;
 
-pub(super) use {
+pub(in crate::ops) use {
     narrow::Narrow,
     outer::Outer,
     sparse::{SparseSums, Steps},

@@ -1,0 +1,147 @@
+//! The products of a dense layer over a batch, shared out among threads.
+
+use std::borrow::Cow;
+
+use rayon::prelude::*;
+
+use super::kernels::{Forward, InputGradient};
+use crate::ops::Activation;
+use crate::ops::conv::kernels::Outer;
+use crate::ops::parallel::{MICROBATCH, for_groups};
+use crate::ops::simd::{Derive, MAX_LANES, SimdLevel};
+
+/// Rows of the weight's gradient that a thread computes at a time, at least: the gradients of all examples are
+/// copied together once for them.
+const ROWS: usize = 144;
+
+/// What the weight's gradient is made of: dW = xᵀ dz, db = Σ dz over the examples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operands {
+    /// `[examples, inputs]`.
+    pub x: Vec<f32>,
+    /// `[examples, outputs]`: the gradient before the activation.
+    pub dz: Vec<f32>,
+    /// Outputs of the layer.
+    pub outputs: usize,
+}
+
+impl Operands {
+    /// Those of all examples of `parts`, in their order.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn concat(parts: &[Self]) -> Self {
+        let all = |values: fn(&Self) -> &Vec<f32>| {
+            parts.iter().flat_map(|part| values(part).iter().copied()).collect()
+        };
+        Self { x: all(|part| &part.x), dz: all(|part| &part.dz), outputs: parts[0].outputs }
+    }
+
+    /// How many examples there are.
+    pub fn examples(&self) -> usize {
+        self.dz.len() / self.outputs
+    }
+
+    /// `[outputs]`: the gradient of the bias.
+    pub fn bias_gradient(&self) -> Vec<f32> {
+        let mut sums = vec![0.0; self.outputs];
+        for dz in self.dz.chunks_exact(self.outputs) {
+            sums.iter_mut().zip(dz).for_each(|(sum, dz)| *sum += dz);
+        }
+        sums
+    }
+}
+
+/// `[batch, outputs]`: the activated sums of `x` `[batch, inputs]`.
+pub(super) fn forward(
+    level: SimdLevel,
+    activation: Activation,
+    x: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+) -> Vec<f32> {
+    let (outputs, inputs) = (bias.len(), weight.len() / bias.len());
+    let mut y = vec![0.0; x.len() / inputs * outputs];
+    for_groups(&mut y, MICROBATCH * outputs, |group, y| {
+        let x = &x[group * MICROBATCH * inputs..][..y.len() / outputs * inputs];
+        level.run(Forward { x, weight, bias, activation, y });
+    });
+    y
+}
+
+/// `[batch, outputs]`: the gradient before the activation, whose `output` has this `gradient`.
+pub(super) fn derived(
+    level: SimdLevel,
+    activation: Activation,
+    gradient: Cow<[f32]>,
+    output: &[f32],
+) -> Vec<f32> {
+    if activation == Activation::Identity {
+        return gradient.into_owned();
+    }
+    let mut dz = vec![0.0; output.len()];
+    level.run(Derive { activation, gradient: &gradient, output, out: &mut dz });
+    dz
+}
+
+/// `[batch, inputs]`: the gradient of the input.
+pub(super) fn backward_input(
+    level: SimdLevel,
+    dz: &[f32],
+    weight: &[f32],
+    outputs: usize,
+) -> Vec<f32> {
+    let inputs = weight.len() / outputs;
+    let mut dx = vec![0.0; dz.len() / outputs * inputs];
+    for_groups(&mut dx, MICROBATCH * inputs, |group, dx| {
+        let dz = &dz[group * MICROBATCH * outputs..][..dx.len() / inputs * outputs];
+        level.run(InputGradient { dz, weight, outputs, dx });
+    });
+    dx
+}
+
+/// Adds to the rows `dw` `[rows, outputs]` of the weight's gradient, from the row `first` on. Each number is one sum
+/// in the order of the examples: it depends neither on the threads nor on which rows are asked for.
+///
+/// # Panics
+/// When the weight has fewer rows.
+pub fn weight_gradient(level: SimdLevel, operands: &Operands, first: usize, dw: &mut [f32]) {
+    let outputs = operands.outputs;
+    let rows = dw.len() / outputs;
+    let each = rows.div_ceil(rayon::current_num_threads()).max(ROWS);
+    let pitch = outputs.next_multiple_of(MAX_LANES);
+    dw.par_chunks_mut(each * outputs).enumerate().for_each(|(number, dw)| {
+        let from = first + number * each;
+        if pitch == outputs {
+            return rows_of_gradient(level, operands, from, dw);
+        }
+        // The kernel writes whole vectors.
+        let mut padded = vec![0.0; dw.len() / outputs * pitch];
+        rows_of_gradient(level, operands, from, &mut padded);
+        for (dw, sums) in dw.chunks_exact_mut(outputs).zip(padded.chunks_exact(pitch)) {
+            dw.iter_mut().zip(sums).for_each(|(dw, sum)| *dw += sum);
+        }
+    });
+}
+
+/// Adds to the rows `out` of the weight's gradient, of whole vectors, from the row `from` on.
+fn rows_of_gradient(level: SimdLevel, operands: &Operands, from: usize, out: &mut [f32]) {
+    let Operands { x, dz, outputs } = operands;
+    let examples = operands.examples();
+    let rows = out.len() / outputs.next_multiple_of(MAX_LANES);
+    let taps: Vec<_> = (from..from + rows).collect();
+    level.run(Outer {
+        vectors: dz,
+        activation: Activation::Identity,
+        output: &[],
+        channels: *outputs,
+        rows: 1,
+        columns: examples,
+        values: x,
+        taps: &taps,
+        row: 0,
+        pixel: x.len() / examples,
+        out,
+        sums: None,
+    });
+}
