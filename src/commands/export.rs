@@ -16,7 +16,8 @@ use crate::weights::Weights;
 
 /// Write a trained model to a safetensors file, with PyTorch's names and layout.
 ///
-/// The file's metadata tell the model, the data set, the images' shape, the number of classes, the
+/// The file's metadata tell the model, the data set, the images' shape, the number of classes, the mean and
+/// deviation (of bytes / 255) by which each channel of the images is normalised, the
 /// steps taken and, of a best checkpoint, its validation.
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
@@ -51,7 +52,7 @@ impl Export {
         let output = self.output.clone().unwrap_or_else(by_name);
         self.refuse_to_replace(&output)?;
         let weights = Weights::from_pack(checkpoint.model)?;
-        let metadata = metadata(&checkpoint.state);
+        let metadata = metadata(&checkpoint.state)?;
         let metadata: Vec<_> = metadata.iter().map(|(name, text)| (*name, text.as_str())).collect();
         write_atomically(&output, &weights.to_safetensors(&metadata)?)?;
         let (tensors, path) = (weights.len(), output.display().to_string());
@@ -91,7 +92,8 @@ fn refuse_other_formats(path: &Path) -> Result<()> {
 }
 
 /// What the file tells of a checkpoint.
-fn metadata(state: &State) -> Vec<(&'static str, String)> {
+fn metadata(state: &State) -> Result<Vec<(&'static str, String)>> {
+    let normalization = state.normalization()?;
     let mut rows = vec![
         ("model", state.config.model.clone()),
         ("dataset", state.config.dataset.clone()),
@@ -99,11 +101,18 @@ fn metadata(state: &State) -> Vec<(&'static str, String)> {
         ("classes", state.classes.to_string()),
         ("step", state.step.to_string()),
     ];
+    // What the weights were trained on: (bytes / 255 - mean) / std for each channel. A checkpoint may say anything
+    // of its shape; images have four channels at the most.
+    let each = |numbers: Option<&[f64]>| {
+        format!("{:?}", numbers.map_or_else(|| vec![0.5; state.shape[0].min(4)], <[f64]>::to_vec))
+    };
+    rows.push(("mean", each(normalization.map(|numbers| &*numbers.mean))));
+    rows.push(("std", each(normalization.map(|numbers| &*numbers.std))));
     // The last checkpoint knows the best validation, which is not its own.
     if let Some(best) = state.best.filter(|best| best.step == state.step) {
         let (name, value) = best.score.headline();
         let name = if name == "error" { "validation_error" } else { "validation_accuracy" };
         rows.push((name, value.to_string()));
     }
-    rows
+    Ok(rows)
 }

@@ -8,6 +8,7 @@ mod confusion_matrix;
 mod dytb;
 mod evaluate;
 mod export;
+mod images;
 mod output;
 pub(crate) mod reconstruct;
 mod run_args;

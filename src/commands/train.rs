@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Map, Value};
 
+use super::images::ImageArgs;
 use super::schedule::ScheduleArgs;
 use super::several::{Member, SeveralArgs};
 use super::train_several::{PlannedRun, train_several};
@@ -59,6 +60,8 @@ pub struct TrainArgs {
     /// Factor λ of the L2 penalty [default: 0.0]
     #[arg(long = "l2_penalty", alias = "l2-penalty", value_parser = values::not_negative, value_name = "X", allow_negative_numbers = true)]
     l2_penalty: Option<f64>,
+    #[command(flatten)]
+    images: ImageArgs,
     #[command(flatten)]
     schedule: ScheduleArgs,
     /// Device that trains: /gpu:N, /cpu:0, cuda:N, wgpu:N or cpu [default: /gpu:0 where there is one]
@@ -329,6 +332,7 @@ impl TrainArgs {
             patience: self.patience,
             schedule: self.schedule.partial()?,
             l2_penalty: self.l2_penalty,
+            images: self.images.partial(),
             validation_split: None,
             select: self.select.clone(),
             seed: None,

@@ -1,6 +1,6 @@
 //! How the values of flags are read.
 
-use crate::train::config::{MAX_EPOCHS, check_comment, metrics_of};
+use crate::train::config::{MAX_EPOCHS, check_comment, check_mixing, check_smoothing, metrics_of};
 use std::ffi::OsStr;
 use std::fmt;
 
@@ -321,6 +321,16 @@ pub(super) fn not_negative(text: &str) -> Result<f64, String> {
         Ok(number) if number.is_finite() && number >= 0.0 => Ok(number),
         _ => Err("it has to be a number, 0 or more".into()),
     }
+}
+
+/// The A of mixup or CutMix.
+pub(super) fn mixing(text: &str) -> Result<f64, String> {
+    check_mixing(text.parse().unwrap_or(f64::NAN))
+}
+
+/// A share of labels.
+pub(super) fn smoothing(text: &str) -> Result<f64, String> {
+    check_smoothing(text.parse().unwrap_or(f64::NAN))
 }
 
 /// What may stand in the name of a folder.

@@ -4,10 +4,13 @@
 //! [`mnist`] and [`cifar_files`] the files of two families of data sets; [`image_file`] reads pictures,
 //! [`jpeg`] finds the end of one, [`zip`] opens archives of them, and [`class_folders`] finds them in
 //! folders ([`folder_layout`] says what the folders are, [`names`] which names are one, [`left_out`] tells of
-//! what is not used). Nothing here trusts a file: a size that a header promises is checked before
+//! what is not used). [`augment`] changes images at random, [`mix`] makes one of two, and the loader brings them to the
+//! device. Nothing here trusts a file: a size that a header promises is checked before
 //! memory is taken, and what is read never exceeds it.
 
 pub mod archive;
+pub mod augment;
+mod batch;
 pub(crate) mod checked_dataset;
 pub mod cifar;
 pub mod cifar_files;
@@ -24,14 +27,20 @@ mod image_format;
 pub mod jpeg;
 pub mod left_out;
 mod loader;
+pub mod mix;
 pub mod mnist;
 pub mod names;
+mod normalize;
 mod on_device;
 pub mod resplit;
 pub(crate) mod subset;
 pub mod zip;
 
+pub use augment::Augmentation;
+pub use batch::{Batch, Mixed};
 pub use dataset::{Dataset, Examples, Identity, Input, Source, Split};
-pub use loader::{Batch, DataLoader};
+pub use loader::DataLoader;
+pub use mix::Mix;
+pub use normalize::{Normalization, Normalize};
 pub use resplit::ValidationSplit;
 pub use subset::Subset;

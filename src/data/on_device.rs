@@ -7,7 +7,7 @@
 
 use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData};
 
-use crate::data::{Batch, Examples};
+use crate::data::Examples;
 
 /// Bytes in a word.
 const BYTES: usize = 4;
@@ -18,8 +18,10 @@ pub(crate) struct DeviceDataset {
     words: Tensor<2, Int>,
     /// `[1, 1, BYTES]`: by how much to shift a word for each of its bytes.
     shifts: Tensor<3, Int>,
-    /// `[256]`: byte to pixel.
-    scale: Tensor<1>,
+    /// `[channels * 256]`: byte to pixel, for each channel.
+    scales: Tensor<1>,
+    /// `[1, channels, 1]`: where the table of a channel begins.
+    tables: Tensor<3, Int>,
     /// `[channels, height, width]`.
     shape: [usize; 3],
     device: Device,
@@ -27,42 +29,67 @@ pub(crate) struct DeviceDataset {
 
 impl DeviceDataset {
     /// Uploads the bytes of `examples`, and what pixel each byte becomes.
-    pub fn new(examples: &Examples, scale: &[f32; 256], device: &Device) -> Self {
+    pub fn new(examples: &Examples, scales: &[[f32; 256]], device: &Device) -> Self {
         let shape = examples.shape();
         let words = shape.iter().product::<usize>().div_ceil(BYTES);
         let packed = (0..examples.len()).flat_map(|index| pack(examples.image(index))).collect();
         Self {
             words: integers(packed, [examples.len(), words], device),
             shifts: integers(vec![0, 8, 16, 24], [1, 1, BYTES], device),
-            scale: Tensor::from_data(TensorData::new(scale.to_vec(), [256]), device),
+            scales: Tensor::from_data(
+                TensorData::new(scales.concat(), [scales.len() * 256]),
+                device,
+            ),
+            tables: integers(
+                (0..scales.len() as i32).map(|channel| channel * 256).collect(),
+                [1, scales.len(), 1],
+                device,
+            ),
             shape,
             device: device.clone(),
         }
     }
 
-    /// The images `[batch, channels, height, width]` of `batch`. Only its indices and flips are uploaded.
-    pub fn images(&self, batch: Batch) -> Tensor<4> {
-        let [channels, height, width] = self.shape;
-        let images = self.pixels(batch.indices).reshape([batch.len(), channels, height, width]);
-        if !batch.flips.contains(&true) {
+    /// The images `[batch, channels, height, width]` at `indices`, flipped where `flips` says so; none is where it is
+    /// empty. Only indices and flips are uploaded.
+    pub fn images(&self, indices: &[usize], flips: &[bool]) -> Tensor<4> {
+        let wanted = indices.iter().map(|&index| index as i32).collect();
+        let wanted = integers(wanted, [indices.len()], &self.device);
+        let images = self.pixels(self.words.clone().select(0, wanted));
+        if !flips.contains(&true) {
             return images;
         }
-        let flips = TensorData::new(batch.flips.to_vec(), [batch.len(), 1, 1, 1]);
+        let flips = TensorData::new(flips.to_vec(), [indices.len(), 1, 1, 1]);
         let flips = Tensor::<4, Bool>::from_data(flips, &self.device).expand(images.dims());
         images.clone().mask_where(flips, images.flip([3]))
     }
 
-    /// `[indices, channels * height * width]`.
-    fn pixels(&self, indices: &[usize]) -> Tensor<2> {
-        let (batch, words) = (indices.len(), self.words.dims()[1]);
-        let wanted = indices.iter().map(|&index| index as i32).collect();
-        let wanted = integers(wanted, [batch], &self.device);
-        let chosen = self.words.clone().select(0, wanted).reshape([batch, words, 1]);
+    /// The images `[batch, channels, height, width]` of these bytes of the same shape, which are uploaded.
+    pub fn upload(&self, bytes: &[u8]) -> Tensor<4> {
+        let size: usize = self.shape.iter().product();
+        let packed: Vec<i32> = bytes.chunks_exact(size).flat_map(pack).collect();
+        let words = size.div_ceil(BYTES);
+        let batch = packed.len() / words;
+        self.pixels(integers(packed, [batch, words], &self.device))
+    }
+
+    /// The pixels `[batch, channels, height, width]` of `words` `[batch, words]`.
+    fn pixels(&self, words: Tensor<2, Int>) -> Tensor<4> {
+        let [batch, count] = words.dims();
+        let [channels, height, width] = self.shape;
         // The shift fills a negative word with ones above the byte; the mask takes them off.
-        let bytes = chosen.bitwise_right_shift(self.shifts.clone()).bitwise_and_scalar(0xff);
-        let pixels = self.scale.clone().select(0, bytes.flatten::<1>(0, 2));
-        let size = self.shape.iter().product::<usize>();
-        pixels.reshape([batch, words * BYTES]).narrow(1, 0, size)
+        let bytes = words
+            .reshape([batch, count, 1])
+            .bitwise_right_shift(self.shifts.clone())
+            .bitwise_and_scalar(0xff)
+            .reshape([batch, count * BYTES])
+            .narrow(1, 0, channels * height * width)
+            .reshape([batch, channels, height * width]);
+        let at = bytes + self.tables.clone();
+        self.scales
+            .clone()
+            .select(0, at.flatten::<1>(0, 2))
+            .reshape([batch, channels, height, width])
     }
 }
 

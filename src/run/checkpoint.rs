@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{DataSummary, RunConfig};
+use crate::data::Normalization;
 use crate::error::{Exit, Failure};
 use crate::metrics::{RunningScore, Score};
 use crate::optim::MOST_STEPS;
@@ -112,6 +113,17 @@ impl State {
     /// Epochs finished, the validation included, where an epoch has `steps_per_epoch` steps.
     pub fn epochs(&self, steps_per_epoch: u64) -> u64 {
         self.step / steps_per_epoch - u64::from(self.validation_is_due)
+    }
+
+    /// How its images are normalised; `None` for -1..=1.
+    ///
+    /// # Errors
+    /// When the numbers are not those of its images.
+    pub fn normalization(&self) -> Result<Option<&Normalization>> {
+        let numbers = self.data.as_ref().and_then(|data| data.normalization.as_ref());
+        let fits = numbers.is_none_or(|numbers| numbers.fits(self.shape[0]));
+        ensure!(fits, "the checkpoint's mean and standard deviation are not those of its images");
+        Ok(numbers)
     }
 
     /// Where the run that lives at `path` stood at its last checkpoint, without the parameters; `None`
@@ -393,6 +405,11 @@ pub(super) mod tests {
             patience: None,
             lr_schedule: Default::default(),
             l2_penalty: 0.0,
+            augment: None,
+            mixup: 0.0,
+            cutmix: 0.0,
+            label_smoothing: 0.0,
+            normalize: Default::default(),
             validation_split: None,
             select: None,
             seed: u64::MAX,
@@ -408,6 +425,7 @@ pub(super) mod tests {
             examples: [5, 2],
             sha256: "0123".into(),
             validation_is_test: false,
+            normalization: None,
         };
         let state = State { step, best, ..State::new(config, data) };
         Checkpoint { state, model: vec![1; 700], optimizer: vec![] }

@@ -4,7 +4,8 @@
 //! `{dataset}_{optimizer}_lr={learning rate}[_exp_lr][_l2={penalty}][_{comment}]`, with
 //! `_exponential_lr`, `_cosine_lr` and `_warmup={epochs}` for schedules that it did not have. A data
 //! set of the user's own is followed by its name and, if one was asked for, the size of its images:
-//! `ImageFolder_cats_64x64`. Last come `_validation_split={share}`, the comment and, of runs that are trained
+//! `ImageFolder_cats_64x64`. What is done to images and labels follows the penalty:
+//! `_augment=crop-4,flip_mixup=0.2_cutmix=1.0_label_smoothing=0.1_normalize=standard`. Last come `_validation_split={share}`, the comment and, of runs that are trained
 //! together, `_fold={i}of{k}` and `_seed={seed}`. The whole is kept in `config.json` in the run's folder, so that another
 //! run cannot go on in it by mistake.
 
@@ -16,7 +17,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{Best, Schedule};
-use crate::data::{Identity, ValidationSplit};
+use crate::data::{Augmentation, Identity, Normalize, ValidationSplit};
 use crate::error::{Exit, Failure};
 use crate::metrics::Metric;
 use crate::nn::Scopes;
@@ -58,13 +59,28 @@ pub struct RunConfig {
     pub lr_schedule: Schedule,
     /// λ of the L2 penalty.
     pub l2_penalty: f64,
+    /// What is done to the images that are trained on; `None` for what the data set does by itself.
+    #[serde(default)]
+    pub augment: Option<Augmentation>,
+    /// A of mixup, 0 for none.
+    #[serde(default)]
+    pub mixup: f64,
+    /// A of CutMix, 0 for none.
+    #[serde(default)]
+    pub cutmix: f64,
+    /// The share of a target that all classes have alike.
+    #[serde(default)]
+    pub label_smoothing: f64,
+    /// From bytes to pixels.
+    #[serde(default)]
+    pub normalize: Normalize,
     /// Which examples are for validation, where they are not the data set's own.
     #[serde(default)]
     pub validation_split: Option<ValidationSplit>,
     /// What picks the best model, where it is not the error or the accuracy.
     #[serde(default)]
     pub select: Option<Metric>,
-    /// Random seed: of initial parameters, the order of the examples, dropout and flips.
+    /// Random seed: of initial parameters, the order of the examples, dropout and augmentation.
     pub seed: u64,
     /// Whether the seed is a part of the name: it is one of several runs that are trained together.
     #[serde(default)]
@@ -138,6 +154,7 @@ impl RunConfig {
         if self.l2_penalty > 0.0 {
             name += &format!("_l2={}", python_repr(self.l2_penalty));
         }
+        name += &self.images_in_name();
         if let Some(ValidationSplit::Share { share, .. }) = self.validation_split {
             name += &format!("_validation_split={}", python_repr(share));
         }
@@ -146,6 +163,26 @@ impl RunConfig {
         }
         if let Some(comment) = &self.comment {
             name += &format!("_{comment}");
+        }
+        name
+    }
+
+    /// What is done to images and labels, where that is not Dynamic Training Bench's.
+    fn images_in_name(&self) -> String {
+        let mut name = String::new();
+        if let Some(augment) = &self.augment {
+            name += &format!("_augment={}", augment.file_name());
+        }
+        let numbers = [
+            ("mixup", self.mixup),
+            ("cutmix", self.cutmix),
+            ("label_smoothing", self.label_smoothing),
+        ];
+        for (flag, number) in numbers.into_iter().filter(|(_, number)| *number > 0.0) {
+            name += &format!("_{flag}={}", python_repr(number));
+        }
+        if self.normalize != Normalize::Range {
+            name += &format!("_normalize={}", self.normalize.file_name());
         }
         name
     }
@@ -258,6 +295,11 @@ mod tests {
             patience: None,
             lr_schedule: Schedule::default(),
             l2_penalty: 0.0,
+            augment: None,
+            mixup: 0.0,
+            cutmix: 0.0,
+            label_smoothing: 0.0,
+            normalize: Normalize::Range,
             validation_split: None,
             select: None,
             seed: 1,
@@ -300,6 +342,26 @@ mod tests {
         run.data = None;
         run.comment = Some("a".repeat(80));
         assert_eq!(run.name(), run.whole_name());
+    }
+
+    /// Without the flags the name is what it was; with them all characters are those of file names.
+    #[test]
+    fn what_is_done_to_images_is_in_the_name() {
+        let mut run = config("Adam", r#"{"learning_rate": 1e-5}"#);
+        run.augment = Some("scale:0.9..1.1,rand:2,9".parse().unwrap());
+        run.mixup = 0.2;
+        run.cutmix = 1.0;
+        run.label_smoothing = 0.1;
+        run.normalize = "0.5/0.25".parse().unwrap();
+        run.comment = Some("c".into());
+        let name = run.name();
+        let parts = "_augment=scale-0.9..1.1,rand-2,9_mixup=0.2_cutmix=1.0_label_smoothing=0.1";
+        assert_eq!(name, format!("MNIST_Adam_lr=1e-05{parts}_normalize=0.5-0.25_c"));
+        let json = serde_json::to_value(&run).unwrap();
+        assert_eq!(json["augment"], "scale:0.9..1.1,rand:2,9");
+        assert_eq!(serde_json::from_value::<RunConfig>(json).unwrap(), run);
+        run.augment = Some(Augmentation::default());
+        assert!(run.name().contains("_augment=none_"));
     }
 
     #[test]
@@ -366,6 +428,11 @@ mod tests {
             "validation_split",
             "select",
             "seed_in_name",
+            "augment",
+            "mixup",
+            "cutmix",
+            "label_smoothing",
+            "normalize",
         ] {
             json.as_object_mut().unwrap().remove(new).unwrap();
         }

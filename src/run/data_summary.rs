@@ -10,7 +10,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::data::Examples;
+use crate::data::{Examples, Normalization};
 use crate::error::{Exit, Failure};
 use crate::util::hex::hex;
 
@@ -18,7 +18,7 @@ use crate::util::hex::hex;
 const SHOWN: usize = 20;
 
 /// Shape, classes, numbers of examples and content of the data that a run is trained on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DataSummary {
     /// `[channels, height, width]` of an image.
     pub shape: [usize; 3],
@@ -31,6 +31,9 @@ pub struct DataSummary {
     /// Whether the examples for validation are the test's too.
     #[serde(default, skip_serializing_if = "is_false")]
     pub validation_is_test: bool,
+    /// Mean and deviation by which the images are normalised; `None` for -1..=1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalization: Option<Normalization>,
 }
 
 fn is_false(value: &bool) -> bool {
@@ -51,6 +54,7 @@ impl DataSummary {
             examples: [train.len(), validation.len()],
             sha256: hex(&hash.finalize()),
             validation_is_test: false,
+            normalization: None,
         }
     }
 

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{LearningRateDecay, RunConfig};
-use crate::data::ValidationSplit;
+use crate::data::{Normalize, ValidationSplit};
 
 impl RunConfig {
     /// Every flag that says what the run is, by its name without `--`, in the order of the help; the
@@ -32,6 +32,15 @@ impl RunConfig {
         add("epochs", json!(self.epochs));
         add("patience", json!(self.patience));
         add("l2_penalty", json!(self.l2_penalty));
+        add("augment", json!(self.augment));
+        for (name, number) in [
+            ("mixup", self.mixup),
+            ("cutmix", self.cutmix),
+            ("label_smoothing", self.label_smoothing),
+        ] {
+            add(name, json!((number > 0.0).then_some(number)));
+        }
+        add("normalize", json!((self.normalize != Normalize::Range).then_some(&self.normalize)));
         let shape = self.lr_schedule.shape;
         add("lr_schedule", json!(shape.name()));
         if let Some(LearningRateDecay { epochs, factor }) = shape.decay() {

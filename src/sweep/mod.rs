@@ -25,6 +25,6 @@ pub use halving::{Rung, promoted, rungs};
 pub use importance::importance;
 pub use schedule::{Next, Schedule, Task};
 pub use search::{Search, Tried, draw, grid_size};
-pub use space::{Domain, Scale, Vary};
+pub use space::{Domain, Scale, Vary, separator};
 pub use standing::{Standing, measure};
 pub use state::{Sweep, SweepSpec, Trial};

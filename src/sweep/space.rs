@@ -5,6 +5,7 @@
 //! learning_rate=log:1e-4..1e-1   between the two, as likely in each decade
 //! momentum=0.8..0.99             between the two
 //! epochs=int:1..10               whole numbers, both ends included
+//! augment=none;crop:4,flip       these two: a list of operations has commas itself, and so has a normalisation
 //! learning_rate=log:1e-4..1e-1:4 four of them, for a grid
 //! ```
 //!
@@ -77,21 +78,35 @@ impl FromStr for Vary {
             "arch" => "model".to_owned(),
             _ => name,
         };
-        Ok(Self { name, domain: domain(values.trim())?, text: text.to_owned() })
+        let domain = match separator(&name) {
+            ";" => list(values.trim(), ";")?,
+            _ => domain(values.trim())?,
+        };
+        Ok(Self { name, domain, text: text.to_owned() })
+    }
+}
+
+/// What is between two values of the flag `name`: a comma, and a semicolon where one value has commas itself.
+pub fn separator(name: &str) -> &'static str {
+    if ["augment", "normalize"].contains(&name) { ";" } else { "," }
+}
+
+/// Values by themselves.
+fn list(text: &str, separator: &str) -> Result<Domain, String> {
+    let values: Vec<_> = text.split(separator).map(str::trim).map(value).collect();
+    if text.is_empty() || values.contains(&Value::String(String::new())) {
+        return Err(format!("a value is empty; between two values is a `{separator}`"));
+    }
+    let twice = (1..values.len()).find(|&at| values[..at].contains(&values[at]));
+    match twice {
+        Some(at) => Err(format!("{} is listed twice", values[at])),
+        None => Ok(Domain::List(values)),
     }
 }
 
 fn domain(text: &str) -> Result<Domain, String> {
     if !text.contains("..") {
-        let values: Vec<_> = text.split(',').map(str::trim).map(value).collect();
-        if text.is_empty() || values.contains(&Value::String(String::new())) {
-            return Err("a value is empty; between two values is a comma".into());
-        }
-        let twice = (1..values.len()).find(|&at| values[..at].contains(&values[at]));
-        return match twice {
-            Some(at) => Err(format!("{} is listed twice", values[at])),
-            None => Ok(Domain::List(values)),
-        };
+        return list(text, ",");
     }
     let (scale, range) = match text.split_once(':') {
         Some(("log", range)) => (Scale::Log, range),
@@ -242,6 +257,9 @@ mod tests {
             ("batch_size", &Domain::List(vec![32.into(), 128.into()]))
         );
         assert_eq!(domain_of("optimizer=Adam,Momentum").grid().unwrap(), ["Adam", "Momentum"]);
+        let lists = domain_of("augment=none; crop:4,flip;scale:0.9..1.1").grid().unwrap();
+        assert_eq!(lists, ["none", "crop:4,flip", "scale:0.9..1.1"]);
+        assert_eq!(domain_of("normalize=0.1,0.2/0.5").grid().unwrap(), ["0.1,0.2/0.5"]);
         assert_eq!(domain_of("epochs=int:1..3").grid().unwrap(), [1, 2, 3]);
         let rates = domain_of("learning_rate=log:1e-4..1e-1:4").grid().unwrap();
         assert_eq!(rates, [json!(1e-4), json!(1e-3), json!(1e-2), json!(0.1)]);

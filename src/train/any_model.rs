@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::probe::MAX_EVAL_BATCH;
 use super::step::{Detail, ImageOutput};
+use super::targets::classification_loss;
 use crate::data::{Batch, DataLoader};
 use crate::error::{Exit, Failure};
 use crate::metrics::Score;
@@ -164,7 +165,7 @@ impl AnyModel {
             Built::Classifier(model) => {
                 let logits = model.forward(images, context);
                 let predictions = logits.clone().argmax(1).flatten(0, 1);
-                let loss = model.loss(logits, loader.labels(batch));
+                let loss = classification_loss(&**model, logits, loader, batch);
                 BatchOutput { loss, predictions: Some(predictions) }
             }
         }

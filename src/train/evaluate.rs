@@ -83,7 +83,7 @@ pub fn evaluate(request: &EvalRequest) -> Result<EvalReport> {
     }
     let size = (dataset.shape(), classes);
     let model = restore(&checkpoint, &path, size, &request.device)?;
-    let loader = DataLoader::new(examples, &request.device);
+    let loader = DataLoader::normalized(examples, &request.device, state.normalization()?);
     let measures = Measures { metrics: request.metrics.clone(), images: false };
     Ok(evaluate_model(&model, &loader, class_names, &measures))
 }

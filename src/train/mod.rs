@@ -36,6 +36,7 @@ mod run_data;
 mod shared_evaluation;
 mod shared_step;
 mod step;
+mod targets;
 
 pub use crate::ops::parallel::MICROBATCH;
 pub use any_model::{AnyModel, BatchOutput};

@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::AnyModel;
+use crate::data::Normalization;
 use crate::nn::Summary;
 use crate::util::tensor::floats;
 
@@ -21,14 +22,20 @@ pub(crate) struct Pictures {
 
 impl Pictures {
     /// What `model` makes of `images` `[batch, channels, height, width]`, both on a device without autodiff.
-    pub fn of(model: &AnyModel, images: Tensor<4>) -> Self {
+    /// The images are shown in -1..=1, whatever they are [normalised](Normalization) by.
+    pub fn of(model: &AnyModel, images: Tensor<4>, normalization: Option<&Normalization>) -> Self {
         let first = images.clone().narrow(0, 0, 1);
         // In parts: the feature maps of a large batch would take more memory than the training.
         let parts = images.clone().split(model.batch_size(), 0).into_iter();
         let parts: Option<Vec<_>> = parts.map(|part| model.reconstruct(part)).collect();
+        let shape = images.dims();
+        let mut shown = floats(images);
+        if let Some(normalization) = normalization {
+            normalization.to_range(&mut shown, shape[2] * shape[3]);
+        }
         Self {
-            shape: images.dims(),
-            images: floats(images),
+            shape,
+            images: shown,
             reconstructions: parts.map(|parts| floats(Tensor::cat(parts, 0))),
             summaries: model.record(first).into_summaries(),
         }

@@ -21,7 +21,7 @@ use super::{
     BatchOutput, Exchange, FinishedRun, Learner, PausedRun, Pictures, TrainEnd, TrainOptions,
     evaluate,
 };
-use crate::data::{Batch, DataLoader, Dataset, Split};
+use crate::data::{Batch, DataLoader, Dataset, Mix, Mixed, Split, mix};
 use crate::device::describe;
 use crate::error::{Exit, Failure};
 use crate::metrics::{EvalReport, Metric, Score};
@@ -31,7 +31,7 @@ use crate::run::{
     self, Best, Checkpoint, Environment, RunConfig, RunFolder, RunResult, State, StatusFile,
 };
 use crate::run::{StatusKind, image_results};
-use crate::util::random::{epoch_order, flips, step_seed};
+use crate::util::random::{epoch_order, step_seed};
 use crate::util::stderr::message;
 use crate::viz;
 
@@ -215,13 +215,13 @@ impl<'a> Run<'a> {
     /// One step of the optimizer down the gradients of the batch at `indices`.
     fn step(&mut self, epoch: u64, indices: &[usize]) -> Result<()> {
         let (config, train) = (self.config, &self.data.train);
-        let flips = match self.data.dataset.random_horizontal_flip() {
-            true => flips(config.seed, epoch, indices),
-            false => Vec::new(),
-        };
-        let batch = Batch { indices, flips: &flips };
-        let learning_rate = config.learning_rate(self.state.step, self.steps_per_epoch);
         let seed = step_seed(config.seed, self.state.step);
+        let augmented = self.data.augmentation.of_epoch(config.seed, epoch);
+        let mix = Mix::draw(config.mixup, config.cutmix, self.data.summary.shape, seed);
+        let partners = mix.map_or_else(Vec::new, |_| mix::partners(indices));
+        let mixed = mix.map(|mix| Mixed { partners: &partners, mix });
+        let batch = Batch { indices, augmented, mixed, label_smoothing: config.label_smoothing };
+        let learning_rate = config.learning_rate(self.state.step, self.steps_per_epoch);
         let step_config = StepConfig { l2_penalty: config.l2_penalty, seed };
         let step = self.gradients(batch, step_config);
         self.options.exchange.alike(self.learner.refuse_untrained(&step.gradients))?;
@@ -230,7 +230,8 @@ impl<'a> Run<'a> {
         self.state.validation_is_due = self.state.step.is_multiple_of(self.steps_per_epoch);
 
         // Read back from the device only where it is told: a GPU goes on meanwhile.
-        let labels = indices.iter().map(|&index| train.examples().labels()[index]).collect();
+        let labelled = batch.larger_shares().iter();
+        let labels = labelled.map(|&index| train.examples().labels()[index]).collect();
         self.pending.push((step.output, labels));
         let is_told = self.state.step.is_multiple_of(self.options.log_every);
         if self.state.validation_is_due || is_told {
@@ -317,7 +318,8 @@ impl<'a> Run<'a> {
         let shown = &first[..first.len().min(viz::shown(self.data.summary.shape))];
         let images = self.data.train.images(Batch::plain(shown)).inner();
         let images = images.to_device(&self.options.eval_device);
-        let pictures = &Pictures::of(self.learner.evaluated(), images);
+        let normalization = self.data.summary.normalization.as_ref();
+        let pictures = &Pictures::of(self.learner.evaluated(), images, normalization);
         self.notify(&Event::Pictures { step: self.state.step, pictures, report })
     }
 
@@ -488,7 +490,8 @@ fn test(
     let path = path.unwrap_or_default();
     let model =
         evaluate::restore(&checkpoint, &path, (dataset.shape(), dataset.num_classes()), device)?;
-    let loader = DataLoader::new(dataset.load(Split::Test)?, device);
+    let normalization = checkpoint.state.normalization()?;
+    let loader = DataLoader::normalized(dataset.load(Split::Test)?, device, normalization);
     let names = dataset.class_names();
     evaluate::evaluate_model_shared(&model, &loader, names, measures, exchange)
 }

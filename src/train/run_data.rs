@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::TrainOptions;
 use crate::data::resplit::{Resplit, refuse_untrained};
-use crate::data::{DataLoader, Dataset, Source, Split, Subset};
+use crate::data::{Augmentation, DataLoader, Dataset, Source, Split, Subset};
 use crate::registry;
 use crate::run::{DataSummary, RunConfig};
 
@@ -14,6 +14,8 @@ pub(super) struct RunData {
     pub train: DataLoader,
     pub validation: DataLoader,
     pub summary: DataSummary,
+    /// What is done to the images that are trained on.
+    pub augmentation: Augmentation,
 }
 
 impl RunData {
@@ -36,13 +38,22 @@ impl RunData {
             refuse_untrained(split, [&train, &validation], &dataset.class_names())?;
         }
         dataset.verify_test()?;
+        let normalization = config.normalize.resolve(&train)?;
         let summary = DataSummary {
             validation_is_test: dataset.validation_is_test(),
+            normalization,
             ..DataSummary::new(&train, &validation, dataset.class_names())
         };
-        let train = DataLoader::new(train, &options.train_device.clone().autodiff());
-        let validation = DataLoader::new(validation, &options.eval_device);
-        Ok(Self { dataset, train, validation, summary })
+        let numbers = summary.normalization.as_ref();
+        let train =
+            DataLoader::normalized(train, &options.train_device.clone().autodiff(), numbers);
+        let validation = DataLoader::normalized(validation, &options.eval_device, numbers);
+        let augmentation = match &config.augment {
+            Some(augment) => augment.clone(),
+            None if dataset.random_horizontal_flip() => Augmentation::flip(),
+            None => Augmentation::default(),
+        };
+        Ok(Self { dataset, train, validation, summary, augmentation })
     }
 }
 

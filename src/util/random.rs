@@ -13,12 +13,6 @@ pub fn epoch_order(seed: u64, epoch: u64, examples: usize) -> Vec<usize> {
     order
 }
 
-/// Whether an epoch flips each of the examples at `indices`: a fair coin of `seed`, `epoch` and index.
-pub fn flips(seed: u64, epoch: u64, indices: &[usize]) -> Vec<bool> {
-    let of_epoch = split_mix64(seed, epoch);
-    indices.iter().map(|&index| split_mix64(of_epoch, index as u64) & 1 == 1).collect()
-}
-
 /// The seed of what the layers draw in a step: of u64::MAX - step, where epochs count from 0, so that the
 /// two ranges never meet.
 pub fn step_seed(seed: u64, step: u64) -> u64 {
@@ -46,13 +40,5 @@ mod tests {
         assert_ne!(order, epoch_order(2, 0, 100));
         order.sort_unstable();
         assert_eq!(order, (0..100).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn the_coin_is_fair() {
-        let indices: Vec<_> = (0..10_000).collect();
-        let heads = flips(3, 5, &indices).into_iter().filter(|flip| *flip).count();
-        assert!((4_800..5_200).contains(&heads), "{heads}");
-        assert_ne!(flips(3, 5, &indices[..100]), flips(3, 6, &indices[..100]));
     }
 }

@@ -7,7 +7,7 @@
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use dytb::data::Batch;
-use dytb::data::DataLoader;
+use dytb::data::{Augmentation, DataLoader};
 use dytb::device::DeviceName;
 use dytb::models::MODELS;
 use dytb::nn::Summary;
@@ -62,8 +62,9 @@ fn images_are_the_same_on_every_device_to_the_last_bit() {
             let device = name.find().unwrap();
             for device in [device.clone(), device.autodiff()] {
                 let there = DataLoader::new(examples.clone(), &device);
-                for flips in [&[][..], &[true, true, true, true], &[true, false, true, false]] {
-                    let batch = Batch { indices: &[30, 0, 9, 9], flips };
+                for list in ["none", "flip", "crop:1,flip", "rand:2,9"] {
+                    let list: Augmentation = list.parse().unwrap();
+                    let batch = Batch::augmented(&[30, 0, 9, 9], list.of_epoch(1, 0));
                     let [here, there] = [&here, &there].map(|loader| floats(loader.images(batch)));
                     assert!(here == there, "{name}, {shape:?}");
                 }
@@ -79,7 +80,7 @@ fn on(entry: Model, shape: [usize; 3], device: &Device) -> Computed {
     let evaluated = built(entry, shape, device).unwrap();
     let EvalOutput { loss, .. } = loss_and_predictions(&evaluated, &validation, 20);
     let mut computed = vec![("mean loss".to_owned(), vec![loss as f32])];
-    let images = validation.images(Batch { indices: &all(), flips: &every_other(EXAMPLES) });
+    let images = validation.images(Batch::augmented(&all(), Augmentation::flip().of_epoch(1, 0)));
     computed
         .extend(evaluated.reconstruct(images).map(|output| ("output".to_owned(), floats(output))));
     let model = built(entry, shape, train.device()).unwrap();
@@ -88,7 +89,7 @@ fn on(entry: Model, shape: [usize; 3], device: &Device) -> Computed {
         let step = loss_and_gradients(
             &model,
             &train,
-            Batch { indices: &all(), flips: &every_other(EXAMPLES) },
+            Batch::augmented(&all(), Augmentation::flip().of_epoch(1, 0)),
             config,
         );
         computed.push(("loss".to_owned(), floats(step.output.loss)));
@@ -104,13 +105,13 @@ fn whole(entry: Model, shape: [usize; 3]) -> Computed {
     let upright =
         model.forward_batch(&loader, Batch::plain(&all()), &mut ForwardContext::evaluation());
     let mut computed = vec![("mean loss".to_owned(), floats(upright.loss))];
-    let images = loader.images(Batch { indices: &all(), flips: &every_other(EXAMPLES) });
+    let images = loader.images(Batch::augmented(&all(), Augmentation::flip().of_epoch(1, 0)));
     computed.extend(model.reconstruct(images).map(|output| ("output".to_owned(), floats(output))));
     if has_no_chance(entry, shape, &loader) {
         let mut context = ForwardContext::training(1).with_penalties();
         let BatchOutput { loss, .. } = model.forward_batch(
             &loader,
-            Batch { indices: &all(), flips: &every_other(EXAMPLES) },
+            Batch::augmented(&all(), Augmentation::flip().of_epoch(1, 0)),
             &mut context,
         );
         let penalty = context.penalty().expect("a model has weights") * L2_PENALTY;
@@ -131,7 +132,7 @@ fn has_no_chance(entry: Model, shape: [usize; 3], loader: &DataLoader) -> bool {
             model
                 .forward_batch(
                     loader,
-                    Batch { indices: &[0, 1], flips: &every_other(2) },
+                    Batch::augmented(&[0, 1], Augmentation::flip().of_epoch(1, 0)),
                     &mut ForwardContext::training(seed),
                 )
                 .loss,
@@ -188,11 +189,6 @@ fn examples(shape: [usize; 3]) -> Examples {
 
 fn all() -> Vec<usize> {
     (0..EXAMPLES).collect()
-}
-
-/// Flips of so many examples, the first one among them.
-fn every_other(examples: usize) -> Vec<bool> {
-    (0..examples).map(|index| index.is_multiple_of(2)).collect()
 }
 
 fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {

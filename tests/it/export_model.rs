@@ -98,6 +98,8 @@ fn what_is_in_the_file() {
         ("dataset", "Digits".to_owned()),
         ("shape", "[1, 8, 8]".to_owned()),
         ("classes", "10".to_owned()),
+        ("mean", "[0.5]".to_owned()),
+        ("std", "[0.5]".to_owned()),
         ("step", results["best_step"].to_string()),
         ("validation_error", results["validation_error"].to_string()),
         ("format", "pt".to_owned()),

@@ -5,6 +5,7 @@
 mod common;
 
 mod architecture;
+mod augment;
 mod burn_layers;
 mod classifiers;
 mod config_file;

@@ -162,6 +162,18 @@ fn a_large_dense_layer_is_the_same_on_any_number_of_ranks() {
     }
 }
 
+/// Also of the last batch, which is smaller: each example keeps the partner that it has in one process.
+#[test]
+fn what_is_augmented_and_mixed_is_the_same_on_any_number_of_ranks() {
+    if is_there() {
+        let line = "--model SingleLayerCAEClassifier --dataset Digits --seed 2 --epochs 2 --device cpu --batch_size 100 \
+                    --augment crop:1,flip,rand:2,9 --mixup 0.2 --cutmix 1 --label_smoothing 0.1 --normalize standard";
+        let name = "log/SingleLayerCAEClassifier/Digits_Momentum_lr=0.01_augment=crop-1,flip,rand-2,9_mixup=0.2_\
+                    cutmix=1.0_label_smoothing=0.1_normalize=standard";
+        assert_same_on_all(classifier(), line, name);
+    }
+}
+
 #[test]
 fn a_run_goes_on_with_another_number_of_ranks() {
     if !is_there() {

@@ -5,7 +5,7 @@ use std::fs;
 
 use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Tensor};
-use dytb::data::DataLoader;
+use dytb::data::{Augmentation, DataLoader};
 use dytb::inputs::INPUTS;
 use dytb::models::MODELS;
 use dytb::nn::Scopes;
@@ -70,11 +70,6 @@ fn adam() -> ModuleOptimizer {
     let entry = optim::find("Adam").unwrap();
     let arguments = serde_json::from_str(r#"{"learning_rate": 1e-3}"#).unwrap();
     (entry.build)(&Arguments::new(entry, arguments).unwrap())
-}
-
-/// Flips of all examples, every other one.
-fn every_other(loader: &DataLoader) -> Vec<bool> {
-    (0..loader.len()).map(|index| index % 2 == 0).collect()
 }
 
 fn all(loader: &DataLoader) -> Vec<usize> {
@@ -187,7 +182,7 @@ fn threads_do_not_change_a_bit() {
                 let step = loss_and_gradients(
                     &model,
                     &loader,
-                    Batch { indices: &all(&loader), flips: &every_other(&loader) },
+                    Batch::augmented(&all(&loader), Augmentation::flip().of_epoch(1, 0)),
                     config,
                 );
                 model.network_mut().update(step.gradients, &mut adam(), 1e-3);
@@ -232,7 +227,7 @@ fn threads_do_not_change_a_bit_of_many_numbers() {
                 let step = loss_and_gradients(
                     &model,
                     &loader,
-                    Batch { indices: &all(&loader), flips: &every_other(&loader) },
+                    Batch::augmented(&all(&loader), Augmentation::flip().of_epoch(1, 0)),
                     config,
                 );
                 let given = serde_json::from_str(r#"{"learning_rate": 1e-3}"#).unwrap();
@@ -261,7 +256,7 @@ fn pieces_make_a_batch() {
             let mut context = ForwardContext::training(seed).with_penalties();
             let BatchOutput { loss, .. } = model.forward_batch(
                 &loader,
-                Batch { indices: &all(&loader), flips: &every_other(&loader) },
+                Batch::augmented(&all(&loader), Augmentation::flip().of_epoch(1, 0)),
                 &mut context,
             );
             let penalty = context.penalty().map(|penalty| penalty * 0.1);
@@ -277,7 +272,7 @@ fn pieces_make_a_batch() {
         let step = loss_and_gradients(
             &model,
             &loader,
-            Batch { indices: &all(&loader), flips: &every_other(&loader) },
+            Batch::augmented(&all(&loader), Augmentation::flip().of_epoch(1, 0)),
             config,
         );
         let loss: f32 = step.output.loss.into_scalar();

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use super::Sweep;
 use crate::error::{Exit, Failure};
+use crate::sweep::separator;
 
 /// The most bytes of a file.
 const MAX_BYTES: usize = 1 << 20;
@@ -50,8 +51,9 @@ fn words(object: &Map<String, Value>) -> Vec<String> {
             Value::Null | Value::Bool(false) => {}
             Value::Bool(true) => words.push(format!("--{name}")),
             Value::Object(varied) if name == "vary" => {
-                let each =
-                    varied.iter().map(|(flag, values)| format!("--vary={flag}={}", text(values)));
+                let each = varied.iter().map(|(flag, values)| {
+                    format!("--vary={flag}={}", listed(values, separator(flag)))
+                });
                 words.extend(each);
             }
             value => words.push(format!("--{name}={}", text(value))),
@@ -62,9 +64,14 @@ fn words(object: &Map<String, Value>) -> Vec<String> {
 
 /// A value as it is written on a command line; a list with commas.
 fn text(value: &Value) -> String {
+    listed(value, ",")
+}
+
+/// The same, a list with this `separator`.
+fn listed(value: &Value, separator: &str) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(","),
+        Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(separator),
         other => other.to_string(),
     }
 }
@@ -76,7 +83,7 @@ mod tests {
     #[test]
     fn flags_by_name() {
         let json = r#"{"model": "LeNet", "seeds": [1, 2], "offline": true, "restart": false, "comment": null,
-                       "vary": {"batch_size": [32, 128], "learning_rate": "log:1e-4..1"},
+                       "vary": {"batch_size": [32, 128], "augment": ["none", "crop:4,flip"], "learning_rate": "log:1e-4..1"},
                        "optimizer_args": {"momentum": 0.9}}"#;
         let words = words(&serde_json::from_str(json).unwrap());
         assert_eq!(
@@ -86,6 +93,7 @@ mod tests {
                 "--seeds=1,2",
                 "--offline",
                 "--vary=batch_size=32,128",
+                "--vary=augment=none;crop:4,flip",
                 "--vary=learning_rate=log:1e-4..1",
                 r#"--optimizer_args={"momentum":0.9}"#
             ]

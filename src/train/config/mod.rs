@@ -6,10 +6,14 @@
 //! 3. **[resolve](ValidRunConfig::resolve)**: what the data set, the weights and the run's folder say. Only here are
 //!    files read.
 
+mod images;
 mod partial;
 mod resolve;
 mod validate;
 mod vary;
 
-pub use partial::{Classes, GivenArguments, NamedWeights, PartialRunConfig, PartialSchedule};
+pub use images::{check_mixing, check_smoothing};
+pub use partial::{
+    Classes, GivenArguments, NamedWeights, PartialImages, PartialRunConfig, PartialSchedule,
+};
 pub use validate::{MAX_EPOCHS, ValidRunConfig, check_comment, metrics_of};

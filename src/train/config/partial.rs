@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
-use crate::data::{Identity, ValidationSplit};
+use crate::data::{Augmentation, Identity, Normalize, ValidationSplit};
 use crate::nn::Scopes;
 use crate::optim;
 use crate::run::{LearningRateDecay, Pretrained, RunConfig, Shape};
@@ -38,6 +38,8 @@ pub struct PartialRunConfig {
     pub schedule: PartialSchedule,
     /// λ of the L2 penalty.
     pub l2_penalty: Option<f64>,
+    /// What is done to images and labels.
+    pub images: PartialImages,
     /// The examples for validation, where they are not the data set's own.
     pub validation_split: Option<ValidationSplit>,
     /// What picks the best model: a metric, or `error` or `accuracy`.
@@ -87,6 +89,21 @@ pub struct PartialSchedule {
     pub lr_decay_factor: Option<f64>,
 }
 
+/// What is done to images and labels; the names are those of the flags.
+#[derive(Clone, Debug, Default)]
+pub struct PartialImages {
+    /// What is done to the images that are trained on.
+    pub augment: Option<Augmentation>,
+    /// A of mixup.
+    pub mixup: Option<f64>,
+    /// A of CutMix.
+    pub cutmix: Option<f64>,
+    /// ε.
+    pub label_smoothing: Option<f64>,
+    /// From bytes to pixels.
+    pub normalize: Option<Normalize>,
+}
+
 /// Weights that a run begins with.
 #[derive(Clone, Debug)]
 pub struct NamedWeights {
@@ -118,6 +135,7 @@ impl PartialRunConfig {
             patience: self.patience.or(base.patience),
             schedule: self.schedule.or(base.schedule),
             l2_penalty: self.l2_penalty.or(base.l2_penalty),
+            images: self.images.or(base.images),
             validation_split: self.validation_split.or(base.validation_split),
             select: self.select.or(base.select),
             seed: self.seed.or(base.seed),
@@ -140,6 +158,18 @@ impl PartialSchedule {
             warmup_epochs: self.warmup_epochs.or(base.warmup_epochs),
             lr_decay_epochs: self.lr_decay_epochs.or(base.lr_decay_epochs.filter(|_| decays)),
             lr_decay_factor: self.lr_decay_factor.or(base.lr_decay_factor.filter(|_| decays)),
+        }
+    }
+}
+
+impl PartialImages {
+    fn or(self, base: Self) -> Self {
+        Self {
+            augment: self.augment.or(base.augment),
+            mixup: self.mixup.or(base.mixup),
+            cutmix: self.cutmix.or(base.cutmix),
+            label_smoothing: self.label_smoothing.or(base.label_smoothing),
+            normalize: self.normalize.or(base.normalize),
         }
     }
 }
@@ -170,6 +200,13 @@ impl From<RunConfig> for PartialRunConfig {
                 lr_decay_factor: decay.map(|LearningRateDecay { factor, .. }| factor),
             },
             l2_penalty: Some(config.l2_penalty),
+            images: PartialImages {
+                augment: config.augment,
+                mixup: Some(config.mixup),
+                cutmix: Some(config.cutmix),
+                label_smoothing: Some(config.label_smoothing),
+                normalize: Some(config.normalize),
+            },
             validation_split: config.validation_split,
             select: config.select.map(|select| select.name().to_owned()),
             seed: Some(config.seed),

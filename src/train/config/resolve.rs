@@ -32,6 +32,11 @@ impl ValidRunConfig {
         if let Some(wanted) = data.filter(|wanted| *wanted != config.data) {
             return Err(other_data(&config.dataset, wanted.as_ref(), config.data.as_ref()));
         }
+        // What only the images say of a flag, before anything is trained.
+        if let Some(augment) = &config.augment {
+            augment.refuse_larger(dataset.shape())?;
+        }
+        config.normalize.refuse_channels(dataset.shape()[0])?;
         config.classes = match classes {
             Some(Classes::Names(names)) => subset::labels_of(Some(&names), &*dataset)?,
             Some(Classes::Labels(labels)) => Some(labels),

@@ -3,7 +3,9 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value};
 
-use super::partial::{self, Classes, NamedWeights, PartialRunConfig, PartialSchedule};
+use super::partial::{
+    self, Classes, NamedWeights, PartialImages, PartialRunConfig, PartialSchedule,
+};
 use crate::data::Identity;
 use crate::data::image_file::LONGEST;
 use crate::error::{Exit, Failure};
@@ -76,6 +78,9 @@ impl PartialRunConfig {
         if let Some(split) = self.validation_split {
             ensure!(split.is_valid(), "validation_split: between 0 and 1, or one of several folds");
         }
+        self.images.validate(&model)?;
+        let PartialImages { augment, mixup, cutmix, label_smoothing, normalize } =
+            self.images.clone();
         let select = self.select.as_deref().map(|name| select(name, &model)).transpose()?.flatten();
         let config = RunConfig {
             model,
@@ -90,6 +95,11 @@ impl PartialRunConfig {
             patience: self.patience,
             lr_schedule: self.schedule.validate(epochs)?,
             l2_penalty,
+            augment,
+            mixup: mixup.unwrap_or(0.0),
+            cutmix: cutmix.unwrap_or(0.0),
+            label_smoothing: label_smoothing.unwrap_or(0.0),
+            normalize: normalize.unwrap_or_default(),
             validation_split: self.validation_split,
             select,
             seed: self.seed.unwrap_or_else(rand::random),

@@ -7,7 +7,7 @@ use crate::error::{Exit, Failure};
 use crate::optim::{self, OPTIMIZERS};
 
 /// The flags that can be varied beside the arguments of the optimizers.
-const FLAGS: [&str; 13] = [
+const FLAGS: [&str; 18] = [
     "model",
     "dataset",
     "optimizer",
@@ -16,6 +16,11 @@ const FLAGS: [&str; 13] = [
     "epochs",
     "patience",
     "l2_penalty",
+    "augment",
+    "mixup",
+    "cutmix",
+    "label_smoothing",
+    "normalize",
     "lr_schedule",
     "warmup_epochs",
     "lr_decay_epochs",
@@ -38,6 +43,8 @@ impl PartialRunConfig {
         let number = || value.as_f64().ok_or_else(|| wrong("number"));
         let whole = || value.as_u64().ok_or_else(|| wrong("whole number"));
         let text = || value.as_str().map(str::to_owned).ok_or_else(|| wrong("name"));
+        let unreadable =
+            |why: String| Failure::new(Exit::Usage, format!("`--vary {name}`: {value}")).why(why);
         match name {
             "model" => self.model = Some(text()?),
             "dataset" => self.dataset = Some(text()?),
@@ -59,6 +66,11 @@ impl PartialRunConfig {
             "epochs" => self.epochs = Some(whole()?),
             "patience" => self.patience = Some(whole()?),
             "l2_penalty" => self.l2_penalty = Some(number()?),
+            "augment" => self.images.augment = Some(text()?.parse().map_err(unreadable)?),
+            "mixup" => self.images.mixup = Some(number()?),
+            "cutmix" => self.images.cutmix = Some(number()?),
+            "label_smoothing" => self.images.label_smoothing = Some(number()?),
+            "normalize" => self.images.normalize = Some(text()?.parse().map_err(unreadable)?),
             "lr_schedule" => {
                 let given = text()?;
                 let shape = SHAPES.into_iter().find(|shape| *shape == given);
