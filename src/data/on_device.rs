@@ -1,4 +1,4 @@
-//! The examples of a split on a GPU.
+//! Examples on a GPU: of a split, or of a batch.
 //!
 //! Not every GPU's language has bytes (WGSL has none), so four lie in a 32-bit word, the first in
 //! its lowest bits, and are taken apart where they are used. What pixel a byte becomes is looked
@@ -7,7 +7,7 @@
 
 use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData};
 
-use crate::data::{Batch, Examples};
+use crate::data::Batch;
 
 /// Bytes in a word.
 const BYTES: usize = 4;
@@ -26,13 +26,18 @@ pub(crate) struct DeviceDataset {
 }
 
 impl DeviceDataset {
-    /// Uploads the bytes of `examples`, and what pixel each byte becomes.
-    pub fn new(examples: &Examples, scale: &[f32; 256], device: &Device) -> Self {
-        let shape = examples.shape();
+    /// Uploads the bytes of `images` of `shape` `[channels, height, width]`, and what pixel each byte becomes.
+    pub fn new<'a>(
+        images: impl ExactSizeIterator<Item = &'a [u8]>,
+        shape: [usize; 3],
+        scale: &[f32; 256],
+        device: &Device,
+    ) -> Self {
         let words = shape.iter().product::<usize>().div_ceil(BYTES);
-        let packed = (0..examples.len()).flat_map(|index| pack(examples.image(index))).collect();
+        let count = images.len();
+        let packed = images.flat_map(pack).collect();
         Self {
-            words: integers(packed, [examples.len(), words], device),
+            words: integers(packed, [count, words], device),
             shifts: integers(vec![0, 8, 16, 24], [1, 1, BYTES], device),
             scale: Tensor::from_data(TensorData::new(scale.to_vec(), [256]), device),
             shape,

@@ -38,7 +38,7 @@ impl RunData {
         dataset.verify_test()?;
         let summary = DataSummary {
             validation_is_test: dataset.validation_is_test(),
-            ..DataSummary::new(&train, &validation, dataset.class_names())
+            ..DataSummary::new(&train, &validation, dataset.class_names())?
         };
         let train = DataLoader::new(train, &options.train_device.clone().autodiff());
         let validation = DataLoader::new(validation, &options.eval_device);

@@ -63,7 +63,7 @@ fn images_are_the_same_on_every_device_to_the_last_bit() {
             for device in [device.clone(), device.autodiff()] {
                 let there = DataLoader::new(examples.clone(), &device);
                 for flips in [&[][..], &[true, true, true, true], &[true, false, true, false]] {
-                    let batch = Batch { indices: &[30, 0, 9, 9], flips };
+                    let batch = Batch { flips, ..Batch::plain(&[30, 0, 9, 9]) };
                     let [here, there] = [&here, &there].map(|loader| floats(loader.images(batch)));
                     assert!(here == there, "{name}, {shape:?}");
                 }
@@ -77,9 +77,9 @@ fn on(entry: Model, shape: [usize; 3], device: &Device) -> Computed {
     let [train, validation] = [device.clone().autodiff(), device.clone()]
         .map(|device| DataLoader::new(examples(shape), &device));
     let evaluated = built(entry, shape, device).unwrap();
-    let EvalOutput { loss, .. } = loss_and_predictions(&evaluated, &validation, 20);
+    let EvalOutput { loss, .. } = loss_and_predictions(&evaluated, &validation, 20).unwrap();
     let mut computed = vec![("mean loss".to_owned(), vec![loss as f32])];
-    let images = validation.images(Batch { indices: &all(), flips: &every_other(EXAMPLES) });
+    let images = validation.images(Batch { flips: &every_other(EXAMPLES), ..Batch::plain(&all()) });
     computed
         .extend(evaluated.reconstruct(images).map(|output| ("output".to_owned(), floats(output))));
     let model = built(entry, shape, train.device()).unwrap();
@@ -88,7 +88,7 @@ fn on(entry: Model, shape: [usize; 3], device: &Device) -> Computed {
         let step = loss_and_gradients(
             &model,
             &train,
-            Batch { indices: &all(), flips: &every_other(EXAMPLES) },
+            Batch { flips: &every_other(EXAMPLES), ..Batch::plain(&all()) },
             config,
         );
         computed.push(("loss".to_owned(), floats(step.output.loss)));
@@ -104,13 +104,13 @@ fn whole(entry: Model, shape: [usize; 3]) -> Computed {
     let upright =
         model.forward_batch(&loader, Batch::plain(&all()), &mut ForwardContext::evaluation());
     let mut computed = vec![("mean loss".to_owned(), floats(upright.loss))];
-    let images = loader.images(Batch { indices: &all(), flips: &every_other(EXAMPLES) });
+    let images = loader.images(Batch { flips: &every_other(EXAMPLES), ..Batch::plain(&all()) });
     computed.extend(model.reconstruct(images).map(|output| ("output".to_owned(), floats(output))));
     if has_no_chance(entry, shape, &loader) {
         let mut context = ForwardContext::training(1).with_penalties();
         let BatchOutput { loss, .. } = model.forward_batch(
             &loader,
-            Batch { indices: &all(), flips: &every_other(EXAMPLES) },
+            Batch { flips: &every_other(EXAMPLES), ..Batch::plain(&all()) },
             &mut context,
         );
         let penalty = context.penalty().expect("a model has weights") * L2_PENALTY;
@@ -131,7 +131,7 @@ fn has_no_chance(entry: Model, shape: [usize; 3], loader: &DataLoader) -> bool {
             model
                 .forward_batch(
                     loader,
-                    Batch { indices: &[0, 1], flips: &every_other(2) },
+                    Batch { flips: &every_other(2), ..Batch::plain(&[0, 1]) },
                     &mut ForwardContext::training(seed),
                 )
                 .loss,

@@ -5,6 +5,7 @@
 mod common;
 
 mod architecture;
+mod archives;
 mod burn_layers;
 mod classifiers;
 mod config_file;
@@ -30,6 +31,7 @@ mod several;
 mod single_layer_cae;
 mod slurm;
 mod statistics;
+mod store;
 #[cfg(unix)]
 mod survive;
 mod sweep;
