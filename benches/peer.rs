@@ -121,11 +121,11 @@ fn infer(args: &Args) -> Vec<f64> {
     let images = args.steps * args.batch;
     let loader = loader(args.shape(), &device, images.min(IMAGES) / args.batch * args.batch);
     let model = args.model(&device);
-    loss_and_predictions(&model, &loader, args.batch);
+    loss_and_predictions(&model, &loader, args.batch).unwrap();
     let times = images.div_ceil(loader.len());
     repeats(times * loader.len(), || {
         for _ in 0..times {
-            loss_and_predictions(&model, &loader, args.batch);
+            loss_and_predictions(&model, &loader, args.batch).unwrap();
         }
     })
 }

@@ -197,7 +197,7 @@ fn evaluation(bencher: Bencher, Named(shape): Named) {
     let loader = loader(shape, &device);
     let model = model(shape, &device);
     let bencher = bencher.counter(ItemsCount::new(loader.len()));
-    bencher.bench_local(|| loss_and_predictions(&model, &loader, 200));
+    bencher.bench_local(|| loss_and_predictions(&model, &loader, 200).unwrap());
 }
 
 fn main() {

@@ -9,6 +9,8 @@
 //! dogs/3.webp              test/dogs/3.webp               3.webp
 //! ```
 //!
+//! - Instead of the folder, a zip, a tar or a tar.gz of it ([`pictures`](dytb::data::pictures)), or a CSV of paths and
+//!   labels ([`list`](dytb::data::pictures::list)).
 //! - Where there is no `validation/` or `test/`, a hash of a picture's path decides: about one
 //!   picture in ten each. See [`class_folders`].
 //! - Labels are the places of the classes' folders in the order of their names. Each class has a
@@ -25,16 +27,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 use anyhow::Result;
 use rayon::prelude::*;
 
 use dytb::data::class_folders;
-use dytb::data::class_folders::{ClassFolders, LabelledFile, LeftOut};
+use dytb::data::class_folders::{ClassFolders, LabelledFile};
+use dytb::data::pictures::Tree;
 use dytb::data::{image_file, left_out};
 use dytb::util::stderr::message;
-use dytb::{Dataset, Examples, Exit, Failure, Identity, Input, Source, Split};
+use dytb::{Dataset, DecodeImage, Examples, Exit, Failure, Identity, Input, Source, Split};
 
 const NAME: &str = "ImageFolder";
 
@@ -45,7 +48,7 @@ const SHOWN: usize = 5;
 pub struct ImageFolder {
     folder: PathBuf,
     shape: [usize; 3],
-    found: ClassFolders,
+    found: Arc<ClassFolders>,
     told: Once,
 }
 
@@ -64,45 +67,22 @@ impl Dataset for ImageFolder {
 
     fn load(&self, split: Split) -> Result<Examples> {
         self.told.call_once(|| self.tell());
-        let decoded: Vec<_> = self
-            .of(split)
-            .collect::<Vec<_>>()
-            .into_par_iter()
-            .map(|LabelledFile { file, label, header }| {
-                let decoded = image_file::open(&file.path)?;
-                if [decoded.height(), decoded.width()].map(|side| side as usize) != header.size {
-                    return Err("it is another picture than a moment ago".into());
-                }
-                Ok((image_file::bytes(decoded, self.shape), *label))
-            })
+        let indices: Vec<_> = (0..self.found.pictures.len())
+            .filter(|&index| self.found.pictures[index].file.split == split)
             .collect();
-        let (mut pixels, mut labels, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
-        let mut names = Vec::new();
-        for (decoded, picture) in decoded.into_iter().zip(self.of(split)) {
-            match decoded {
-                Ok((bytes, label)) => {
-                    pixels.extend(bytes);
-                    labels.push(label);
-                    names.push(String::from_utf8_lossy(&picture.file.name).into_owned());
-                }
-                Err(why) => left_out.push(LeftOut { path: picture.file.path.clone(), why }),
-            }
-        }
-        left_out::tell_of(&left_out, NAME, &self.folder, split.name());
-        if labels.is_empty() {
-            let why = format!("none of its pictures for {} can be read", purpose(split));
-            return Err(unusable(&self.folder, why).into());
-        }
-        if split == Split::Train {
-            self.needs_all_classes(&labels)?;
-        }
-        Ok(Examples::new(self.shape, pixels, labels)?.with_names(names))
+        let name =
+            |picture: &LabelledFile| String::from_utf8_lossy(&picture.file.name).into_owned();
+        let names = self.of(split).map(name).collect();
+        let labels = self.of(split).map(|picture| picture.label).collect();
+        let fingerprint = class_folders::fingerprint_of_files(&self.folder, self.of(split));
+        let pictures = Pictures { found: self.found.clone(), indices, shape: self.shape };
+        Ok(Examples::on_demand(self.shape, labels, fingerprint, pictures)?.with_names(names))
     }
 
     /// One that can be read is enough: those that cannot are left out.
     fn verify_test(&self) -> Result<()> {
         let test: Vec<_> = self.of(Split::Test).collect();
-        let is_read = |picture: &&LabelledFile| image_file::open(&picture.file.path).is_ok();
+        let is_read = |picture: &&LabelledFile| picture.decode().is_ok();
         match test.into_par_iter().find_any(is_read) {
             Some(_) => Ok(()),
             None => {
@@ -123,6 +103,22 @@ impl Dataset for ImageFolder {
     }
 }
 
+/// The pictures of a split.
+struct Pictures {
+    found: Arc<ClassFolders>,
+    /// Which of those that were found.
+    indices: Vec<usize>,
+    shape: [usize; 3],
+}
+
+impl DecodeImage for Pictures {
+    fn decode(&self, index: usize) -> Result<Vec<u8>, String> {
+        let picture = &self.found.pictures[self.indices[index]];
+        let decoded = picture.decode()?;
+        Ok(image_file::bytes(decoded, self.shape))
+    }
+}
+
 impl ImageFolder {
     /// Looks through the folder of `source`.
     fn open(source: &Source) -> Result<Self, Failure> {
@@ -131,10 +127,7 @@ impl ImageFolder {
                 .why("its pictures are your own")
                 .help(LAYOUT));
         };
-        if !folder.is_dir() {
-            return Err(unusable(folder, "there is no such folder"));
-        }
-        let found = class_folders::find(folder)?;
+        let found = find(folder)?;
         if found.pictures.is_empty() {
             tell_passed_over(&found, folder);
             return Err(unusable(folder, "there is no picture in it that can be read"));
@@ -147,7 +140,7 @@ impl ImageFolder {
         let asked = source.channels.filter(|channels| [1, 3].contains(channels));
         let channels = asked.unwrap_or(if grey { 1 } else { 3 });
         let shape = [channels, height, width];
-        let this = Self { folder: folder.clone(), shape, found, told: Once::new() };
+        let this = Self { folder: folder.clone(), shape, found: found.into(), told: Once::new() };
         for split in [Split::Train, Split::Validation, Split::Test] {
             if this.of(split).next().is_none() {
                 tell_passed_over(&this.found, folder);
@@ -163,7 +156,7 @@ impl ImageFolder {
     /// No picture is for `split`.
     fn lacks(&self, split: Split) -> Failure {
         let (of, splits) = (self.found.pictures.len(), &self.found.splits);
-        let why = format!("none of its {of} pictures is for {}", purpose(split));
+        let why = format!("none of its {of} pictures is for {}", split.purpose());
         let (by, help) = match splits.is_empty() {
             true => (
                 "a hash of its path says what a picture is for, one in ten for validation and for the \
@@ -233,10 +226,28 @@ impl ImageFolder {
     }
 }
 
+/// The pictures in the folder, the archive or the list at `path`.
+fn find(path: &Path) -> Result<ClassFolders, Failure> {
+    if path.is_dir() {
+        return class_folders::find(path);
+    }
+    if !path.is_file() {
+        return Err(unusable(path, "there is no such folder"));
+    }
+    if let Some(tree) = Tree::archive(path)? {
+        return class_folders::find_in(&tree);
+    }
+    match path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv")) {
+        true => class_folders::find_listed(path),
+        false => Err(unusable(path, "it is neither a folder nor a zip, a tar, a tar.gz or a .csv")),
+    }
+}
+
 /// What to do about a folder that cannot be used.
 const LAYOUT: &str = "give a folder with `--data_dir` that has a folder for each class, with pictures \
     in it: DIR/CLASS/NAME.png; or such folders in DIR/train, DIR/validation and DIR/test; or, for an \
-    autoencoder, with the pictures in it: DIR/NAME.png";
+    autoencoder, with the pictures in it: DIR/NAME.png; or a zip, a tar or a tar.gz of such a folder; or a .csv of \
+    lines `path,label`";
 
 fn unusable(folder: &Path, why: impl Into<String>) -> Failure {
     failure(folder).why(why).help(LAYOUT)
@@ -251,14 +262,6 @@ fn failure(folder: &Path) -> Failure {
 fn tell_passed_over(found: &ClassFolders, folder: &Path) {
     found.notes.iter().for_each(|note| message(note));
     left_out::tell_of(&found.left_out, NAME, folder, "headers");
-}
-
-fn purpose(split: Split) -> &'static str {
-    match split {
-        Split::Train => "training",
-        Split::Validation => "validation",
-        Split::Test => "the test",
-    }
 }
 
 /// The `[height, width]` of all pictures.
@@ -291,6 +294,7 @@ fn only_size(folder: &Path, pictures: &[LabelledFile]) -> Result<[usize; 2], Fai
 /// The folder's own name, without what may not stand in the name of a run.
 fn folder_name(folder: &Path) -> String {
     let whole = folder.canonicalize().unwrap_or(folder.to_owned());
+    let whole = class_folders::archive_stem(&whole);
     let name = whole.file_name().unwrap_or("root".as_ref()).to_string_lossy();
     let allowed = |c: char| !c.is_control() && !"/\\:*?\"<>|".contains(c);
     name.chars().take(50).map(|c| if allowed(c) { c } else { '-' }).collect()

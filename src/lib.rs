@@ -43,7 +43,7 @@ pub mod viz;
 pub mod weights;
 
 // What a file of `models/` or `inputs/` needs.
-pub use data::{Dataset, Examples, Identity, Input, Source, Split};
+pub use data::{Dataset, DecodeImage, Examples, Identity, Input, Source, Split};
 pub use error::{Exit, Failure};
 pub use nn::{Autoencoder, Classifier, ForwardContext, Initializer, Model, Network};
 pub use ops::Activation;

@@ -61,7 +61,7 @@ pub fn dataset_of_shape(
 }
 
 fn open(name: &str, source: &Source) -> Result<Checked> {
-    Checked::new(name, find(INPUTS, "data set", name)?(source))
+    Checked::new(name, source, find(INPUTS, "data set", name)?(source))
 }
 
 /// The row of `table` called `name`.

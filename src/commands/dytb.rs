@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use super::evaluate::Evaluate;
 use super::sweep::Sweep;
 use super::train::TrainArgs;
-use super::{Compare, Export, Reconstruct, output, values};
+use super::{Compare, Data, Export, Reconstruct, output, values};
 use crate::models::MODELS;
 use crate::util::atomic_file::write_atomically;
 
@@ -32,6 +32,7 @@ enum Command {
     Compare(Compare),
     Reconstruct(Box<Reconstruct>),
     Export(Export),
+    Data(Data),
     Completions(Completions),
     Man(Man),
 }
@@ -80,6 +81,7 @@ impl Dytb {
             Command::Compare(compare) => compare.run(),
             Command::Reconstruct(reconstruct) => reconstruct.run(),
             Command::Export(export) => export.run(),
+            Command::Data(data) => data.run(),
             Command::Completions(Completions { shell }) => completions(*shell),
             Command::Man(man) => man.write(),
         }

@@ -5,6 +5,7 @@ mod article;
 pub mod compare;
 mod config_file;
 mod confusion_matrix;
+mod data;
 mod dytb;
 mod evaluate;
 mod export;
@@ -28,6 +29,7 @@ use clap::Args;
 
 pub use article::{EvaluateAutoencoder, EvaluateClassifier, TrainAutoencoder, TrainClassifier};
 pub use compare::Compare;
+pub use data::Data;
 pub use dytb::Dytb;
 pub use evaluate::Evaluate;
 pub use export::Export;
@@ -46,12 +48,17 @@ pub struct SourceArgs {
     /// Never download
     #[arg(long)]
     offline: bool,
+    /// Bytes of images that may be in memory, as 512M, 4G or 0; what does not fit is decoded once, into a file in the
+    /// cache folder, and read from there: no result depends on it [default: half of what is free]
+    #[arg(long, aliases = ["mem", "cache_size"], value_parser = crate::data::store::parse_bytes, allow_negative_numbers = true, value_name = "BYTES")]
+    memory: Option<u64>,
 }
 
 impl SourceArgs {
     /// The same, as data sets see it.
     pub fn source(&self) -> Source {
-        Source { data_dir: self.data_dir.clone(), offline: self.offline, ..Source::default() }
+        let Self { data_dir, offline, memory } = self.clone();
+        Source { data_dir, offline, memory, ..Source::default() }
     }
 }
 

@@ -263,6 +263,7 @@ impl TrainArgs {
         // Pictures of every trial are rarely looked at.
         add("images_every", Some(self.images_every.unwrap_or(0).to_string()));
         add("metrics", self.metrics.as_ref().map(MetricNames::text));
+        add("memory", source.memory.map(|bytes| bytes.to_string()));
         if source.offline {
             words.push("--offline".to_owned());
         }

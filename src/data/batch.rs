@@ -2,6 +2,7 @@
 
 use super::augment::AugmentedEpoch;
 use super::mix::Mix;
+use super::read_ahead::BatchBytes;
 
 /// The examples of a batch, in their order.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +15,8 @@ pub struct Batch<'a> {
     pub mixed: Option<Mixed<'a>>,
     /// ε of the label smoothing: the share of a target that all classes have alike.
     pub label_smoothing: f64,
+    /// The bytes that were read for the whole batch, where its images are not in memory.
+    pub bytes: Option<&'a BatchBytes>,
 }
 
 /// Examples that those of a batch are mixed with.
@@ -28,12 +31,17 @@ pub struct Mixed<'a> {
 impl<'a> Batch<'a> {
     /// The examples at `indices`, as they are.
     pub fn plain(indices: &'a [usize]) -> Self {
-        Self { indices, augmented: None, mixed: None, label_smoothing: 0.0 }
+        Self { indices, augmented: None, mixed: None, label_smoothing: 0.0, bytes: None }
     }
 
     /// The examples at `indices`, changed as `augmented` says.
     pub fn augmented(indices: &'a [usize], augmented: Option<AugmentedEpoch<'a>>) -> Self {
         Self { augmented, ..Self::plain(indices) }
+    }
+
+    /// The same with the `bytes` that were read for it.
+    pub fn with_bytes(self, bytes: &'a BatchBytes) -> Self {
+        Self { bytes: Some(bytes), ..self }
     }
 
     /// Number of examples.
@@ -49,7 +57,8 @@ impl<'a> Batch<'a> {
     /// The examples that these are mixed with, if they are, and how.
     pub fn partners(self) -> Option<(Self, Mix)> {
         let Mixed { partners, mix } = self.mixed?;
-        Some((Self::augmented(partners, self.augmented), mix))
+        let partners = Self { bytes: self.bytes, ..Self::augmented(partners, self.augmented) };
+        Some((partners, mix))
     }
 
     /// Of each example, itself or its partner: the one that the mixed one has more of.

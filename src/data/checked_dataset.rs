@@ -6,15 +6,18 @@
 //! | `shape()` | 1, 3 or 4 channels, and a pixel or more |
 //! | `num_classes()` | 1 or more |
 //! | `class_names()` | one for each class, and none twice |
-//! | each split of `load()` | of that shape, its labels less than the number of classes |
+//! | each split of `load()` | of that shape, its labels less than the number of classes; it is then brought to where it is [kept](crate::data::store) |
 //!
 //! Whatever is wrong is an error that names the data set's file in `inputs/`.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
-use crate::data::{Dataset, Examples, Identity, Split};
+use crate::data::store::{Memory, Origin, hold};
+use crate::data::{Dataset, Examples, Identity, Source, Split};
 use crate::error::{Exit, Failure};
 
 /// A data set that was checked, and whose splits are when they are loaded.
@@ -24,17 +27,22 @@ pub struct Checked {
     dataset: Box<dyn Dataset>,
     shape: [usize; 3],
     class_names: Vec<String>,
+    /// Where its files are, if the user says so.
+    folder: Option<PathBuf>,
+    /// For its images.
+    memory: Arc<Memory>,
 }
 
 impl Checked {
-    /// The data set that `inputs/{name}.rs` has opened, or an error instead of one.
+    /// The data set that `inputs/{name}.rs` has opened in `source`, or an error instead of one.
     ///
     /// # Errors
     /// Those of opening it, and when it is wrong.
-    pub fn new(name: &str, dataset: Result<Box<dyn Dataset>>) -> Result<Self> {
+    pub fn new(name: &str, source: &Source, dataset: Result<Box<dyn Dataset>>) -> Result<Self> {
         let dataset = dataset.map_err(|error| of_file(name, error))?;
         let (shape, class_names) = (dataset.shape(), dataset.class_names());
-        let checked = Self { name: name.to_owned(), dataset, shape, class_names };
+        let (folder, memory) = (source.data_dir.clone(), Memory::new(source.memory));
+        let checked = Self { name: name.to_owned(), dataset, shape, class_names, folder, memory };
         match checked.wrong() {
             Some(why) => Err(wrong(name, why)),
             None => Ok(checked),
@@ -83,6 +91,21 @@ impl Checked {
     }
 }
 
+impl Checked {
+    /// Refuses a class that is in the labels `before` images were left out, and in none of `examples`.
+    fn refuse_lost_class(&self, mut before: HashSet<u32>, examples: &Examples) -> Result<()> {
+        before.retain(|label| !examples.labels().contains(label));
+        let Some(class) = before.into_iter().min() else { return Ok(()) };
+        let class = &self.class_names[class as usize];
+        let folder = self.folder.as_ref().map(|folder| format!(" `{}`", folder.display()));
+        let what = format!("{} cannot use{}", self.name, folder.unwrap_or(" its images".into()));
+        Err(Failure::new(Exit::DataUnavailable, what)
+            .why(format!("the class `{class}` has no picture for training that can be read"))
+            .help("add pictures of it, or take the class out of the data set")
+            .into())
+    }
+}
+
 impl Dataset for Checked {
     fn shape(&self) -> [usize; 3] {
         self.shape
@@ -98,10 +121,16 @@ impl Dataset for Checked {
 
     fn load(&self, split: Split) -> Result<Examples> {
         let examples = self.dataset.load(split).map_err(|error| of_file(&self.name, error))?;
-        match self.wrong_examples(&examples) {
-            Some(why) => Err(wrong(&self.name, format!("load(), {} images: {why}", split.name()))),
-            None => Ok(examples),
+        if let Some(why) = self.wrong_examples(&examples) {
+            return Err(wrong(&self.name, format!("load(), {} images: {why}", split.name())));
         }
+        let before: HashSet<_> = examples.labels().iter().copied().collect();
+        let origin = Origin { dataset: &self.name, split, folder: self.folder.as_deref() };
+        let examples = hold(examples, &self.memory, &origin)?;
+        if split == Split::Train {
+            self.refuse_lost_class(before, &examples)?;
+        }
+        Ok(examples)
     }
 
     fn verify_test(&self) -> Result<()> {
@@ -185,7 +214,7 @@ mod tests {
     }
 
     fn load(dataset: Wrong) -> Result<Examples> {
-        Checked::new("Stripes", Ok(Box::new(dataset)))?.load(Split::Validation)
+        Checked::new("Stripes", &Source::default(), Ok(Box::new(dataset)))?.load(Split::Validation)
     }
 
     #[test]
@@ -234,8 +263,9 @@ mod tests {
     /// What names a file of the user's keeps its words; other errors get the file's name.
     #[test]
     fn errors_of_its_own() {
-        let open =
-            |error: anyhow::Error| format!("{:#}", Checked::new("Set", Err(error)).err().unwrap());
+        let open = |error: anyhow::Error| {
+            format!("{:#}", Checked::new("Set", &Source::default(), Err(error)).err().unwrap())
+        };
         let failure = Failure::new(Exit::DataUnavailable, "Set: a.gz not in b");
         assert_eq!(open(failure.into()), "Set: a.gz not in b");
         assert_eq!(open(anyhow::anyhow!("no such line")), "inputs/Set.rs: no such line");

@@ -16,17 +16,20 @@ use crate::util::hex::hex;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
+use image::DynamicImage;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::folder_layout::{FolderLayout, subfolders};
+use super::folder_layout::FolderLayout;
 pub use super::folder_walk::PictureFile;
-use super::folder_walk::Walk;
+use super::folder_walk::{CHANGED, Walk};
 use super::ignored_files;
 use super::image_file::{self, Header};
 pub use super::left_out::LeftOut;
 use super::names::two_alike;
+use super::pictures::{Tree, list};
 use crate::error::{Exit, Failure};
 
 /// What is below a folder.
@@ -61,11 +64,21 @@ pub struct LabelledFile {
 /// [`Exit::Usage`] where it has two folders for one split or two for one class, or splits in the folder
 /// of a class; [`Exit::DataUnavailable`] where there are splits, and none for training.
 pub fn find(folder: &Path) -> Result<ClassFolders, Failure> {
+    find_in(&Tree::folder(folder))
+}
+
+/// The same in `tree`, which may be in an archive.
+///
+/// # Errors
+/// As those of [`find`].
+pub fn find_in(tree: &Tree) -> Result<ClassFolders, Failure> {
+    let folder = tree.root();
     let is_class = |path: &PathBuf| !ignored_files::holds_outputs(path);
-    let (folders, outputs): (Vec<_>, Vec<_>) = subfolders(folder).into_iter().partition(is_class);
-    let layout = FolderLayout::of(folder, &folders)?;
+    let (folders, outputs): (Vec<_>, Vec<_>) =
+        tree.subfolders(folder).into_iter().partition(is_class);
+    let layout = FolderLayout::of(tree, &folders)?;
     let mut walk = Walk::new(outputs);
-    walk.through(folder, &layout);
+    walk.through(tree, &layout);
     let notes = layout.note.clone().into_iter().chain(walk.notes()).collect();
     let Walk { files, folders, mut left_out, .. } = walk;
     let (pictures, classes) = with_headers(files, folder, &mut left_out);
@@ -88,7 +101,7 @@ fn with_headers(
     folder: &Path,
     left_out: &mut Vec<LeftOut>,
 ) -> (Vec<LabelledFile>, Vec<OsString>) {
-    let headers: Vec<_> = files.par_iter().map(|file| image_file::header(&file.path)).collect();
+    let headers: Vec<_> = files.par_iter().map(|file| image_file::header_at(&file.place)).collect();
     let is_picture =
         |(file, header): &(&PictureFile, &Result<_, _>)| header.is_ok() && file.class.is_some();
     let only_class = match files.iter().zip(&headers).any(|both| is_picture(&both)) {
@@ -119,6 +132,7 @@ fn with_headers(
 /// The name of `folder` itself, also where it is given as `.`.
 fn own_name(folder: &Path) -> OsString {
     let whole = folder.canonicalize().unwrap_or(folder.to_owned());
+    let whole = archive_stem(&whole);
     whole.file_name().unwrap_or("pictures".as_ref()).to_owned()
 }
 
@@ -127,6 +141,76 @@ fn alike([one, other]: [&Path; 2]) -> Failure {
     Failure::new(Exit::Usage, what)
         .why("their names differ in case, in spaces or in how an accent is encoded, and in nothing else")
         .help("give both the same name, letter by letter, or names that can be told apart")
+}
+
+/// `path` without what archives and lists end in: `.zip`, `.tar.gz`, `.csv`.
+pub fn archive_stem(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let endings = [".zip", ".tar.gz", ".tgz", ".tar", ".csv"];
+    let stem = endings.iter().find_map(|ending| {
+        let (stem, end) = name.split_at_checked(name.len().checked_sub(ending.len())?)?;
+        (end.eq_ignore_ascii_case(ending) && !stem.is_empty()).then(|| stem.to_owned())
+    });
+    stem.filter(|_| !path.is_dir()).map_or(path.to_owned(), |stem| path.with_file_name(stem))
+}
+
+/// The pictures of the [list](super::pictures::list) at `path`; reads their headers, not their pixels.
+///
+/// # Errors
+/// Where a line makes no sense or a file is missing, and where two classes read alike.
+pub fn find_listed(path: &Path) -> Result<ClassFolders, Failure> {
+    let found = list::read(path)?;
+    if let Some((one, other)) = two_alike(&found.classes) {
+        return Err(alike([one, other].map(|at| Path::new(&found.classes[at]))));
+    }
+    let headers: Vec<_> =
+        found.rows.par_iter().map(|row| image_file::header_at(&row.file.place)).collect();
+    let (mut pictures, mut left_out) = (Vec::new(), Vec::new());
+    for (row, header) in found.rows.into_iter().zip(headers) {
+        let label = found.classes.iter().position(|class| *class == row.class).unwrap_or(0) as u32;
+        match header {
+            Ok(header) => pictures.push(LabelledFile { file: row.file, label, header }),
+            Err(why) => left_out.push(LeftOut { path: row.file.path, why }),
+        }
+    }
+    let splits = if found.has_splits { "those of the list" } else { "" }.to_owned();
+    Ok(ClassFolders { classes: found.classes, pictures, left_out, notes: Vec::new(), splits })
+}
+
+impl LabelledFile {
+    /// The picture, if it is still the one that was found.
+    ///
+    /// # Errors
+    /// Why it cannot be read, in a few words.
+    pub fn decode(&self) -> Result<DynamicImage, String> {
+        self.file.refuse_changed()?;
+        let decoded = image_file::open_at(&self.file.place)?;
+        if [decoded.height(), decoded.width()].map(|side| side as usize) != self.header.size {
+            return Err(CHANGED.into());
+        }
+        // It may have been written meanwhile.
+        self.file.refuse_changed()?;
+        Ok(decoded)
+    }
+}
+
+/// What tells the files of `pictures` below `folder` from others: of their paths, lengths and times of modification, 64 hexadecimal
+/// digits.
+pub fn fingerprint_of_files<'a>(
+    folder: &Path,
+    pictures: impl Iterator<Item = &'a LabelledFile>,
+) -> String {
+    let whole = folder.canonicalize().unwrap_or(folder.to_owned());
+    let mut hash = Sha256::new().chain_update(whole.as_os_str().as_encoded_bytes());
+    for LabelledFile { file, label, .. } in pictures {
+        let time = file.modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        hash.update((file.name.len() as u64).to_le_bytes());
+        hash.update(&file.name);
+        hash.update(file.bytes.to_le_bytes());
+        hash.update(time.map_or(0, |time| time.as_nanos()).to_le_bytes());
+        hash.update(label.to_le_bytes());
+    }
+    hex(&hash.finalize())
 }
 
 /// What tells one folder's pictures from another's, 16 hexadecimal digits: of the SHA-256 of their

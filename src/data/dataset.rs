@@ -1,13 +1,15 @@
 //! What a data set is: bytes `[examples, channels, height, width]` and a label each.
 //!
 //! A file of `inputs/` implements [`Dataset`] and ends in the constant `INPUT`. It hands over the
-//! bytes of a split; shuffling, scaling to [-1, 1], augmentation and the way to the device are the
+//! [`Examples`] of a split; shuffling, scaling to [-1, 1], augmentation and the way to the device are the
 //! bench's work and the same for every data set.
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
+
+use super::Examples;
 
 /// Which part of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,113 +31,14 @@ impl Split {
             Split::Test => "test",
         }
     }
-}
 
-/// The examples of one split.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Examples {
-    /// `[channels, height, width]`.
-    shape: [usize; 3],
-    /// `[examples, channels, height, width]`, 0 black to 255 white.
-    pixels: Vec<u8>,
-    /// One per example, 0-based.
-    labels: Vec<u32>,
-    /// One per example, or none: what they are called.
-    names: Vec<String>,
-}
-
-impl Examples {
-    /// `pixels` `[examples, channels, height, width]`, images of `shape` `[channels, height,
-    /// width]`, and their `labels` `[examples]`.
-    ///
-    /// # Errors
-    /// When the numbers of pixels and of labels do not fit, or there is no example.
-    pub fn new(shape: [usize; 3], pixels: Vec<u8>, labels: Vec<u32>) -> Result<Self> {
-        let size = shape.iter().fold(1, |size: usize, &side| size.saturating_mul(side));
-        if labels.is_empty() || pixels.len() != labels.len().saturating_mul(size) {
-            let (pixels, labels) = (pixels.len(), labels.len());
-            bail!(
-                "{pixels} pixels and {labels} labels are no images: one of {shape:?} has {size} pixels \
-                 and one label"
-            );
+    /// What it is for, in a sentence.
+    pub fn purpose(self) -> &'static str {
+        match self {
+            Split::Train => "training",
+            Split::Validation => "validation",
+            Split::Test => "the test",
         }
-        Ok(Self { shape, pixels, labels, names: Vec::new() })
-    }
-
-    /// The same, with what each example is called: its file, say.
-    ///
-    /// # Panics
-    /// When there are not as many `names` as examples.
-    pub fn with_names(mut self, names: Vec<String>) -> Self {
-        assert_eq!(names.len(), self.labels.len(), "names of the examples");
-        self.names = names;
-        self
-    }
-
-    /// What the example `index` is called, if it has a name.
-    pub fn name(&self, index: usize) -> Option<&str> {
-        self.names.get(index).map(String::as_str)
-    }
-
-    /// The examples at `kept`, in that order, with their names.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub(crate) fn pick(&self, kept: &[usize]) -> Result<Self> {
-        let mut pixels = Vec::with_capacity(kept.len() * self.shape.iter().product::<usize>());
-        kept.iter().for_each(|&index| pixels.extend_from_slice(self.image(index)));
-        let labels = kept.iter().map(|&index| self.labels[index]).collect();
-        let names = kept.iter().filter_map(|&index| self.names.get(index).cloned()).collect();
-        Ok(Self { names, ..Self::new(self.shape, pixels, labels)? })
-    }
-
-    /// These examples, and then those of `next`, which have the same shape. They have names if all have.
-    pub(crate) fn followed_by(mut self, next: Self) -> Self {
-        self.pixels.extend(next.pixels);
-        let have_names = !self.names.is_empty() && !next.names.is_empty();
-        self.names = if have_names { [self.names, next.names].concat() } else { Vec::new() };
-        self.labels.extend(next.labels);
-        self
-    }
-
-    /// The same images with other labels: of label l `labels[l]`.
-    ///
-    /// # Panics
-    /// When there is none for a label.
-    pub(crate) fn relabelled(mut self, labels: &[u32]) -> Self {
-        self.labels.iter_mut().for_each(|label| *label = labels[*label as usize]);
-        self
-    }
-
-    /// `[channels, height, width]`.
-    pub fn shape(&self) -> [usize; 3] {
-        self.shape
-    }
-
-    /// Number of examples.
-    pub fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// Whether there is none: never.
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
-    }
-
-    /// `[examples, channels, height, width]`.
-    pub fn pixels(&self) -> &[u8] {
-        &self.pixels
-    }
-
-    /// `[examples]`.
-    pub fn labels(&self) -> &[u32] {
-        &self.labels
-    }
-
-    /// The bytes `[channels, height, width]` of one image.
-    pub fn image(&self, index: usize) -> &[u8] {
-        let size: usize = self.shape.iter().product();
-        &self.pixels[index * size..][..size]
     }
 }
 
@@ -215,6 +118,9 @@ pub struct Source {
     /// Channels that images are brought to, 1 (grey) or 3, in a data set that
     /// [resizes](Dataset::resizes); `None` for those that its pictures have.
     pub channels: Option<usize>,
+    /// Bytes of images that may be in memory, of all splits together; the others are in a file. `None` for half of
+    /// what is free.
+    pub memory: Option<u64>,
 }
 
 /// How to open a data set: the constant `INPUT` that every file of `inputs/` ends with.

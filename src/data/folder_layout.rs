@@ -15,6 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::ignored_files::is_service;
+use super::pictures::Tree;
 use crate::data::Split;
 use crate::error::{Exit, Failure};
 
@@ -34,12 +35,13 @@ pub struct FolderLayout {
 }
 
 impl FolderLayout {
-    /// The layout of `folder`, in which there are `folders`.
+    /// The layout of `tree`, in whose root there are `folders`.
     ///
     /// # Errors
     /// [`Exit::Usage`] where two folders are for one split, or splits are within the folder of a class;
     /// [`Exit::DataUnavailable`] where there are splits, but none for training.
-    pub fn of(folder: &Path, folders: &[PathBuf]) -> Result<Self, Failure> {
+    pub fn of(tree: &Tree, folders: &[PathBuf]) -> Result<Self, Failure> {
+        let folder = tree.root();
         let splits = splits_of(folders);
         let has = |split| splits.iter().filter(move |(_, other)| *other == split);
         for split in [Split::Train, Split::Validation, Split::Test] {
@@ -48,14 +50,14 @@ impl FolderLayout {
             }
         }
         if splits.is_empty() {
-            refuse_splits_below(folders)?;
+            refuse_splits_below(tree, folders)?;
             return Ok(Self::default());
         }
         if has(Split::Train).next().is_none() {
             return Err(no_training(folder, &splits));
         }
         let train = folder.join(&splits[0].0);
-        if splits.len() == 1 && folders.len() > 1 && subfolders(&train).is_empty() {
+        if splits.len() == 1 && folders.len() > 1 && tree.subfolders(&train).is_empty() {
             let note = format!(
                 "note: {}/ has no folders in it and is taken for a class, as the folders beside it are",
                 train.display()
@@ -87,8 +89,8 @@ impl FolderLayout {
     }
 }
 
-/// The folders in `folder` that are not hidden, in the order of their names.
-pub fn subfolders(folder: &Path) -> Vec<PathBuf> {
+/// The folders in `folder` on the disk that are not hidden, in the order of their names.
+pub(super) fn subfolders_on_disk(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     let visible = entries.filter(|entry| !is_service(&entry.file_name()));
     let mut folders: Vec<_> = visible.map(|entry| entry.path()).filter(|p| p.is_dir()).collect();
@@ -106,15 +108,24 @@ fn splits_of(folders: &[PathBuf]) -> Vec<(OsString, Split)> {
 /// The name of the folder `path` and what it is for, if its name is that of a split.
 fn split(path: &Path) -> Option<(OsString, Split)> {
     let name = path.file_name()?;
+    Some((name.to_owned(), split_called(name)?))
+}
+
+/// Whether the folder at `path` has the name of a split.
+pub(super) fn is_split(path: &Path) -> bool {
+    split(path).is_some()
+}
+
+/// The split that `name` stands for.
+pub(super) fn split_called(name: &OsStr) -> Option<Split> {
     let letters = name.to_string_lossy().to_lowercase().replace(['_', '-', ' ', '.'], "");
     let stem = ENDINGS.iter().find_map(|ending| letters.strip_suffix(ending));
-    let split = match stem.unwrap_or(&letters) {
-        "train" | "training" => Split::Train,
-        "validation" | "valid" | "val" | "dev" | "development" => Split::Validation,
-        "test" | "testing" | "eval" | "evaluation" => Split::Test,
-        _ => return None,
-    };
-    Some((name.to_owned(), split))
+    match stem.unwrap_or(&letters) {
+        "train" | "training" => Some(Split::Train),
+        "validation" | "valid" | "val" | "dev" | "development" => Some(Split::Validation),
+        "test" | "testing" | "eval" | "evaluation" => Some(Split::Test),
+        _ => None,
+    }
 }
 
 fn twice(folder: &Path, split: Split, one: &OsStr, other: &OsStr) -> Failure {
@@ -140,9 +151,9 @@ fn no_training(folder: &Path, splits: &[(OsString, Split)]) -> Failure {
 
 /// Splits one folder further down are an archive within its own folder, or splits of each class: of
 /// both all pictures would be mixed.
-fn refuse_splits_below(folders: &[PathBuf]) -> Result<(), Failure> {
+fn refuse_splits_below(tree: &Tree, folders: &[PathBuf]) -> Result<(), Failure> {
     for class in folders {
-        let splits = splits_of(&subfolders(class));
+        let splits = splits_of(&tree.subfolders(class));
         let has_train = splits.iter().any(|(_, split)| *split == Split::Train);
         if has_train && splits.iter().any(|(_, split)| *split != Split::Train) {
             let splits = FolderLayout { splits, note: None };

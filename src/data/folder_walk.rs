@@ -1,31 +1,50 @@
-//! A walk through a folder of pictures: what each file in it is for, and what is passed over.
+//! A walk through a tree of pictures: what each file in it is for, and what is passed over.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
-use walkdir::{DirEntry, WalkDir};
 
 use super::folder_layout::FolderLayout;
 use super::ignored_files;
 use super::image_format::io_reason;
 use super::left_out::LeftOut;
+use super::pictures::{Entry, EntryKind, Place, Tree};
 use crate::data::Split;
 
 /// A file in a class's folder.
 #[derive(Debug)]
 pub struct PictureFile {
-    /// Where it is.
+    /// Where it is, for people.
     pub path: PathBuf,
+    /// Where its bytes are.
+    pub place: Place,
     /// Its path below the folder, its parts joined by `/`.
     pub name: Vec<u8>,
     /// Its length.
     pub bytes: u64,
+    /// When it, or the archive that it is in, was written, if the file system tells.
+    pub modified: Option<SystemTime>,
     /// What it is for.
     pub split: Split,
     /// The name of its class's folder, if it is in one.
     pub(super) class: Option<OsString>,
+}
+
+/// Of a file that has changed since it was found.
+pub(super) const CHANGED: &str = "it is another picture than a moment ago";
+
+impl PictureFile {
+    /// Fails where the file has changed since it was found.
+    pub(super) fn refuse_changed(&self) -> Result<(), String> {
+        match self.place.has_changed(self.bytes, self.modified) {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(CHANGED.into()),
+            Err(error) => Err(io_reason(&error)),
+        }
+    }
 }
 
 /// What a walk through a folder comes by.
@@ -49,55 +68,56 @@ impl Walk {
         Self { outputs, ..Self::default() }
     }
 
-    /// Looks at all that is below `folder`, which is laid out so.
-    pub fn through(&mut self, folder: &Path, layout: &FolderLayout) {
-        let entries = WalkDir::new(folder).min_depth(1).follow_links(true).sort_by_file_name();
-        let mut entries = entries.into_iter();
-        while let Some(entry) = entries.next() {
-            match entry {
-                Ok(entry) => {
-                    let is_folder = entry.file_type().is_dir();
-                    if !self.take(folder, layout, entry) && is_folder {
-                        entries.skip_current_dir();
-                    }
-                }
-                Err(error) => self.left_out.extend(unreadable(folder, &error)),
-            }
-        }
+    /// Looks at all that is in `tree`, which is laid out so.
+    pub fn through(&mut self, tree: &Tree, layout: &FolderLayout) {
+        let mut left_out = Vec::new();
+        tree.walk(|entry| self.take(layout, entry), |one| left_out.push(one));
+        self.left_out.extend(left_out);
     }
 
     /// Notes `entry`; whether what is in it is of interest, if it is a folder.
-    fn take(&mut self, folder: &Path, layout: &FolderLayout, entry: DirEntry) -> bool {
-        if ignored_files::is_service(entry.file_name()) {
-            *self.skipped.entry(ignored_files::told_as(entry.file_name())).or_default() += 1;
+    fn take(&mut self, layout: &FolderLayout, Entry { path, relative, kind }: Entry) -> bool {
+        let parts: Vec<&OsStr> = relative.iter().collect();
+        let Some((&name, _)) = parts.split_last() else { return true };
+        if ignored_files::is_service(name) {
+            *self.skipped.entry(ignored_files::told_as(name)).or_default() += 1;
             return false;
         }
-        let parts = parts(folder, &entry);
-        if parts.len() == 1 && ignored_files::is_results(entry.file_name()) {
-            self.outputs.push(entry.into_path());
+        if parts.len() == 1 && ignored_files::is_results(name) {
+            self.outputs.push(path);
             return false;
         }
-        if !entry.file_type().is_dir() {
-            match place(layout, &parts, &entry) {
-                Ok(file) => self.files.push(file),
-                Err(why) => self.left_out.push(LeftOut { path: entry.into_path(), why }),
+        match kind {
+            EntryKind::Folder => {}
+            EntryKind::Other(why) => {
+                self.left_out.push(LeftOut { path, why });
+                return false;
             }
+            EntryKind::File { place, bytes, modified } => {
+                match split_and_class(layout, &parts) {
+                    Ok((name, split, class)) => {
+                        let file = PictureFile { path, place, name, bytes, modified, split, class };
+                        self.files.push(file);
+                    }
+                    Err(why) => self.left_out.push(LeftOut { path, why }),
+                }
+                return false;
+            }
+        }
+        if self.outputs.contains(&path) {
             return false;
         }
-        if self.outputs.iter().any(|output| output == entry.path()) {
-            return false;
-        }
-        if ignored_files::is_output(entry.path()) {
-            self.outputs.push(entry.into_path());
+        if ignored_files::is_output(&path) {
+            self.outputs.push(path);
             return false;
         }
         if parts.len() == 1 && layout.depth() > 1 && layout.split(parts[0]).is_none() {
             let why = format!("it is beside {} and for none of them", layout.names());
-            self.left_out.push(LeftOut { path: entry.into_path(), why });
+            self.left_out.push(LeftOut { path, why });
             return false;
         }
         if parts.len() == layout.depth() {
-            self.folders.push((parts[parts.len() - 1].to_owned(), entry.into_path()));
+            self.folders.push((name.to_owned(), path));
         }
         true
     }
@@ -127,14 +147,13 @@ impl Walk {
 /// Names in a note; the others are not told.
 const NAMES: usize = 5;
 
-/// The file `entry` of `layout`, whose path has these parts; or why it is not used.
-fn place(layout: &FolderLayout, parts: &[&OsStr], entry: &DirEntry) -> Result<PictureFile, String> {
-    if !entry.file_type().is_file() {
-        return Err("it is no regular file".into());
-    }
-    let bytes = entry.metadata().map_err(|error| error.to_string())?.len();
+/// The name of the file of `layout` whose path has these parts, what it is for, and its class; or why it is not used.
+fn split_and_class(
+    layout: &FolderLayout,
+    parts: &[&OsStr],
+) -> Result<(Vec<u8>, Split, Option<OsString>), String> {
     let name = parts.join(OsStr::new("/")).into_encoded_bytes();
-    let hashed = by_hash(&name);
+    let hashed = split_by_hash(&name);
     let split = match layout.split(parts[0]) {
         _ if layout.splits.is_empty() => hashed,
         Some(Split::Train) if !layout.has(hashed) => hashed,
@@ -142,10 +161,11 @@ fn place(layout: &FolderLayout, parts: &[&OsStr], entry: &DirEntry) -> Result<Pi
         None => return Err(format!("it is in none of {}", layout.names())),
     };
     let class = (parts.len() > layout.depth()).then(|| parts[layout.depth() - 1].to_owned());
-    Ok(PictureFile { path: entry.path().to_owned(), name, bytes, split, class })
+    Ok((name, split, class))
 }
 
-fn by_hash(name: &[u8]) -> Split {
+/// What the picture of this `name` is for where nothing else says it.
+pub(super) fn split_by_hash(name: &[u8]) -> Split {
     let hash = Sha256::digest(name);
     let number = hash[..8].iter().fold(0, |number, &byte| number << 8 | u64::from(byte));
     match number % 10 {
@@ -153,22 +173,4 @@ fn by_hash(name: &[u8]) -> Split {
         1 => Split::Validation,
         _ => Split::Train,
     }
-}
-
-/// The parts of the path of `entry` below `folder`.
-fn parts<'a>(folder: &Path, entry: &'a DirEntry) -> Vec<&'a OsStr> {
-    entry.path().strip_prefix(folder).unwrap_or(entry.path()).iter().collect()
-}
-
-/// What of `folder` could not be looked at; hidden and service names are none of its pictures.
-fn unreadable(folder: &Path, error: &walkdir::Error) -> Option<LeftOut> {
-    let path = error.path().unwrap_or(folder).to_owned();
-    if path != folder && path.file_name().is_some_and(ignored_files::is_service) {
-        return None;
-    }
-    let why = match error.io_error() {
-        Some(error) => io_reason(error),
-        None => "a link that leads in a circle".into(),
-    };
-    Some(LeftOut { path, why })
 }

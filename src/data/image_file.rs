@@ -13,8 +13,7 @@
 //!
 //! Nothing here trusts a file: its size, and that of the picture that it promises, are limited.
 
-use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 use std::path::Path;
 
 use image::imageops::{self, FilterType};
@@ -26,6 +25,7 @@ use image::{
 
 use super::image_format::{CUT, format_of, io_reason, reason};
 use super::jpeg;
+use super::pictures::Place;
 
 /// The longest file that is read, and the most bytes that a picture may have: 85 megapixels in
 /// colour.
@@ -52,10 +52,18 @@ pub struct Header {
 /// # Errors
 /// Why it is no picture that can be read, in a few words.
 pub fn header(path: &Path) -> Result<Header, String> {
-    let head = read(path, HEAD_BYTES)?;
+    header_at(&Place::File(path.to_owned()))
+}
+
+/// The same of the file at `place`, which may be in an archive.
+///
+/// # Errors
+/// Why it is no picture that can be read, in a few words.
+pub fn header_at(place: &Place) -> Result<Header, String> {
+    let head = read(place, HEAD_BYTES)?;
     match header_of(&head) {
         Err(_) if head.len() as u64 == HEAD_BYTES && format_of(&head).is_ok() => {
-            header_of(&read(path, MAX_PIXEL_BYTES + 1)?)
+            header_of(&read(place, MAX_PIXEL_BYTES + 1)?)
         }
         header => header,
     }
@@ -94,8 +102,16 @@ fn turns(orientation: Orientation) -> bool {
 /// # Errors
 /// Why it is no picture that can be read, in a few words.
 pub fn open(path: &Path) -> Result<DynamicImage, String> {
-    format_of(&read(path, HEAD_BYTES)?)?;
-    decode(&read(path, MAX_PIXEL_BYTES + 1)?)
+    open_at(&Place::File(path.to_owned()))
+}
+
+/// The same of the file at `place`, which may be in an archive.
+///
+/// # Errors
+/// Why it is no picture that can be read, in a few words.
+pub fn open_at(place: &Place) -> Result<DynamicImage, String> {
+    format_of(&read(place, HEAD_BYTES)?)?;
+    decode(&read(place, MAX_PIXEL_BYTES + 1)?)
 }
 
 /// The picture in `bytes`, the content of a file.
@@ -132,13 +148,8 @@ fn limits() -> Limits {
 }
 
 /// The first `most` bytes of a file, which may not have more than [`MAX_PIXEL_BYTES`].
-fn read(path: &Path, most: u64) -> Result<Vec<u8>, String> {
-    let read = || {
-        let mut bytes = Vec::new();
-        File::open(path)?.take(most).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes = read().map_err(|error| io_reason(&error))?;
+fn read(place: &Place, most: u64) -> Result<Vec<u8>, String> {
+    let bytes = place.read(most).map_err(|error| io_reason(&error))?;
     if bytes.len() as u64 > MAX_PIXEL_BYTES {
         return Err(format!("it is longer than {} MiB", MAX_PIXEL_BYTES >> 20));
     }

@@ -5,23 +5,44 @@
 //! bytes of each example -> augmented -> scaled -> mixed with another example
 //! ```
 //!
-//! On a GPU the bytes are uploaded once and gathered and scaled there; where more is done to them than a flip, those of
-//! each batch are made here and uploaded. On the CPU a batch is gathered from the bytes directly: there is nothing to
-//! upload, and every thread gathers its own microbatch. Both give the same numbers, to the last bit (a mixup but for
-//! the rounding of its sums).
+//! On a GPU the bytes are uploaded once, if they are in memory and not too many, and gathered and scaled there; where
+//! they are not there, or more is done to them than a flip, those of each batch are made here and uploaded. On the CPU
+//! a batch is gathered from the bytes directly: there is nothing to upload, and every thread gathers its own
+//! microbatch. Both give the same numbers, to the last bit (a mixup but for the rounding of its sums).
+//!
+//! Of images that are in a file a batch has to be [read](DataLoader::read) first, or [ahead](DataLoader::read_ahead);
+//! for those in memory the same calls do nothing:
+//!
+//! ```
+//! # use burn::tensor::Device;
+//! # use dytb::{Examples, data::{Batch, DataLoader}};
+//! # let examples = Examples::new([1, 1, 1], vec![0, 255], vec![0, 1]).unwrap();
+//! let loader = DataLoader::new(examples, &Device::flex());
+//! let bytes = loader.read(&[1, 0])?;
+//! let images = loader.images(Batch::plain(&[1, 0]).with_bytes(&bytes));
+//! assert_eq!(images.dims(), [2, 1, 1, 1]);
+//! # anyhow::Ok(())
+//! ```
 
+use std::sync::Arc;
+
+use anyhow::Result;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::data::normalize::tables;
 use crate::data::on_device::DeviceDataset;
-use crate::data::{Batch, Examples, Normalization};
+use crate::data::{Batch, BatchBytes, Examples, Normalization, ReadAhead};
 use crate::device::is_cpu;
+
+/// Bytes of images that are kept on a GPU: burn does not tell how much memory one has, and a GPU that trains has more
+/// than that.
+const MOST_ON_DEVICE: usize = 2 << 30;
 
 /// The examples of a split, ready for batches on one device.
 pub struct DataLoader {
-    examples: Examples,
+    examples: Arc<Examples>,
     device: Device,
-    /// The examples on the device, where that is a GPU.
+    /// What is on the device, where that is a GPU: the examples, if they are not too many, and how they are scaled.
     on_device: Option<DeviceDataset>,
     /// Byte to pixel, for each channel.
     scales: Vec<[f32; 256]>,
@@ -43,8 +64,10 @@ impl DataLoader {
         normalization: Option<&Normalization>,
     ) -> Self {
         let scales = tables(normalization, examples.shape()[0]);
-        let on_device = (!is_cpu(device)).then(|| DeviceDataset::new(&examples, &scales, device));
-        Self { examples, device: device.clone(), on_device, scales }
+        let bytes = examples.len() * examples.image_bytes();
+        let live_there = examples.are_in_memory() && bytes <= MOST_ON_DEVICE;
+        let on_device = (!is_cpu(device)).then(|| uploaded(&examples, live_there, &scales, device));
+        Self { examples: examples.into(), device: device.clone(), on_device, scales }
     }
 
     /// Where the images are made.
@@ -62,7 +85,23 @@ impl DataLoader {
         self.examples.is_empty()
     }
 
+    /// Reads the bytes of the examples at `indices`, where they are in a file.
+    ///
+    /// # Errors
+    /// Where one cannot be read, or is damaged.
+    pub fn read(&self, indices: &[usize]) -> Result<BatchBytes> {
+        BatchBytes::read(&self.examples, indices)
+    }
+
+    /// Reads the bytes of these batches, one after the other, while others are used.
+    pub fn read_ahead(&self, batches: &[&[usize]]) -> ReadAhead {
+        ReadAhead::of(&self.examples, batches.iter().map(|indices| indices.to_vec()).collect())
+    }
+
     /// The images `[batch, channels, height, width]` of `batch`, mixed where it says so.
+    ///
+    /// # Panics
+    /// When the images are in a file, and the batch has not the bytes that were read for it.
     pub fn images(&self, batch: Batch) -> Tensor<4> {
         let images = self.unmixed(batch);
         match batch.partners() {
@@ -72,12 +111,15 @@ impl DataLoader {
     }
 
     /// The bytes `[batch, channels, height, width]` of `batch`, augmented where it says so, not mixed.
+    ///
+    /// # Panics
+    /// As [`images`](Self::images) does.
     pub fn bytes(&self, batch: Batch) -> Vec<u8> {
         let shape = self.examples.shape();
         let size = shape.iter().product();
         let mut bytes = vec![0; batch.len() * size];
         for (image, &index) in bytes.chunks_exact_mut(size).zip(batch.indices) {
-            image.copy_from_slice(self.examples.image(index));
+            image.copy_from_slice(self.image(batch, index));
             if let Some(augmented) = batch.augmented {
                 augmented.apply(index, image, shape);
             }
@@ -98,12 +140,22 @@ impl DataLoader {
         &self.examples
     }
 
+    /// The bytes `[channels, height, width]` of the example `index`, which is one of `batch` or a partner of one.
+    fn image<'a>(&'a self, batch: Batch<'a>, index: usize) -> &'a [u8] {
+        let read = batch.bytes.and_then(|bytes| bytes.image(index));
+        let image = read.or_else(|| self.examples.image_in_memory(index));
+        image.expect("a batch of images in a file has the bytes that were read for it")
+    }
+
     fn unmixed(&self, batch: Batch) -> Tensor<4> {
         let Some(on_device) = &self.on_device else { return self.gather_here(batch) };
-        let Some(augmented) = batch.augmented else { return on_device.images(batch.indices, &[]) };
-        match augmented.flips(batch.indices) {
-            Some(flips) => on_device.images(batch.indices, &flips),
-            None => on_device.upload(&self.bytes(batch)),
+        let flips = match batch.augmented {
+            Some(augmented) => augmented.flips(batch.indices),
+            None => Some(Vec::new()),
+        };
+        match flips {
+            Some(flips) if on_device.has_all() => on_device.images(batch.indices, &flips),
+            _ => on_device.upload(&self.bytes(batch)),
         }
     }
 
@@ -117,6 +169,18 @@ impl DataLoader {
         let data = TensorData::new(pixels, [batch.len(), channels, height, width]);
         Tensor::from_data(data, &self.device)
     }
+}
+
+/// The scales on `device` and, if they are to live there, the examples.
+fn uploaded(
+    examples: &Examples,
+    live_there: bool,
+    scales: &[[f32; 256]],
+    device: &Device,
+) -> DeviceDataset {
+    let image = |index| examples.image_in_memory(index).expect("they are in memory");
+    let images = live_there.then(|| (0..examples.len()).map(image));
+    DeviceDataset::new(images, examples.shape(), scales, device)
 }
 
 #[cfg(test)]
@@ -158,15 +222,16 @@ mod tests {
             let normalization = normalize.resolve(&examples).unwrap();
             let device = Device::flex();
             let here = DataLoader::normalized(examples.clone(), &device, normalization.as_ref());
-            let on_device = Some(DeviceDataset::new(&examples, &here.scales, &device));
-            let there = DataLoader {
-                on_device,
-                ..DataLoader::normalized(examples, &device, normalization.as_ref())
-            };
+            let there = [true, false].map(|live_there| DataLoader {
+                on_device: Some(uploaded(&examples, live_there, &here.scales, &device)),
+                ..DataLoader::normalized(examples.clone(), &device, normalization.as_ref())
+            });
             for list in ["none", "flip", "crop:2,flip", "rand:2,9"] {
                 let list: Augmentation = list.parse().unwrap();
                 let batch = Batch::augmented(&[7, 0, 3, 3], list.of_epoch(1, 2));
-                assert_eq!(floats(there.images(batch)), floats(here.images(batch)), "{list}");
+                for there in &there {
+                    assert_eq!(floats(there.images(batch)), floats(here.images(batch)), "{list}");
+                }
             }
         }
     }
@@ -189,5 +254,48 @@ mod tests {
                 assert_eq!(parts.collect::<Vec<_>>(), whole, "{size}");
             }
         }
+    }
+
+    /// Images that are in no buffer.
+    fn read_when_needed(fails_at: usize) -> DataLoader {
+        let decoder = move |index: usize| match index == fails_at {
+            true => Err("it is torn".to_owned()),
+            false => Ok(vec![index as u8; 4]),
+        };
+        let labels = (0..20).collect();
+        let examples = Examples::on_demand([1, 2, 2], labels, String::new(), decoder).unwrap();
+        DataLoader::new(examples, &Device::flex())
+    }
+
+    #[test]
+    fn batches_are_read_ahead_in_their_order() {
+        let loader = read_when_needed(usize::MAX);
+        let pixels = (0..20).flat_map(|index| [index; 4]).collect();
+        let in_memory = Examples::new([1, 2, 2], pixels, (0..20).collect()).unwrap();
+        let in_memory = DataLoader::new(in_memory, &Device::flex());
+        let order: Vec<_> = (0..20).map(|at| at * 7 % 20).collect();
+        let batches: Vec<_> = order.chunks(3).collect();
+        let mut ahead = [&loader, &in_memory].map(|loader| loader.read_ahead(&batches));
+        for indices in &batches {
+            let [bytes, none] = ahead.each_mut().map(|ahead| ahead.next_batch().unwrap());
+            assert!(none.image(indices[0]).is_none());
+            let read = Batch::plain(indices).with_bytes(&bytes).chunks(2);
+            for (read, plain) in read.into_iter().zip(Batch::plain(indices).chunks(2)) {
+                let here = in_memory.images(plain.with_bytes(&none)).into_data();
+                loader.images(read).into_data().assert_eq(&here, true);
+            }
+        }
+        assert!(ahead[0].next_batch().is_err());
+        // One that is not read to its end leaves no thread behind that waits for ever.
+        drop(loader.read_ahead(&batches));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error() {
+        let loader = read_when_needed(4);
+        let mut ahead = loader.read_ahead(&[&[0, 1], &[3, 4], &[5]]);
+        ahead.next_batch().unwrap();
+        assert!(ahead.next_batch().unwrap_err().to_string().contains("it is torn"));
+        assert!(loader.read(&[4]).is_err() && loader.read(&[5]).is_ok());
     }
 }

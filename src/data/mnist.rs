@@ -250,9 +250,12 @@ mod tests {
             let load = |split| files.load(split, folder.path(), true).unwrap();
             let train = load(Split::Train);
             assert_eq!((train.len(), train.labels()), (3, &[0, 1, 2][..]));
-            assert_eq!(train.image(0), [(VALIDATION % 256) as u8; IMAGE]);
+            assert_eq!(*train.image(0).unwrap(), [(VALIDATION % 256) as u8; IMAGE]);
             let validation = load(Split::Validation);
-            assert_eq!((validation.len(), validation.image(7)), (VALIDATION, &[7; IMAGE][..]));
+            assert_eq!(
+                (validation.len(), &*validation.image(7).unwrap()),
+                (VALIDATION, &[7; IMAGE][..])
+            );
             assert_eq!(load(Split::Test).labels(), [0, 1]);
         }
     }

@@ -3,8 +3,9 @@
 //! [`files`] finds a data set's files or downloads them; [`idx`] and [`cifar`] read two formats,
 //! [`mnist`] and [`cifar_files`] the files of two families of data sets; [`image_file`] reads pictures,
 //! [`jpeg`] finds the end of one, [`zip`] opens archives of them, and [`class_folders`] finds them in
-//! folders ([`folder_layout`] says what the folders are, [`names`] which names are one, [`left_out`] tells of
-//! what is not used). [`augment`] changes images at random, [`mix`] makes one of two, and the loader brings them to the
+//! folders, archives and lists ([`pictures`] reads these, [`folder_layout`] says what the folders are, [`names`] which
+//! names are one, [`left_out`] tells of what is not used). [`store`] keeps their images in memory or in a file,
+//! [`augment`] changes images at random, [`mix`] makes one of two, and [`DataLoader`] brings batches of them to the
 //! device. Nothing here trusts a file: a size that a header promises is checked before
 //! memory is taken, and what is read never exceeds it.
 
@@ -17,6 +18,7 @@ pub mod cifar_files;
 pub mod class_folders;
 mod dataset;
 pub mod download;
+mod examples;
 pub mod files;
 pub mod folder_layout;
 mod folder_walk;
@@ -32,15 +34,20 @@ pub mod mnist;
 pub mod names;
 mod normalize;
 mod on_device;
+pub mod pictures;
+mod read_ahead;
 pub mod resplit;
+pub mod store;
 pub(crate) mod subset;
 pub mod zip;
 
 pub use augment::Augmentation;
 pub use batch::{Batch, Mixed};
-pub use dataset::{Dataset, Examples, Identity, Input, Source, Split};
+pub use dataset::{Dataset, Identity, Input, Source, Split};
+pub use examples::{DecodeImage, Examples};
 pub use loader::DataLoader;
 pub use mix::Mix;
 pub use normalize::{Normalization, Normalize};
+pub use read_ahead::{BatchBytes, ReadAhead};
 pub use resplit::ValidationSplit;
 pub use subset::Subset;

@@ -15,6 +15,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::Examples;
+use anyhow::Result;
+
 use crate::error::{Exit, Failure};
 
 /// How images are normalised, as it was asked for.
@@ -45,7 +47,7 @@ impl Normalize {
     /// # Errors
     /// [`Exit::Usage`] where there are not as many numbers as channels; [`Exit::Failed`] where a channel has the same
     /// value everywhere and cannot be divided by its deviation.
-    pub fn resolve(&self, train: &Examples) -> Result<Option<Normalization>, Failure> {
+    pub fn resolve(&self, train: &Examples) -> Result<Option<Normalization>> {
         let [channels, ..] = train.shape();
         self.refuse_channels(channels)?;
         match self {
@@ -86,13 +88,13 @@ impl Normalize {
 
 impl Normalization {
     /// Mean and deviation of all pixels of each channel.
-    fn of(train: &Examples) -> Result<Self, Failure> {
+    fn of(train: &Examples) -> Result<Self> {
         let [channels, height, width] = train.shape();
         let plane = height * width;
         // Of values below 256 no sum of as many as memory holds reaches 2¹²⁸.
         let mut sums = vec![[0_u128; 2]; channels];
         for index in 0..train.len() {
-            for (channel, sums) in train.image(index).chunks_exact(plane).zip(&mut sums) {
+            for (channel, sums) in train.image(index)?.chunks_exact(plane).zip(&mut sums) {
                 let (sum, squares) = channel.iter().fold((0, 0), |(sum, squares), &x| {
                     let x = u64::from(x);
                     (sum + x, squares + x * x)
@@ -116,9 +118,7 @@ impl Normalization {
                 let what = format!(
                     "`--normalize standard`: channel {channel} of the training images has one value everywhere"
                 );
-                Err(Failure::new(Exit::Failed, what).why("its standard deviation is 0").help(
-                    "--normalize range needs no deviation; or give both, as --normalize 0.5/0.25",
-                ))
+                Err(Failure::new(Exit::Failed, what).why("its standard deviation is 0").help("--normalize range needs no deviation; or give both, as --normalize 0.5/0.25").into())
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The examples of a split on a GPU.
+//! Examples on a GPU: of a split, or of a batch.
 //!
 //! Not every GPU's language has bytes (WGSL has none), so four lie in a 32-bit word, the first in
 //! its lowest bits, and are taken apart where they are used. What pixel a byte becomes is looked
@@ -7,15 +7,13 @@
 
 use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData};
 
-use crate::data::Examples;
-
 /// Bytes in a word.
 const BYTES: usize = 4;
 
 /// The bytes of all examples, on a device.
 pub(crate) struct DeviceDataset {
     /// `[examples, words]`, the last word of an example filled with zeros.
-    words: Tensor<2, Int>,
+    words: Option<Tensor<2, Int>>,
     /// `[1, 1, BYTES]`: by how much to shift a word for each of its bytes.
     shifts: Tensor<3, Int>,
     /// `[channels * 256]`: byte to pixel, for each channel.
@@ -28,13 +26,21 @@ pub(crate) struct DeviceDataset {
 }
 
 impl DeviceDataset {
-    /// Uploads the bytes of `examples`, and what pixel each byte becomes.
-    pub fn new(examples: &Examples, scales: &[[f32; 256]], device: &Device) -> Self {
-        let shape = examples.shape();
+    /// Uploads the bytes of all `images`, if they are to live there, of `shape` `[channels, height, width]`, and what
+    /// pixel each byte becomes.
+    pub fn new<'a>(
+        images: Option<impl ExactSizeIterator<Item = &'a [u8]>>,
+        shape: [usize; 3],
+        scales: &[[f32; 256]],
+        device: &Device,
+    ) -> Self {
         let words = shape.iter().product::<usize>().div_ceil(BYTES);
-        let packed = (0..examples.len()).flat_map(|index| pack(examples.image(index))).collect();
+        let words = images.map(|images| {
+            let count = images.len();
+            integers(images.flat_map(pack).collect(), [count, words], device)
+        });
         Self {
-            words: integers(packed, [examples.len(), words], device),
+            words,
             shifts: integers(vec![0, 8, 16, 24], [1, 1, BYTES], device),
             scales: Tensor::from_data(
                 TensorData::new(scales.concat(), [scales.len() * 256]),
@@ -50,12 +56,21 @@ impl DeviceDataset {
         }
     }
 
+    /// Whether all images live there.
+    pub fn has_all(&self) -> bool {
+        self.words.is_some()
+    }
+
     /// The images `[batch, channels, height, width]` at `indices`, flipped where `flips` says so; none is where it is
     /// empty. Only indices and flips are uploaded.
+    ///
+    /// # Panics
+    /// When they do not live there.
     pub fn images(&self, indices: &[usize], flips: &[bool]) -> Tensor<4> {
         let wanted = indices.iter().map(|&index| index as i32).collect();
         let wanted = integers(wanted, [indices.len()], &self.device);
-        let images = self.pixels(self.words.clone().select(0, wanted));
+        let words = self.words.as_ref().expect("the images live on the device");
+        let images = self.pixels(words.clone().select(0, wanted));
         if !flips.contains(&true) {
             return images;
         }

@@ -10,6 +10,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Dataset, Examples, Identity, Split};
@@ -183,8 +184,11 @@ impl Resplit {
         if !self.whole.validation_is_test() {
             pool = pool.followed_by(self.whole.load(Split::Validation)?);
         }
-        let images = (0..pool.len()).map(|index| pool.image(index));
-        let hashes: Vec<_> = images.map(|image| hash(self.split.seed(), image)).collect();
+        let hashes = (0..pool.len()).into_par_iter().map(|index| {
+            let image = pool.image(index)?;
+            Ok(hash(self.split.seed(), &image))
+        });
+        let hashes = hashes.collect::<Result<Vec<_>>>()?;
         let chosen = self.split.choose(pool.labels(), &hashes);
         let part = |wanted: bool| -> Result<Examples> {
             let kept: Vec<_> = (0..pool.len()).filter(|&at| chosen[at] == wanted).collect();
@@ -290,6 +294,10 @@ mod tests {
         Resplit { whole: Box::new(whole), split, waiting: Mutex::default() }
     }
 
+    fn pixels_of(examples: &Examples) -> Vec<u8> {
+        (0..examples.len()).map(|index| examples.image(index).unwrap()[0]).collect()
+    }
+
     fn per_class(examples: &Examples) -> [usize; 3] {
         [0, 1, 2].map(|class| examples.labels().iter().filter(|&&label| label == class).count())
     }
@@ -299,12 +307,14 @@ mod tests {
         let split = ValidationSplit::Share { share: 0.1, split_seed: 1 };
         let [train, validation] = resplit(240, false, split).parts().unwrap();
         assert_eq!((per_class(&train), per_class(&validation)), ([72; 3], [8; 3]));
-        let mut all = [train.pixels(), validation.pixels()].concat();
+        let mut all = [pixels_of(&train), pixels_of(&validation)].concat();
         all.sort_unstable();
         assert_eq!(all, (0..240).collect::<Vec<_>>());
         // What is the test's is not for training.
         let [train, validation] = resplit(240, true, split).parts().unwrap();
-        assert!(train.len() + validation.len() == 220 && train.pixels().iter().all(|&p| p < 220));
+        assert!(
+            train.len() + validation.len() == 220 && pixels_of(&train).iter().all(|&p| p < 220)
+        );
         // The two halves of one reading.
         let twice = resplit(240, false, split);
         let again = [twice.load(Split::Train).unwrap(), twice.load(Split::Validation).unwrap()];
@@ -324,7 +334,7 @@ mod tests {
                 let [train, validation] = resplit(count, false, split).parts().unwrap();
                 assert_eq!(train.len() + validation.len(), usize::from(count));
                 sizes.push(validation.len());
-                seen.extend_from_slice(validation.pixels());
+                seen.extend(pixels_of(&validation));
             }
             seen.sort_unstable();
             assert_eq!(seen, (0..count).collect::<Vec<_>>(), "{folds} folds");
@@ -348,7 +358,8 @@ mod tests {
             let [train, validation] =
                 [Split::Train, Split::Validation].map(|split| whole.load(split).unwrap());
             assert_eq!(train.len() + validation.len(), 140);
-            assert!(train.pixels().iter().all(|pixel| !validation.pixels().contains(pixel)));
+            let validated = pixels_of(&validation);
+            assert!(pixels_of(&train).iter().all(|pixel| !validated.contains(pixel)));
         }
     }
 

@@ -169,7 +169,7 @@ mod tests {
             (0..whole.len()).filter(|&at| [1, 7].contains(&whole.labels()[at])).collect();
         assert_eq!(examples.len(), kept.len());
         for (at, &index) in kept.iter().enumerate() {
-            assert_eq!(examples.image(at), whole.image(index));
+            assert_eq!(examples.image(at).unwrap(), whole.image(index).unwrap());
             assert_eq!([1, 7][examples.labels()[at] as usize], whole.labels()[index]);
         }
     }
@@ -180,7 +180,7 @@ mod tests {
         let [sorted, turned] = [[1, 7], [7, 1]].map(|classes| {
             Subset::of(digits(), Some(&classes)).unwrap().load(Split::Test).unwrap()
         });
-        assert_eq!(sorted.pixels(), turned.pixels());
+        assert!((0..sorted.len()).all(|at| sorted.image(at).unwrap() == turned.image(at).unwrap()));
         assert!(sorted.labels().iter().zip(turned.labels()).all(|(one, other)| *one == 1 - other));
         assert!(Subset::of(digits(), Some(&[1, 7, 1])).is_err());
     }

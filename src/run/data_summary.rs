@@ -8,11 +8,10 @@ use std::path::Path;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use crate::data::store::content_sha256;
 use crate::data::{Examples, Normalization};
 use crate::error::{Exit, Failure};
-use crate::util::hex::hex;
 
 /// Class names in a message, at the most.
 const SHOWN: usize = 20;
@@ -42,20 +41,18 @@ fn is_false(value: &bool) -> bool {
 
 impl DataSummary {
     /// Of the examples for training and for validation, in classes of these names.
-    pub fn new(train: &Examples, validation: &Examples, class_names: Vec<String>) -> Self {
-        let mut hash = Sha256::new();
-        for examples in [train, validation] {
-            examples.labels().iter().for_each(|label| hash.update(label.to_le_bytes()));
-            hash.update(examples.pixels());
-        }
-        Self {
+    ///
+    /// # Errors
+    /// Where an image cannot be read, or is damaged.
+    pub fn new(train: &Examples, validation: &Examples, class_names: Vec<String>) -> Result<Self> {
+        Ok(Self {
             shape: train.shape(),
             class_names,
             examples: [train.len(), validation.len()],
-            sha256: hex(&hash.finalize()),
+            sha256: content_sha256([train, validation])?,
             validation_is_test: false,
             normalization: None,
-        }
+        })
     }
 
     /// Fails where these are not the data `there`, on which the run that lives at `path` was trained.
@@ -102,7 +99,7 @@ mod tests {
     }
 
     fn summary(train: &Examples, names: [&str; 2]) -> DataSummary {
-        DataSummary::new(train, &examples(&[1], 7), names.map(str::to_owned).to_vec())
+        DataSummary::new(train, &examples(&[1], 7), names.map(str::to_owned).to_vec()).unwrap()
     }
 
     #[test]

@@ -302,7 +302,7 @@ impl RunFolder {
     pub fn source_of(path: &Path, source: &Source) -> Result<Source> {
         let kept = Self::kept_data_dir(path).filter(|_| source.data_dir.is_none());
         let Some(data_dir) = kept else { return Ok(source.clone()) };
-        if !data_dir.is_dir() {
+        if !data_dir.exists() {
             let what = format!("the folder of the run's data is gone: `{}`", data_dir.display());
             return Err(Failure::new(Exit::DataUnavailable, what)
                 .why(format!("`{}` was trained on the files in it", path.display()))

@@ -4,7 +4,7 @@ use super::build::build_probed_model;
 use crate::metrics::EvalReport;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use burn::tensor::Device;
 
 use crate::data::DataLoader;
@@ -85,7 +85,7 @@ pub fn evaluate(request: &EvalRequest) -> Result<EvalReport> {
     let model = restore(&checkpoint, &path, size, &request.device)?;
     let loader = DataLoader::normalized(examples, &request.device, state.normalization()?);
     let measures = Measures { metrics: request.metrics.clone(), images: false };
-    Ok(evaluate_model(&model, &loader, class_names, &measures))
+    evaluate_model(&model, &loader, class_names, &measures)
 }
 
 /// What the model of the checkpoint that `path` means is trained for.
@@ -235,34 +235,40 @@ pub(crate) fn dataset_for(
 }
 
 /// How `model` does on the examples of `loader`, both on a device without autodiff.
+///
+/// # Errors
+/// Where an image cannot be read, or is damaged.
 pub(crate) fn evaluate_model(
     model: &AnyModel,
     loader: &DataLoader,
     class_names: Vec<String>,
     measures: &Measures,
-) -> EvalReport {
+) -> Result<EvalReport> {
     let interrupt = Interrupt::default();
     let report = evaluate_model_unless(model, loader, class_names, measures, &interrupt);
-    report.expect("nothing interrupts it")
+    report?.context("nothing interrupts it")
 }
 
 /// The same, or `None` where the signal of `interrupt` came meanwhile.
+///
+/// # Errors
+/// As those of [`evaluate_model`].
 pub(crate) fn evaluate_model_unless(
     model: &AnyModel,
     loader: &DataLoader,
     class_names: Vec<String>,
     measures: &Measures,
     interrupt: &Interrupt,
-) -> Option<EvalReport> {
+) -> Result<Option<EvalReport>> {
     let (batch_size, detail) = (model.batch_size(), measures.detail());
     let output = step::loss_and_predictions_unless(model, loader, batch_size, detail, interrupt)?;
-    Some(report(model, loader, output, class_names, measures))
+    Ok(output.map(|output| report(model, loader, output, class_names, measures)))
 }
 
 /// The same, of which this rank computes its share; a signal is noted for later.
 ///
 /// # Errors
-/// When another rank has sent what cannot be read.
+/// When another rank has sent what cannot be read, or an image cannot be read or is damaged.
 pub(crate) fn evaluate_model_shared(
     model: &AnyModel,
     loader: &DataLoader,
@@ -271,7 +277,7 @@ pub(crate) fn evaluate_model_shared(
     exchange: &Exchange,
 ) -> Result<EvalReport> {
     if exchange.is_alone() {
-        return Ok(evaluate_model(model, loader, class_names, measures));
+        return evaluate_model(model, loader, class_names, measures);
     }
     let (batch_size, detail) = (model.batch_size(), measures.detail());
     let output = shared_loss_and_predictions(model, loader, batch_size, detail, exchange)?;

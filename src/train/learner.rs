@@ -188,7 +188,7 @@ impl Learner {
                 evaluate::evaluate_model_shared(model, validation, names, measures, exchange);
             return report.map(Some);
         }
-        Ok(evaluate::evaluate_model_unless(model, validation, names, measures, interrupt))
+        evaluate::evaluate_model_unless(model, validation, names, measures, interrupt)
     }
 
     /// What the model does with an image.

@@ -21,7 +21,7 @@ use super::{
     BatchOutput, Exchange, FinishedRun, Learner, PausedRun, Pictures, TrainEnd, TrainOptions,
     evaluate,
 };
-use crate::data::{Batch, DataLoader, Dataset, Mix, Mixed, Split, mix};
+use crate::data::{Batch, BatchBytes, DataLoader, Dataset, Mix, Mixed, Split, mix};
 use crate::device::describe;
 use crate::error::{Exit, Failure};
 use crate::metrics::{EvalReport, Metric, Score};
@@ -173,8 +173,9 @@ impl<'a> Run<'a> {
             let batches: Vec<_> = order.chunks(self.config.batch_size).collect();
             if !self.state.validation_is_due {
                 let taken = (self.state.step % self.steps_per_epoch) as usize;
+                let mut ahead = self.data.train.read_ahead(&batches[taken..]);
                 for indices in &batches[taken..] {
-                    self.step(epoch, indices)?;
+                    self.step(epoch, indices, &ahead.next_batch()?)?;
                     self.save_if_interrupted()?;
                 }
             }
@@ -212,15 +213,21 @@ impl<'a> Run<'a> {
         Ok(PausedRun { epochs: self.state.epochs(self.steps_per_epoch), best, folder })
     }
 
-    /// One step of the optimizer down the gradients of the batch at `indices`.
-    fn step(&mut self, epoch: u64, indices: &[usize]) -> Result<()> {
+    /// One step of the optimizer down the gradients of the batch at `indices`, for which these `bytes` were read.
+    fn step(&mut self, epoch: u64, indices: &[usize], bytes: &BatchBytes) -> Result<()> {
         let (config, train) = (self.config, &self.data.train);
         let seed = step_seed(config.seed, self.state.step);
         let augmented = self.data.augmentation.of_epoch(config.seed, epoch);
         let mix = Mix::draw(config.mixup, config.cutmix, self.data.summary.shape, seed);
         let partners = mix.map_or_else(Vec::new, |_| mix::partners(indices));
         let mixed = mix.map(|mix| Mixed { partners: &partners, mix });
-        let batch = Batch { indices, augmented, mixed, label_smoothing: config.label_smoothing };
+        let batch = Batch {
+            augmented,
+            mixed,
+            label_smoothing: config.label_smoothing,
+            ..Batch::plain(indices)
+        };
+        let batch = batch.with_bytes(bytes);
         let learning_rate = config.learning_rate(self.state.step, self.steps_per_epoch);
         let step_config = StepConfig { l2_penalty: config.l2_penalty, seed };
         let step = self.gradients(batch, step_config);
@@ -316,7 +323,8 @@ impl<'a> Run<'a> {
         }
         // The first batch is whole, the last may hold a single image.
         let shown = &first[..first.len().min(viz::shown(self.data.summary.shape))];
-        let images = self.data.train.images(Batch::plain(shown)).inner();
+        let bytes = self.data.train.read(shown)?;
+        let images = self.data.train.images(Batch::plain(shown).with_bytes(&bytes)).inner();
         let images = images.to_device(&self.options.eval_device);
         let normalization = self.data.summary.normalization.as_ref();
         let pictures = &Pictures::of(self.learner.evaluated(), images, normalization);

@@ -42,7 +42,7 @@ impl RunData {
         let summary = DataSummary {
             validation_is_test: dataset.validation_is_test(),
             normalization,
-            ..DataSummary::new(&train, &validation, dataset.class_names())
+            ..DataSummary::new(&train, &validation, dataset.class_names())?
         };
         let numbers = summary.normalization.as_ref();
         let train =

@@ -32,7 +32,7 @@ struct Part {
 /// rank computes its share.
 ///
 /// # Errors
-/// When another rank has sent what cannot be read.
+/// When another rank has sent what cannot be read, or an image cannot be read or is damaged.
 pub(super) fn shared_loss_and_predictions(
     model: &AnyModel,
     loader: &DataLoader,
@@ -44,16 +44,18 @@ pub(super) fn shared_loss_and_predictions(
     let batches = Batch::plain(&all).chunks(batch_size);
     let microbatches: Vec<_> = batches.iter().flat_map(|batch| batch.chunks(MICROBATCH)).collect();
     let share = exchange.share(microbatches.len());
-    let parts: Vec<_> = microbatches[share]
+    let parts: Result<Vec<_>> = microbatches[share]
         .par_iter()
         .map(|microbatch| {
-            let (output, images) = model.evaluate_batch(loader, *microbatch, detail);
+            let bytes = loader.read(microbatch.indices)?;
+            let (output, images) =
+                model.evaluate_batch(loader, microbatch.with_bytes(&bytes), detail);
             let losses = floats(output.loss * microbatch.len() as f64);
             let predictions = classes(output.predictions.into_iter().collect());
-            Part { losses, predictions, images }
+            Ok(Part { losses, predictions, images })
         })
         .collect();
-    let parts = exchange.gather(Part::of(parts).to_bytes());
+    let parts = exchange.gather(Part::of(parts?).to_bytes());
     let parts: Result<Vec<_>> = parts.iter().map(|bytes| Part::from_bytes(bytes)).collect();
     let Part { losses, predictions, images } = Part::of(parts?);
     let sum: f64 = losses.iter().map(|loss| f64::from(*loss)).sum();

@@ -9,6 +9,7 @@
 
 use std::sync::PoisonError;
 
+use anyhow::{Context, Result};
 use burn::optim::GradientsParams;
 use burn::tensor::{Int, Tensor};
 use rayon::prelude::*;
@@ -218,33 +219,43 @@ pub struct EvalOutput {
 ///
 /// The model must be on a device without autodiff.
 ///
+/// # Errors
+/// Where an image cannot be read, or is damaged.
+///
 /// # Panics
 /// When `batch_size` is 0.
 pub fn loss_and_predictions(
     model: &AnyModel,
     loader: &DataLoader,
     batch_size: usize,
-) -> EvalOutput {
+) -> Result<EvalOutput> {
     let interrupt = Interrupt::default();
     let output = loss_and_predictions_unless(model, loader, batch_size, Detail::Loss, &interrupt);
-    output.expect("nothing interrupts it")
+    output?.context("nothing interrupts it")
 }
 
 /// The same with this `detail`, or `None` where the signal of `interrupt` came meanwhile.
+///
+/// # Errors
+/// As those of [`loss_and_predictions`].
 pub(crate) fn loss_and_predictions_unless(
     model: &AnyModel,
     loader: &DataLoader,
     batch_size: usize,
     detail: Detail,
     interrupt: &Interrupt,
-) -> Option<EvalOutput> {
+) -> Result<Option<EvalOutput>> {
     let all: Vec<_> = (0..loader.len()).collect();
+    let batches: Vec<_> = all.chunks(batch_size).collect();
+    let mut ahead = loader.read_ahead(&batches);
     let (mut losses, mut predictions) = (Vec::new(), Vec::new());
     let mut images: Option<ImageOutput> = None;
-    for batch in Batch::plain(&all).chunks(batch_size) {
+    for indices in batches {
         if interrupt.signal().is_some() {
-            return None;
+            return Ok(None);
         }
+        let bytes = ahead.next_batch()?;
+        let batch = Batch::plain(indices).with_bytes(&bytes);
         let microbatches = in_microbatches(model, batch, loader, |_, microbatch| {
             let (output, images) = model.evaluate_batch(loader, microbatch, detail);
             (output.loss * microbatch.len() as f64, output.predictions, images)
@@ -262,7 +273,7 @@ pub(crate) fn loss_and_predictions_unless(
     let losses = Tensor::cat(losses, 0).into_data().convert::<f64>();
     let sum: f64 = losses.iter::<f64>().sum();
     let loss = sum / loader.len() as f64;
-    Some(EvalOutput { loss, predictions: classes(predictions), images })
+    Ok(Some(EvalOutput { loss, predictions: classes(predictions), images }))
 }
 
 /// The score of `model`, whose forward pass of examples of these `labels` had this `output`: read back from the

@@ -209,7 +209,7 @@ fn a_model_survives_the_disk() {
             let mut model = build(model, 4, &device).unwrap();
             model.network_mut().load_bytes(bytes.clone()).unwrap();
             assert!(model.network().to_bytes().unwrap() == bytes, "{name}");
-            loss_and_predictions(&model, &loader(&device), 16)
+            loss_and_predictions(&model, &loader(&device), 16).unwrap()
         };
         assert_eq!(evaluated(), evaluated(), "{name}");
         let ids = |model: &AnyModel| {

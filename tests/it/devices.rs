@@ -78,7 +78,7 @@ fn on(entry: Model, shape: [usize; 3], device: &Device) -> Computed {
     let [train, validation] = [device.clone().autodiff(), device.clone()]
         .map(|device| DataLoader::new(examples(shape), &device));
     let evaluated = built(entry, shape, device).unwrap();
-    let EvalOutput { loss, .. } = loss_and_predictions(&evaluated, &validation, 20);
+    let EvalOutput { loss, .. } = loss_and_predictions(&evaluated, &validation, 20).unwrap();
     let mut computed = vec![("mean loss".to_owned(), vec![loss as f32])];
     let images = validation.images(Batch::augmented(&all(), Augmentation::flip().of_epoch(1, 0)));
     computed

@@ -5,6 +5,7 @@
 mod common;
 
 mod architecture;
+mod archives;
 mod augment;
 mod burn_layers;
 mod classifiers;
@@ -31,6 +32,7 @@ mod several;
 mod single_layer_cae;
 mod slurm;
 mod statistics;
+mod store;
 #[cfg(unix)]
 mod survive;
 mod sweep;

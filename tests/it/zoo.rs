@@ -140,7 +140,8 @@ fn outputs_have_the_shape_they_should_have() {
             if let Some(output) = model.reconstruct(images.clone()) {
                 assert_eq!(output.dims(), images.dims(), "{name}");
             }
-            let EvalOutput { loss, predictions, .. } = loss_and_predictions(&model, &loader, 2);
+            let EvalOutput { loss, predictions, .. } =
+                loss_and_predictions(&model, &loader, 2).unwrap();
             assert!(loss.is_finite(), "{name}");
             let expected = if model.kind() == Kind::Classifier { 3 } else { 0 };
             assert_eq!(predictions.len(), expected, "{name}");
@@ -291,10 +292,10 @@ fn a_partial_batch_counts_by_its_size() {
     for Entry { row, name, shape, examples } in models() {
         let loader = loader(shape, examples + 3, &device);
         let model = build(row, shape, 3, &device).unwrap();
-        let whole = loss_and_predictions(&model, &loader, loader.len());
+        let whole = loss_and_predictions(&model, &loader, loader.len()).unwrap();
         for batch_size in [1, 7, 200] {
             let EvalOutput { loss, predictions, .. } =
-                loss_and_predictions(&model, &loader, batch_size);
+                loss_and_predictions(&model, &loader, batch_size).unwrap();
             assert!((loss / whole.loss - 1.0).abs() < 1e-5, "{name}: {loss} and {}", whole.loss);
             assert_eq!(predictions, whole.predictions, "{name}");
         }
@@ -311,17 +312,17 @@ fn parameters_survive_the_disk() {
         let mut trained = build(row, shape, 4, &device.clone().autodiff()).unwrap();
         let mut loaded = build(row, shape, 5, &device).unwrap();
         train(&mut trained, &train_feed, &mut adam(), 1e-3);
-        let before = loss_and_predictions(&loaded, &loader, examples);
+        let before = loss_and_predictions(&loaded, &loader, examples).unwrap();
         let bytes = trained.network().to_bytes().unwrap();
         loaded.network_mut().load_bytes(bytes.clone()).unwrap();
         assert_eq!(loaded.network().to_bytes().unwrap(), bytes, "{name}");
-        assert_ne!(loss_and_predictions(&loaded, &loader, examples), before, "{name}");
+        assert_ne!(loss_and_predictions(&loaded, &loader, examples).unwrap(), before, "{name}");
 
         let mut again = build(row, shape, 6, &device).unwrap();
         again.network_mut().load_bytes(bytes.clone()).unwrap();
         assert_eq!(
-            loss_and_predictions(&again, &loader, examples),
-            loss_and_predictions(&loaded, &loader, examples),
+            loss_and_predictions(&again, &loader, examples).unwrap(),
+            loss_and_predictions(&loaded, &loader, examples).unwrap(),
             "{name}"
         );
         again.network_mut().load_bytes(b"no parameters".to_vec()).unwrap_err();

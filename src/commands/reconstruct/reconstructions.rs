@@ -4,6 +4,8 @@
 //! one, Σ (y - x)² / (2 n) over its n values; its error map `[height, width]` is |y - x|, the mean
 //! over the channels.
 
+use anyhow::Result;
+
 use crate::data::Batch;
 use crate::data::DataLoader;
 use crate::train::AnyModel;
@@ -22,16 +24,21 @@ pub struct Reconstructions {
 impl Reconstructions {
     /// What `model` makes of the examples of `loader` at `indices`, both on a device without autodiff;
     /// `None` if it makes no reconstructions.
-    pub fn of(model: &AnyModel, loader: &DataLoader, indices: &[usize]) -> Option<Self> {
+    ///
+    /// # Errors
+    /// Where an image cannot be read, or is damaged.
+    pub fn of(model: &AnyModel, loader: &DataLoader, indices: &[usize]) -> Result<Option<Self>> {
         let [channels, height, width] = loader.examples().shape();
         let shape = [indices.len(), channels, height, width];
         let (mut images, mut reconstructions) = (Vec::new(), Vec::new());
         for batch in indices.chunks(model.batch_size()) {
-            let batch = loader.images(Batch::plain(batch));
-            reconstructions.extend(floats(model.reconstruct(batch.clone())?));
+            let bytes = loader.read(batch)?;
+            let batch = loader.images(Batch::plain(batch).with_bytes(&bytes));
+            let Some(made) = model.reconstruct(batch.clone()) else { return Ok(None) };
+            reconstructions.extend(floats(made));
             images.extend(floats(batch));
         }
-        Some(Self { shape, images, reconstructions })
+        Ok(Some(Self { shape, images, reconstructions }))
     }
 
     /// The error of each image.
@@ -71,16 +78,24 @@ fn error(image: &[f32], reconstruction: &[f32]) -> f64 {
 
 /// The `count` examples of `loader` with the largest errors, the largest first: index and error. `None`
 /// if `model` makes no reconstructions.
-pub fn worst(model: &AnyModel, loader: &DataLoader, count: usize) -> Option<Vec<(usize, f64)>> {
+///
+/// # Errors
+/// Where an image cannot be read, or is damaged.
+pub fn worst(
+    model: &AnyModel,
+    loader: &DataLoader,
+    count: usize,
+) -> Result<Option<Vec<(usize, f64)>>> {
     let all: Vec<_> = (0..loader.len()).collect();
     let mut errors = Vec::new();
     for batch in all.chunks(model.batch_size()) {
-        errors.extend(Reconstructions::of(model, loader, batch)?.errors());
+        let Some(made) = Reconstructions::of(model, loader, batch)? else { return Ok(None) };
+        errors.extend(made.errors());
     }
     let mut ranking: Vec<_> = errors.into_iter().enumerate().collect();
     ranking.sort_by(|(_, one), (_, other)| other.total_cmp(one));
     ranking.truncate(count);
-    Some(ranking)
+    Ok(Some(ranking))
 }
 
 #[cfg(test)]

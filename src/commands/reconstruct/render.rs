@@ -114,8 +114,8 @@ pub fn write(request: &Request) -> Result<Shown> {
     let model = evaluate::restore(&checkpoint, &path, size, &request.device)?;
     let loader = DataLoader::new(album.examples, &request.device);
     let none = || no_reconstructions(&path, &checkpoint);
-    let indices = choose(&request.choice, count, &model, &loader).ok_or_else(none)??;
-    let pairs = Reconstructions::of(&model, &loader, &indices).ok_or_else(none)?;
+    let indices = choose(&request.choice, count, &model, &loader)?.ok_or_else(none)?;
+    let pairs = Reconstructions::of(&model, &loader, &indices)?.ok_or_else(none)?;
 
     let images: Vec<_> = indices
         .iter()
@@ -133,7 +133,9 @@ pub fn write(request: &Request) -> Result<Shown> {
     files.png("reconstructions", &side_by_side(&pairs, request.error_map)?)?;
     let ranking = if matches!(request.choice, Choice::Worst(_)) { "worst" } else { "errors" };
     files.write(&format!("{ranking}.csv"), csv(&images).as_bytes())?;
-    for summary in model.record(loader.images(Batch::plain(&indices[..1]))).into_summaries() {
+    let bytes = loader.read(&indices[..1])?;
+    let first = loader.images(Batch::plain(&indices[..1]).with_bytes(&bytes));
+    for summary in model.record(first).into_summaries() {
         files.summary(&summary)?;
     }
     Ok(Shown { images, files: files.written })
@@ -179,21 +181,22 @@ fn choose(
     count: usize,
     model: &AnyModel,
     loader: &DataLoader,
-) -> Option<Result<Vec<usize>>> {
-    Some(Ok(match choice {
+) -> Result<Option<Vec<usize>>> {
+    Ok(Some(match choice {
         Choice::First => (0..count.min(DEFAULT_IMAGES)).collect(),
         Choice::Files(_) => (0..count).collect(),
         Choice::Random(wanted) => {
             rand::seq::index::sample(&mut rand::rng(), count, count.min(*wanted)).into_vec()
         }
         Choice::Worst(wanted) => {
-            worst(model, loader, *wanted)?.into_iter().map(|(at, _)| at).collect()
+            let Some(ranking) = worst(model, loader, *wanted)? else { return Ok(None) };
+            ranking.into_iter().map(|(at, _)| at).collect()
         }
         Choice::Indices(indices) => {
             if let Some(index) = indices.iter().find(|&&index| index >= count) {
                 let what = format!("`--index {index}`: there is no such image");
                 let why = format!("there are {count}: 0 to {}", count - 1);
-                return Some(Err(Failure::new(Exit::Usage, what).why(why).into()));
+                return Err(Failure::new(Exit::Usage, what).why(why).into());
             }
             indices.clone()
         }

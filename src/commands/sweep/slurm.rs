@@ -63,7 +63,10 @@ fn fetch(sweep: &Sweep) -> Result<()> {
         sweep.spec.options.iter().find_map(|word| word.strip_prefix(flag).map(PathBuf::from))
     };
     let offline = sweep.spec.options.iter().any(|word| word == "--offline");
-    fetch_data(config, &Source { data_dir: option("--data_dir="), offline, ..Source::default() })
+    let data_dir = option("--data_dir=");
+    let bytes = |text: &PathBuf| text.to_str().and_then(|text| text.parse().ok());
+    let memory = option("--memory=").as_ref().and_then(bytes);
+    fetch_data(config, &Source { data_dir, offline, memory, ..Source::default() })
 }
 
 /// An array for each rung of what is neither done nor queued.

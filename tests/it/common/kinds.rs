@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use dytb::commands::TrainAutoencoder;
+use dytb::data::pictures::Tree;
 use dytb::data::zip::Zip;
 use dytb::data::{archive, cifar, class_folders, idx, image_file};
 use dytb::models::MODELS;
@@ -308,19 +309,41 @@ pub const KINDS: &[Kind] = &[
         },
     },
     Kind {
+        name: "pictures",
+        times: 1500,
+        seeds: |_| {
+            let png = encoded(&colours(), ImageFormat::Png);
+            let files = ["cats/1.png", "dogs/2.png", "../3.png"].map(|name| (name, &png[..]));
+            let owned = files.map(|(name, bytes)| (name.to_owned(), bytes.to_vec()));
+            vec![zip_of(&owned), tar_of(&files)]
+        },
+        file: |_, archive| match archive.starts_with(b"PK") {
+            true => archive.to_vec(),
+            false => with_tar_checksums(archive),
+        },
+        read: |_, path| {
+            let Ok(Some(tree)) = Tree::archive(path) else { return false };
+            let Ok(found) = class_folders::find_in(&tree) else { return false };
+            found.pictures.iter().filter(|picture| picture.decode().is_ok()).count() == 2
+        },
+    },
+    Kind {
+        name: "list",
+        times: 2000,
+        seeds: |_| vec![b"path,label,split\n1.png,cat,train\n\"1.png\",cat,train\n".to_vec()],
+        file: as_it_is,
+        read: |seeds, path| {
+            fs::write(seeds.folder.join("1.png"), b"P5 1 1 255 7").unwrap();
+            class_folders::find_listed(path).is_ok_and(|found| found.pictures.len() == 2)
+        },
+    },
+    Kind {
         name: "picture",
         times: 2000,
         seeds: |_| {
             use ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, WebP};
-            let colour = |x, y| image::Rgb([x as u8 * 9, y as u8 * 7, (x * y) as u8]);
-            let picture = DynamicImage::from(image::ImageBuffer::from_fn(24, 17, colour));
-            let mut seeds: Vec<_> = [Png, Pnm, Jpeg, WebP, Bmp, Gif]
-                .map(|format| {
-                    let mut file = Cursor::new(Vec::new());
-                    picture.write_to(&mut file, format).unwrap();
-                    file.into_inner()
-                })
-                .to_vec();
+            let formats = [Png, Pnm, Jpeg, WebP, Bmp, Gif];
+            let mut seeds = formats.map(|format| encoded(&colours(), format)).to_vec();
             seeds.push(b"P2 2 2 255\n0 255 128 1\n".to_vec());
             seeds
         },
@@ -337,6 +360,19 @@ pub const KINDS: &[Kind] = &[
         },
     },
 ];
+
+/// A picture of 24x17 pixels.
+fn colours() -> DynamicImage {
+    let colour = |x, y| image::Rgb([x as u8 * 9, y as u8 * 7, (x * y) as u8]);
+    DynamicImage::from(image::ImageBuffer::from_fn(24, 17, colour))
+}
+
+/// The file of `picture` in this format.
+fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    picture.write_to(&mut file, format).unwrap();
+    file.into_inner()
+}
 
 impl Seeds {
     /// Trains two epochs in `folder`.

@@ -1,0 +1,3 @@
+#![no_main]
+
+dytb_fuzz::target!("pictures");
