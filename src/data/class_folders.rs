@@ -154,7 +154,7 @@ pub fn archive_stem(path: &Path) -> PathBuf {
     stem.filter(|_| !path.is_dir()).map_or(path.to_owned(), |stem| path.with_file_name(stem))
 }
 
-/// The pictures of the list at `path`; reads their headers, not their pixels.
+/// The pictures of the [`list`] at `path`; reads their headers, not their pixels.
 ///
 /// # Errors
 /// Where a line makes no sense or a file is missing, and where two classes read alike.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use crate::common::command::Bench;
 use anyhow::Result;
@@ -413,6 +414,33 @@ fn colours_and_sizes() {
     for split in SPLITS {
         assert!(load(folder.path(), Some([4, 6]), split) == load(folder.path(), None, split));
     }
+}
+
+/// Between the listing and the decoding: it is left out, and told of by its name.
+#[test]
+fn a_picture_that_changes_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    two_classes(folder.path(), 60);
+    let dataset = open(folder.path(), None).unwrap();
+    let found = class_folders::find(folder.path()).unwrap();
+    let train: Vec<_> = found.pictures.iter().filter(|p| p.file.split == Split::Train).collect();
+    // Of the same size and length in bytes, written later; of another size; gone.
+    let [same, other, gone] = [0, 1, 2].map(|at| train[at]);
+    let later = SystemTime::now() + Duration::from_secs(5);
+    fs::File::options().write(true).open(&same.file.path).unwrap().set_modified(later).unwrap();
+    colour(6, 4, [1, 2, 3]).save(&other.file.path).unwrap();
+    fs::remove_file(&gone.file.path).unwrap();
+    for (picture, why) in
+        [(same, "another picture"), (other, "another picture"), (gone, "not there")]
+    {
+        let told = picture.decode().unwrap_err();
+        assert!(told.contains(why), "{told}");
+    }
+    let examples = dataset.load(Split::Train).unwrap();
+    assert_eq!(examples.len(), train.len() - 3);
+    let names: Vec<_> =
+        (0..examples.len()).map(|at| examples.name(at).unwrap().as_bytes()).collect();
+    assert!(train[3..].iter().map(|picture| &picture.file.name[..]).eq(names));
 }
 
 /// Nothing is dropped in silence, and nothing stops the others.

@@ -7,7 +7,7 @@
 //!
 //! | file in `<cache>/dytb/decoded/` | |
 //! |---|---|
-//! | `<data set>_<split>_<key>.images` | whole, by its name; `layout` says what is in it |
+//! | `<data set>_<split>_<key>.images` | whole, by its name; `layout.rs` says what is in it |
 //! | `....images.part` | being decoded, or interrupted: the next process that needs it goes on |
 //! | `unpacked_<key>.tar` | of a `.tar.gz`, by its path, length and time of modification |
 //! | `....lock` | who decodes or removes it |
