@@ -74,35 +74,14 @@ pub struct Dense {
 }
 
 impl Dense {
-    /// `[batch, in]` to `[batch, out]`.
+    /// `[batch, in]` to `[batch, out]`. On the CPU a large layer is one operation.
     pub fn forward(&self, x: Tensor<2>, context: &mut ForwardContext) -> Tensor<2> {
-        if self.is_large() && dense::can_fuse(&x, &self.weight.val()) {
-            return self.forward_large(x, context);
-        }
-        if self.penalised {
-            context.add_l2_penalty(|| self.weight.val());
-        }
-        if let Some(recorder) = context.recorder() {
-            recorder.parameters(self.weight.id, self.weight.val(), Some(self.bias.val()));
-        }
-        let sums = x.matmul(self.weight.val()) + self.bias.val().unsqueeze();
-        let y = self.activation.apply(sums);
-        if let Some(recorder) = context.recorder() {
-            recorder.operation("MatMul", Some(self.weight.id), self.activation, &y);
-        }
-        y
-    }
-
-    fn is_large(&self) -> bool {
-        self.weight.val().shape().num_elements() >= DEFERRED_MIN_WEIGHTS
-    }
-
-    /// The same as one operation of the CPU.
-    fn forward_large(&self, x: Tensor<2>, context: &mut ForwardContext) -> Tensor<2> {
         let (weight, bias) = (self.weight.val(), self.bias.val());
-        let deferred = match is_frozen(&weight) || is_frozen(&bias) {
-            true => None,
-            false => context.defer((self.weight.id, weight.clone()), self.bias.id, self.penalised),
+        let is_large = weight.shape().num_elements() >= DEFERRED_MIN_WEIGHTS;
+        let is_fused = is_large && dense::can_fuse(&x, &weight);
+        let deferred = match is_fused && !is_frozen(&weight) && !is_frozen(&bias) {
+            true => context.defer((self.weight.id, weight.clone()), self.bias.id, self.penalised),
+            false => None,
         };
         if self.penalised && deferred.is_none() {
             context.add_l2_penalty(|| weight.clone());
@@ -110,7 +89,10 @@ impl Dense {
         if let Some(recorder) = context.recorder() {
             recorder.parameters(self.weight.id, weight.clone(), Some(bias.clone()));
         }
-        let y = dense::dense(x, weight, bias, self.activation, deferred);
+        let y = match is_fused {
+            true => dense::dense(x, weight, bias, self.activation, deferred),
+            false => self.activation.apply(x.matmul(weight) + bias.unsqueeze()),
+        };
         if let Some(recorder) = context.recorder() {
             recorder.operation("MatMul", Some(self.weight.id), self.activation, &y);
         }

@@ -28,10 +28,11 @@ mod layer;
 mod op;
 mod sparse;
 
+use crate::device::is_cpu;
 use crate::ops::{Activation, simd::SimdLevel, windows::Windows};
-use burn::backend::{Dispatch, DispatchDevice};
+use burn::backend::Dispatch;
 use burn::tensor::ops::{ConvOptions, PadMode};
-use burn::tensor::{DType, Device, Tensor, module};
+use burn::tensor::{DType, Tensor, module};
 
 pub(crate) use op::PackedWeights;
 use op::{ConvAttributes, Fused};
@@ -102,7 +103,7 @@ pub(crate) fn can_pool(
 fn can_fuse(x: &Tensor<4>, weight: &Tensor<4>, bias: Option<&Tensor<1>>) -> bool {
     let single = [x.dtype(), weight.dtype()].iter().all(|&dtype| dtype == DType::F32)
         && bias.is_none_or(|bias| bias.dtype() == DType::F32);
-    single && is_flex(&x.device()) && x.dims()[0] > 0
+    single && is_cpu(&x.device()) && x.dims()[0] > 0
 }
 
 /// [`conv2d`] with another `stride`, `[rows, columns]` from one output to the next; composed of
@@ -144,10 +145,6 @@ pub(crate) fn check(
         "conv2d: a kernel of {kh}x{kw} on a padded image of {h}x{w}, {inputs} to {outputs} channels"
     );
     [h + 1 - kh, w + 1 - kw]
-}
-
-pub(in crate::ops) fn is_flex(device: &Device) -> bool {
-    matches!(device.clone().inner().as_dispatch(), DispatchDevice::Flex(_))
 }
 
 fn fused(

@@ -1,3 +1,5 @@
+use burn::tensor::Device;
+
 use super::*;
 use crate::ops::pool::max_pool2d;
 

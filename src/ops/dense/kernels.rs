@@ -22,6 +22,15 @@ const INPUTS: usize = 64;
 /// Outputs in a block of the input's gradient: that of 16 examples stays in the first cache.
 const OUTPUTS: usize = 256;
 
+/// Numbers of examples and of inputs of a layer of so many `outputs`, `near` being `[examples, outputs]`, `weight`
+/// `[inputs, outputs]` and `far` `[examples, inputs]`.
+fn sizes(near: &[f32], weight: &[f32], far: &[f32], outputs: usize) -> [usize; 2] {
+    assert!(outputs > 0 && weight.len().is_multiple_of(outputs));
+    let (examples, inputs) = (near.len() / outputs, weight.len() / outputs);
+    assert_eq!([near.len(), far.len()], [examples * outputs, examples * inputs]);
+    [examples, inputs]
+}
+
 /// The forward pass of some examples.
 pub(super) struct Forward<'a> {
     /// `[examples, inputs]`.
@@ -35,22 +44,11 @@ pub(super) struct Forward<'a> {
     pub y: &'a mut [f32],
 }
 
-impl Forward<'_> {
-    /// Numbers of examples and of inputs.
-    fn sizes(&self) -> [usize; 2] {
-        let outputs = self.bias.len();
-        assert!(outputs > 0 && self.weight.len().is_multiple_of(outputs));
-        let (examples, inputs) = (self.y.len() / outputs, self.weight.len() / outputs);
-        assert_eq!([self.y.len(), self.x.len()], [examples * outputs, examples * inputs]);
-        [examples, inputs]
-    }
-}
-
 impl Kernel for Forward<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let [examples, inputs] = self.sizes();
         let outputs = self.bias.len();
+        let [examples, inputs] = sizes(self.y, self.weight, self.x, outputs);
         self.y.chunks_exact_mut(outputs).for_each(|y| y.copy_from_slice(self.bias));
         let mut block = vec![0.0; examples * INPUTS];
         for from in (0..inputs).step_by(INPUTS) {
@@ -69,8 +67,8 @@ impl Kernel for Forward<'_> {
     }
 
     fn plain(self) {
-        let [_, inputs] = self.sizes();
         let outputs = self.bias.len();
+        let [_, inputs] = sizes(self.y, self.weight, self.x, outputs);
         for (x, y) in self.x.chunks_exact(inputs).zip(self.y.chunks_exact_mut(outputs)) {
             y.copy_from_slice(self.bias);
             for (x, weight) in x.iter().zip(self.weight.chunks_exact(outputs)) {
@@ -205,22 +203,11 @@ pub(super) struct InputGradient<'a> {
     pub dx: &'a mut [f32],
 }
 
-impl InputGradient<'_> {
-    /// Numbers of examples and of inputs.
-    fn sizes(&self) -> [usize; 2] {
-        let outputs = self.outputs;
-        assert!(outputs > 0 && self.weight.len().is_multiple_of(outputs));
-        let (examples, inputs) = (self.dz.len() / outputs, self.weight.len() / outputs);
-        assert_eq!([self.dz.len(), self.dx.len()], [examples * outputs, examples * inputs]);
-        [examples, inputs]
-    }
-}
-
 impl Kernel for InputGradient<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let [examples, inputs] = self.sizes();
         let outputs = self.outputs;
+        let [examples, inputs] = sizes(self.dz, self.weight, self.dx, outputs);
         // Of a block the gradients lie together, filled up with zeros to whole vectors.
         let mut block = vec![0.0; examples * OUTPUTS];
         for from in (0..outputs).step_by(OUTPUTS) {
@@ -256,8 +243,8 @@ impl Kernel for InputGradient<'_> {
     }
 
     fn plain(self) {
-        let [_, inputs] = self.sizes();
         let outputs = self.outputs;
+        let [_, inputs] = sizes(self.dz, self.weight, self.dx, outputs);
         for (dz, dx) in self.dz.chunks_exact(outputs).zip(self.dx.chunks_exact_mut(inputs)) {
             for (dx, weight) in dx.iter_mut().zip(self.weight.chunks_exact(outputs)) {
                 *dx = dz.iter().zip(weight).map(|(dz, weight)| dz * weight).sum();

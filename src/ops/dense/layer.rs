@@ -31,9 +31,8 @@ impl Operands {
     /// # Panics
     /// When there is none.
     pub fn concat(parts: &[Self]) -> Self {
-        let all = |values: fn(&Self) -> &Vec<f32>| {
-            parts.iter().flat_map(|part| values(part).iter().copied()).collect()
-        };
+        let all =
+            |values: fn(&Self) -> &[f32]| parts.iter().map(values).collect::<Vec<_>>().concat();
         Self { x: all(|part| &part.x), dz: all(|part| &part.dz), outputs: parts[0].outputs }
     }
 

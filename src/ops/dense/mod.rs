@@ -19,6 +19,7 @@ mod op;
 use burn::backend::Dispatch;
 use burn::tensor::{DType, Tensor};
 
+use crate::device::is_cpu;
 use crate::ops::Activation;
 use crate::ops::simd::SimdLevel;
 
@@ -29,7 +30,7 @@ use op::{DenseAttributes, FusedDense};
 /// Whether the operation can be had of these tensors: f32 on the CPU.
 pub(crate) fn can_fuse(x: &Tensor<2>, weight: &Tensor<2>) -> bool {
     let single = x.dtype() == DType::F32 && weight.dtype() == DType::F32;
-    single && crate::ops::conv::is_flex(&x.device()) && x.dims()[0] > 0
+    single && is_cpu(&x.device()) && x.dims()[0] > 0
 }
 
 /// `activation(x weight + bias)` of tensors that [`can_fuse`]: x `[batch, in]`, weight `[in, out]`, bias `[out]`. With
