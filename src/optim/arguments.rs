@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::Entry;
 use crate::error::{Exit, Failure};
+use crate::util::similar::nearest;
 
 /// An argument of an optimizer.
 #[derive(Clone, Copy, Debug)]
@@ -303,11 +304,7 @@ fn unknown_argument<'a>(
     known: impl Iterator<Item = &'a Argument>,
 ) -> anyhow::Error {
     let names: Vec<_> = known.map(|argument| argument.name).collect();
-    let nearest = names
-        .iter()
-        .map(|name| (strsim::jaro_winkler(name, unknown), name))
-        .filter(|(similarity, _)| *similarity > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let nearest = nearest(unknown, names.iter().copied(), 0.8);
     let failure = Failure::new(
         Exit::Usage,
         format!("`--optimizer_args`: {} has no argument `{unknown}`", entry.name),
@@ -320,7 +317,7 @@ fn unknown_argument<'a>(
         return failure.help("a similar one: `learning_rate`").into();
     }
     match nearest {
-        Some((_, name)) => failure.help(format!("a similar one: `{name}`")).into(),
+        Some(name) => failure.help(format!("a similar one: `{name}`")).into(),
         None => failure.into(),
     }
 }

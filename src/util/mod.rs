@@ -1,12 +1,14 @@
 //! What every room may use and what knows none of them: files, locks, seeds, numbers as text.
 
 pub(crate) mod atomic_file;
+pub(crate) mod bar;
 pub(crate) mod csv;
 pub(crate) mod file_lock;
 pub mod hex;
 pub(crate) mod panics;
 pub mod python_number;
 pub(crate) mod random;
+pub(crate) mod similar;
 pub mod stderr;
 pub(crate) mod table;
 pub(crate) mod tensor;

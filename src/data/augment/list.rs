@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::operation::{EXAMPLES, Operation};
 use crate::error::{Exit, Failure};
+use crate::util::similar::nearest;
 
 /// Similar enough to be meant.
 const SIMILAR: f64 = 0.75;
@@ -93,12 +94,8 @@ impl FromStr for Augmentation {
 /// There is no operation `name`.
 fn unknown(name: &str) -> String {
     let choices: Vec<_> = EXAMPLES.iter().map(|(_, example)| *example).collect();
-    let nearest = EXAMPLES
-        .iter()
-        .map(|(known, _)| (strsim::jaro_winkler(known, name), known))
-        .filter(|(similarity, _)| *similarity > SIMILAR)
-        .max_by(|one, other| one.0.total_cmp(&other.0));
-    let nearest = nearest.map_or(String::new(), |(_, known)| format!("; a similar one: `{known}`"));
+    let nearest = nearest(name, EXAMPLES.iter().map(|(known, _)| *known), SIMILAR);
+    let nearest = nearest.map_or(String::new(), |known| format!("; a similar one: `{known}`"));
     format!("there is no augmentation `{name}`{nearest}; there are: none, {}", choices.join(", "))
 }
 

@@ -1,17 +1,10 @@
-//! How far the reading of many images is: a bar where stderr is a terminal, else nothing.
+//! How far the reading of many images is.
 
-use std::io::IsTerminal;
+use indicatif::ProgressBar;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use crate::util::bar;
 
 /// A bar for `images` images, called `what`.
 pub(super) fn bar(what: &str, images: usize) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} images {per_sec} {eta}");
-    let bar = ProgressBar::new(images as u64).with_message(what.to_owned());
-    // The template above is a constant; were it wrong, the plain bar would do.
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar
+    bar::bar("{msg} {wide_bar} {pos}/{len} images {per_sec} {eta}", images as u64, what)
 }
