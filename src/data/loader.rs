@@ -95,7 +95,7 @@ impl DataLoader {
 
     /// Reads the bytes of these batches, one after the other, while others are used.
     pub fn read_ahead(&self, batches: &[&[usize]]) -> ReadAhead {
-        ReadAhead::of(&self.examples, batches.iter().map(|indices| indices.to_vec()).collect())
+        ReadAhead::of(&self.examples, batches)
     }
 
     /// The images `[batch, channels, height, width]` of `batch`, mixed where it says so.

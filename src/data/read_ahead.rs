@@ -60,10 +60,11 @@ pub struct ReadAhead {
 
 impl ReadAhead {
     /// Of the batches at these indices of `examples`.
-    pub(super) fn of(examples: &Arc<Examples>, batches: Vec<Vec<usize>>) -> Self {
+    pub(super) fn of(examples: &Arc<Examples>, batches: &[&[usize]]) -> Self {
         let (sender, receiver) = sync_channel(AHEAD);
-        let examples = examples.clone();
         let thread = (!examples.are_in_memory()).then(|| {
+            let examples = examples.clone();
+            let batches: Vec<_> = batches.iter().map(|indices| indices.to_vec()).collect();
             thread::spawn(move || {
                 let read = batches.iter().map(|indices| BatchBytes::read(&examples, indices));
                 for bytes in read {

@@ -37,8 +37,9 @@ pub(super) fn shared_loss_and_gradients(
     signal: Option<i32>,
 ) -> (StepOutput, Option<i32>) {
     let (microbatches, packed) = (batch.chunks(MICROBATCH), SharedWeights::default());
-    let parts: Vec<_> = exchange
-        .share(microbatches.len())
+    let own = exchange.share(microbatches.len());
+    let parts: Vec<_> = own
+        .clone()
         .into_par_iter()
         .map(|number| {
             let microbatch = (number, microbatches[number]);
@@ -53,11 +54,10 @@ pub(super) fn shared_loss_and_gradients(
     let gradients = model.network().flatten(&GradientsParams::new(), &deferred).len();
     let predicted = if model.kind() == Kind::Classifier { batch.len() } else { 0 };
     let len = gradients + 1 + predicted + exchange.size();
-    let first = exchange.share(microbatches.len()).start;
     let row = |(number, StepOutput { output, gradients }): (usize, StepOutput)| {
         let mut row = model.network().flatten(&gradients, &deferred);
         row.extend(floats(output.loss));
-        row.resize(row.len() + (first + number) * MICROBATCH.min(predicted), NOTHING);
+        row.resize(row.len() + (own.start + number) * MICROBATCH.min(predicted), NOTHING);
         let classes = classes(output.predictions.into_iter().collect());
         // Whole numbers below 2²⁴ are themselves in 32 bits.
         row.extend(classes.iter().map(|class| *class as f32));

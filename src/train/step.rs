@@ -74,9 +74,9 @@ pub fn loss_and_gradients(
     if model.requirements().synced_statistics {
         model.network().sync_statistics();
     }
-    let mut output = sum.output();
+    let (mut output, passages) = sum.into_parts();
     let device = loader.device().clone().inner();
-    for layer in deferred::layers(sum.passages) {
+    for layer in deferred::layers(passages) {
         let examples = (&Exchange::Alone, &[batch.len()][..]);
         layer.add_to(&mut output.gradients, config.l2_penalty, &device, examples);
     }
@@ -113,13 +113,12 @@ impl Sum {
         self.passages.push(passages);
     }
 
-    /// The loss, the predictions and the gradients that are no layer's to leave; the passages stay.
-    fn output(&mut self) -> StepOutput {
-        let predictions = std::mem::take(&mut self.predictions);
+    /// The loss, the predictions and the gradients but for those that layers have left, and their passages.
+    fn into_parts(self) -> (StepOutput, Vec<Vec<Passage>>) {
+        let Self { gradients, losses, predictions, passages } = self;
         let predictions = (!predictions.is_empty()).then(|| Tensor::cat(predictions, 0));
-        let loss = self.losses.take().expect("a batch has examples");
-        let output = BatchOutput { loss, predictions };
-        StepOutput { output, gradients: std::mem::take(&mut self.gradients) }
+        let loss = losses.expect("a batch has examples");
+        (StepOutput { output: BatchOutput { loss, predictions }, gradients }, passages)
     }
 }
 

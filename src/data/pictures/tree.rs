@@ -136,12 +136,7 @@ impl Tree {
     pub(in crate::data) fn subfolders(&self, path: &Path) -> Vec<PathBuf> {
         let Some(listing) = &self.listed else { return subfolders_on_disk(path) };
         let below = path.strip_prefix(&self.root).unwrap_or(path);
-        let folders = listing.entries.iter().filter(|(path, listed)| {
-            matches!(listed, Listed::Folder)
-                && path.parent() == Some(below)
-                && !path.file_name().is_some_and(is_service)
-        });
-        folders.map(|(path, _)| self.root.join(path)).collect()
+        listing.subfolders(below).map(|path| self.root.join(path)).collect()
     }
 
     /// All that is below the root, a folder before what is in it, in the order of names; what is in those folders of
@@ -264,12 +259,17 @@ impl Listing {
         let mut top =
             self.entries.keys().filter(is_visible).filter(|path| path.iter().count() == 1);
         let (only, None) = (top.next()?, top.next()) else { return None };
-        let is_below = |(path, listed): (&PathBuf, &Listed)| {
+        (!is_split(only) && self.subfolders(only).next().is_some()).then(|| only.clone())
+    }
+
+    /// The folders in the one at `parent` that are not hidden, in the order of their names.
+    fn subfolders<'a>(&'a self, parent: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
+        let folders = self.entries.iter().filter(move |(path, listed)| {
             matches!(listed, Listed::Folder)
-                && path.parent() == Some(only)
+                && path.parent() == Some(parent)
                 && !path.file_name().is_some_and(is_service)
-        };
-        (!is_split(only) && self.entries.iter().any(is_below)).then(|| only.clone())
+        });
+        folders.map(|(path, _)| path)
     }
 
     /// Takes the folder `top` off the paths.
