@@ -15,6 +15,7 @@ pub(crate) mod reconstruct;
 mod run_args;
 mod schedule;
 mod several;
+mod steps;
 mod sweep;
 mod train;
 mod train_several;

@@ -11,7 +11,9 @@ use crate::train::config::PartialSchedule;
 #[derive(Args, Clone, Debug)]
 pub(super) struct ScheduleArgs {
     /// Learning rate schedule: constant; step (multiplied by a factor every N epochs); exponential (the same,
-    /// smoothly); cosine (annealed to 0 at the end of the run) [default: constant]
+    /// smoothly); cosine (annealed to 0 or --min_lr at the end of the run); plateau (multiplied by a factor when the
+    /// validation has not become better for more than --lr_patience epochs); one_cycle (from 1/25 of it up to it in
+    /// three tenths of the run or --warmup_epochs, and down to nearly 0) [default: constant]
     #[arg(long = "lr_schedule", alias = "lr-schedule", value_enum, value_name = "NAME")]
     lr_schedule: Option<ShapeName>,
     /// Epochs of linear warm-up before the schedule begins [default: 0]
@@ -23,7 +25,14 @@ pub(super) struct ScheduleArgs {
     /// Epochs between decays [default: 25]
     #[arg(long = "lr_decay_epochs", alias = "lr-decay-epochs", value_parser = values::epochs, allow_negative_numbers = true, value_name = "N")]
     lr_decay_epochs: Option<u64>,
-    /// Factor of each decay [default: 0.1]
+    /// With --lr_schedule plateau: epochs without improvement that are waited for, the next one brings the learning
+    /// rate down [default: 10]
+    #[arg(long = "lr_patience", aliases = ["lr-patience", "plateau_patience", "plateau-patience"], value_parser = values::whole_number, allow_negative_numbers = true, value_name = "N")]
+    lr_patience: Option<u64>,
+    /// Least learning rate that the schedule falls to [default: 0]
+    #[arg(long = "min_lr", aliases = ["min-lr", "lr_min", "eta_min"], value_parser = values::not_negative, value_name = "X", allow_negative_numbers = true)]
+    min_lr: Option<f64>,
+    /// Factor of each decay, also of a plateau [default: 0.1]
     #[arg(long = "lr_decay_factor", alias = "lr-decay-factor", value_parser = values::not_negative, value_name = "X", allow_negative_numbers = true)]
     lr_decay_factor: Option<f64>,
 }
@@ -34,6 +43,9 @@ enum ShapeName {
     Exponential,
     Cosine,
     Step,
+    Plateau,
+    #[value(name = "one_cycle", aliases = ["one-cycle", "onecycle"])]
+    OneCycle,
 }
 
 impl ScheduleArgs {
@@ -58,6 +70,8 @@ impl ScheduleArgs {
             warmup_epochs: self.warmup_epochs,
             lr_decay_epochs: self.lr_decay_epochs,
             lr_decay_factor: self.lr_decay_factor,
+            lr_patience: self.lr_patience,
+            min_lr: self.min_lr,
         })
     }
 }
@@ -69,6 +83,8 @@ impl ShapeName {
             Self::Exponential => "exponential",
             Self::Cosine => "cosine",
             Self::Step => "step",
+            Self::Plateau => "plateau",
+            Self::OneCycle => "one_cycle",
         }
     }
 }

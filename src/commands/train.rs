@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::images::ImageArgs;
 use super::schedule::ScheduleArgs;
 use super::several::{Member, SeveralArgs};
+use super::steps::StepArgs;
 use super::train_several::{PlannedRun, train_several};
 use super::transfer::TransferArgs;
 use super::values::{Instead, MetricNames};
@@ -54,6 +55,10 @@ pub struct TrainArgs {
     /// Early stopping: stop after N epochs without improvement of the validation [default: never]
     #[arg(long, alias = "early_stopping", value_parser = values::epochs, allow_negative_numbers = true, value_name = "N")]
     patience: Option<u64>,
+    /// By how much a validation has to be better than the last improvement to count as one, for --patience and for
+    /// --lr_schedule plateau [default: 0]
+    #[arg(long = "min_delta", aliases = ["min-delta", "early_stopping_threshold"], value_parser = values::not_negative, value_name = "X", allow_negative_numbers = true)]
+    min_delta: Option<f64>,
     /// Train, validate and test on these classes only, by name or number, separated by commas [default: all]
     #[arg(long, value_delimiter = ',', value_name = "CLASS,...")]
     classes: Option<Vec<String>>,
@@ -62,6 +67,8 @@ pub struct TrainArgs {
     l2_penalty: Option<f64>,
     #[command(flatten)]
     images: ImageArgs,
+    #[command(flatten)]
+    steps: StepArgs,
     #[command(flatten)]
     schedule: ScheduleArgs,
     /// Device that trains: /gpu:N, /cpu:0, cuda:N, wgpu:N or cpu [default: /gpu:0 where there is one]
@@ -133,7 +140,7 @@ struct OtherTools {
     ))]
     momentum: Option<String>,
     #[arg(long = "scheduler", aliases = ["lr_scheduler", "lr-scheduler"], hide = true, value_parser = Instead(
-        "--lr_schedule constant, step, exponential or cosine, with --warmup_epochs"
+        "--lr_schedule constant, step, exponential, cosine, plateau or one_cycle, with --warmup_epochs"
     ))]
     scheduler: Option<String>,
     #[arg(long = "resume", num_args = 0..=1, default_missing_value = "", hide = true, value_parser = Instead(
@@ -331,9 +338,11 @@ impl TrainArgs {
             batch_size: self.batch_size,
             epochs: self.epochs,
             patience: self.patience,
+            min_delta: self.min_delta,
             schedule: self.schedule.partial()?,
             l2_penalty: self.l2_penalty,
             images: self.images.partial(),
+            steps: self.steps.partial(),
             validation_split: None,
             select: self.select.clone(),
             seed: None,

@@ -1,6 +1,9 @@
 //! How the values of flags are read.
 
-use crate::train::config::{MAX_EPOCHS, check_comment, check_mixing, check_smoothing, metrics_of};
+use crate::train::config::{
+    MAX_EPOCHS, check_clip_norm, check_comment, check_ema, check_mixing, check_smoothing,
+    metrics_of,
+};
 use std::ffi::OsStr;
 use std::fmt;
 
@@ -331,6 +334,16 @@ pub(super) fn mixing(text: &str) -> Result<f64, String> {
 /// A share of labels.
 pub(super) fn smoothing(text: &str) -> Result<f64, String> {
     check_smoothing(text.parse().unwrap_or(f64::NAN))
+}
+
+/// The most that a norm may be.
+pub(super) fn clip_norm(text: &str) -> Result<f64, String> {
+    check_clip_norm(text.parse().unwrap_or(f64::NAN))
+}
+
+/// The decay of an average.
+pub(super) fn ema(text: &str) -> Result<f64, String> {
+    check_ema(text.parse().unwrap_or(f64::NAN))
 }
 
 /// What may stand in the name of a folder.

@@ -1,6 +1,7 @@
 //! Which examples make a batch, and what becomes of them before a model sees them.
 
 use super::augment::AugmentedEpoch;
+use super::class_weights::BatchWeights;
 use super::mix::Mix;
 use super::read_ahead::BatchBytes;
 
@@ -15,6 +16,8 @@ pub struct Batch<'a> {
     pub mixed: Option<Mixed<'a>>,
     /// ε of the label smoothing: the share of a target that all classes have alike.
     pub label_smoothing: f64,
+    /// What the examples weigh in the loss, if not all the same.
+    pub weights: Option<BatchWeights<'a>>,
     /// The bytes that were read for the whole batch, where its images are not in memory.
     pub bytes: Option<&'a BatchBytes>,
 }
@@ -31,7 +34,8 @@ pub struct Mixed<'a> {
 impl<'a> Batch<'a> {
     /// The examples at `indices`, as they are.
     pub fn plain(indices: &'a [usize]) -> Self {
-        Self { indices, augmented: None, mixed: None, label_smoothing: 0.0, bytes: None }
+        let (augmented, mixed, weights, bytes) = (None, None, None, None);
+        Self { indices, augmented, mixed, label_smoothing: 0.0, weights, bytes }
     }
 
     /// The examples at `indices`, changed as `augmented` says.

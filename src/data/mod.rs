@@ -5,7 +5,7 @@
 //! [`jpeg`] finds the end of one, [`zip`] opens archives of them, and [`class_folders`] finds them in
 //! folders, archives and lists ([`pictures`] reads these, [`folder_layout`] says what the folders are, [`names`] which
 //! names are one, [`left_out`] tells of what is not used). [`store`] keeps their images in memory or in a file,
-//! [`augment`] changes images at random, [`mix`] makes one of two, and [`DataLoader`] brings batches of them to the
+//! [`augment`] changes images at random, [`mix`] makes one of two, [`ClassWeights`] are those of the loss, and [`DataLoader`] brings batches of them to the
 //! device. Nothing here trusts a file: a size that a header promises is checked before
 //! memory is taken, and what is read never exceeds it.
 
@@ -16,6 +16,7 @@ pub(crate) mod checked_dataset;
 pub mod cifar;
 pub mod cifar_files;
 pub mod class_folders;
+mod class_weights;
 mod dataset;
 pub mod download;
 mod examples;
@@ -43,6 +44,7 @@ pub mod zip;
 
 pub use augment::Augmentation;
 pub use batch::{Batch, Mixed};
+pub use class_weights::{BatchWeights, ClassWeights};
 pub use dataset::{Dataset, Identity, Input, Source, Split};
 pub use examples::{DecodeImage, Examples};
 pub use loader::DataLoader;

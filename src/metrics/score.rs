@@ -42,6 +42,15 @@ impl Score {
         }
     }
 
+    /// The value by which two scores are compared, of which less is better: the error, or the accuracy taken
+    /// negative.
+    pub fn as_loss(&self) -> f64 {
+        match *self {
+            Self::Error { error } => error,
+            Self::Accuracy { accuracy, .. } => -accuracy,
+        }
+    }
+
     /// All of it, by TensorBoard's tags, as Dynamic Training Bench had them.
     pub fn scalars(&self) -> Vec<(&'static str, f64)> {
         match *self {

@@ -1,7 +1,9 @@
 //! Networks: what a model is, its layers, their parameters and random initialisation, and one forward
 //! pass through them.
 
+mod average;
 pub(crate) mod burn_layers;
+mod clip_norm;
 mod context;
 pub(crate) mod flat;
 mod initializer;
@@ -13,6 +15,7 @@ mod recorder;
 mod requirements;
 mod scopes;
 
+pub use average::Average;
 pub use context::ForwardContext;
 pub(crate) use context::{DeferredLayer, SharedWeights};
 pub use initializer::Initializer;

@@ -40,6 +40,7 @@ use crate::nn::burn_layers::Reinitialize;
 use crate::nn::flat;
 use crate::nn::layers;
 use crate::nn::pack::{into_vec, without_random_ids};
+use crate::nn::{Average, average, clip_norm};
 use crate::nn::{Scopes, StepRequirements};
 use crate::ops::ordered_sum::ordered_mean;
 use crate::util::tensor::floats;
@@ -74,9 +75,11 @@ pub trait Classifier: Network + ForkClassifier {
     /// The logits `[batch, classes]` of `images`.
     fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<2>;
 
-    /// The mean cross-entropy of `logits` `[batch, classes]` and `labels` `[batch]`: `[1]`.
-    fn loss(&self, logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
-        layers::softmax_cross_entropy(logits, labels).mean()
+    /// What training brings down, of each example `[batch]`: the cross-entropy of `logits` `[batch, classes]` and
+    /// `labels` `[batch]`, unless the model has another. Its mean is the loss; `--class_weights` makes it a weighted
+    /// one.
+    fn losses(&self, logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
+        layers::softmax_cross_entropy(logits, labels)
     }
 
     /// Whether the model computes across the examples of a batch: the CPU then does not cut its batches into
@@ -173,6 +176,10 @@ pub trait Network: Send + Sync {
     /// The gradients in a row that [`Network::flatten`] has made, or in a sum of such rows, `without` the same.
     fn unflatten(&self, row: &[f32], without: &[ParamId]) -> GradientsParams;
 
+    /// Brings the `gradients` to a global norm of `most` or less; the norm `[1]` that they had, still on the device.
+    /// `None` where there is no gradient.
+    fn clip_norm(&self, gradients: &mut GradientsParams, most: f64) -> Option<Tensor<1>>;
+
     /// One step of `optimizer` down `gradients`.
     fn update(
         &mut self,
@@ -180,6 +187,22 @@ pub trait Network: Send + Sync {
         optimizer: &mut ModuleOptimizer,
         learning_rate: f64,
     );
+
+    /// The trained parameters as they are.
+    fn values(&self) -> Average;
+
+    /// Brings `average` nearer to the trained parameters: what is left of it is the share `decay`. An empty one becomes
+    /// what they are.
+    fn follow(&self, average: &mut Average, decay: f64);
+
+    /// The same as [`Network::to_bytes`], with `average` in the place of the trained parameters.
+    ///
+    /// # Errors
+    /// When they cannot be read back from the device.
+    ///
+    /// # Panics
+    /// When it is another network's.
+    fn average_to_bytes(&self, average: &Average) -> Result<Vec<u8>>;
 
     /// The parameters, in burn's pack format.
     ///
@@ -266,6 +289,22 @@ impl<M: Module + Sync + 'static> Network for M {
         let hollow = self.clone().map(&mut Placeholder);
         let model = std::mem::replace(self, hollow);
         *self = optimizer.step(learning_rate, model, gradients);
+    }
+
+    fn clip_norm(&self, gradients: &mut GradientsParams, most: f64) -> Option<Tensor<1>> {
+        clip_norm::clip_norm(self, gradients, most)
+    }
+
+    fn values(&self) -> Average {
+        average::values(self)
+    }
+
+    fn follow(&self, average: &mut Average, decay: f64) {
+        average::follow(self, average, decay);
+    }
+
+    fn average_to_bytes(&self, average: &Average) -> Result<Vec<u8>> {
+        average::averaged(self, average).to_bytes()
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>> {

@@ -2,7 +2,9 @@
 //!
 //! `step-0000000430.ckpt` is a tar archive of `state.json` ([`State`]), `model.bpk` (the parameters,
 //! burn's pack format), `optimizer.bpk` (the optimizer's slots) and, last, `SHA256SUMS` over the
-//! three: `tar xf` and `sha256sum -c SHA256SUMS` read and check it without this program. It is
+//! three: `tar xf` and `sha256sum -c SHA256SUMS` read and check it without this program. Of a run with `--ema`
+//! `model.bpk` has the averaged parameters, which are validated and used, and before the sums there is
+//! `training.bpk` with those that are trained: format 2, which earlier versions refuse. It is
 //! written to a temporary name, brought to the disk and renamed, and an older one is deleted only
 //! after that.
 
@@ -16,19 +18,23 @@ use anyhow::{Context, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{DataSummary, RunConfig};
+use super::{DataSummary, Improvement, RunConfig};
 use crate::data::Normalization;
 use crate::error::{Exit, Failure};
 use crate::metrics::{RunningScore, Score};
 use crate::optim::MOST_STEPS;
 use crate::util::stderr::message;
 
-/// The version of the format below.
+/// The version of the format without `training.bpk`.
 const FORMAT: u32 = 1;
+/// The version with it.
+const WITH_AVERAGE: u32 = 2;
 /// The longest state that is read without the rest, in bytes.
 const MOST_STATE: u64 = 1 << 20;
-/// The files in the archive, in their order.
-const ENTRIES: [&str; 4] = ["state.json", "model.bpk", "optimizer.bpk", "SHA256SUMS"];
+/// The files in the archive, in their order; a run without average has no `training.bpk`.
+const ENTRIES: [&str; 4] = ["state.json", "model.bpk", "optimizer.bpk", "training.bpk"];
+/// The last one.
+const SUMS: &str = "SHA256SUMS";
 
 /// Where a run stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,6 +61,9 @@ pub struct State {
     pub epoch_so_far: Option<RunningScore>,
     /// The best validation so far.
     pub best: Option<Best>,
+    /// The last improvement, where it is not the best validation: with `--min_delta`, or on a plateau.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub improvement: Option<Improvement>,
 }
 
 fn is_false(value: &bool) -> bool {
@@ -92,6 +101,8 @@ pub struct Checkpoint {
     pub model: Vec<u8>,
     /// The optimizer's slots, in burn's pack format.
     pub optimizer: Vec<u8>,
+    /// The parameters that are trained, where `model` is their average.
+    pub training: Option<Vec<u8>>,
 }
 
 impl State {
@@ -107,6 +118,7 @@ impl State {
             validation_is_due: false,
             epoch_so_far: None,
             best: None,
+            improvement: None,
         }
     }
 
@@ -145,6 +157,17 @@ impl State {
 }
 
 impl Checkpoint {
+    /// A run at `state` with these parameters and slots.
+    pub fn new(
+        state: &State,
+        model: Vec<u8>,
+        optimizer: Vec<u8>,
+        training: Option<Vec<u8>>,
+    ) -> Self {
+        let format = if training.is_some() { WITH_AVERAGE } else { FORMAT };
+        Self { state: State { format, ..state.clone() }, model, optimizer, training }
+    }
+
     /// Writes it into `folder`, which is made if need be, and returns its path.
     ///
     /// # Errors
@@ -180,10 +203,11 @@ impl Checkpoint {
     fn read(path: &Path) -> Result<Contents> {
         let bytes = fs::read(path).map_err(|error| cannot_read(path, &error))?;
         // Before anything else is read of it: a later format may have other values and other entries.
-        if let Some(format) = format_of(&bytes).filter(|format| *format != FORMAT) {
+        let known = [FORMAT, WITH_AVERAGE];
+        if let Some(format) = format_of(&bytes).filter(|format| !known.contains(format)) {
             let what = format!("the checkpoint `{}` is of format {format}", path.display());
             return Err(Failure::new(Exit::Failed, what)
-                .why(format!("this program reads format {FORMAT}"))
+                .why(format!("this program reads the formats {FORMAT} and {WITH_AVERAGE}"))
                 .help("use the version of the program that wrote it")
                 .into());
         }
@@ -207,11 +231,12 @@ impl Checkpoint {
         let state = serde_json::to_vec_pretty(&self.state)?;
         let mut archive = tar::Builder::new(file);
         let mut sums = String::new();
-        for (name, bytes) in ENTRIES.iter().zip([&state, &self.model, &self.optimizer]) {
+        let files = [&state, &self.model, &self.optimizer].into_iter().chain(&self.training);
+        for (name, bytes) in ENTRIES.iter().zip(files) {
             append(&mut archive, name, bytes)?;
             sums += &sum_line(name, bytes);
         }
-        append(&mut archive, ENTRIES[3], sums.as_bytes())?;
+        append(&mut archive, SUMS, sums.as_bytes())?;
         archive.into_inner().map(drop)
     }
 
@@ -224,25 +249,36 @@ impl Checkpoint {
         let mut files = Vec::new();
         // The reader's own words are of blocks and headers.
         let broken = |_| anyhow!("it is cut off, or something else was written over it");
-        for (entry, name) in archive.entries().map_err(broken)?.zip(ENTRIES) {
+        let (mut sums, mut lines) = (None, String::new());
+        for entry in archive.entries().map_err(broken)? {
             let mut entry = entry.map_err(broken)?;
-            ensure!(entry.path_bytes() == name.as_bytes(), "`{name}` is not where it should be");
+            let name = *ENTRIES.get(files.len()).unwrap_or(&SUMS);
+            let is_last = entry.path_bytes() == SUMS.as_bytes();
+            let is_next = entry.path_bytes() == name.as_bytes() || is_last;
+            ensure!(is_next && sums.is_none(), "`{name}` is not where it should be");
             ensure!(entry.size() <= bytes.len() as u64, "`{name}` is cut off");
             let mut file = Vec::new();
             entry.read_to_end(&mut file)?;
             ensure!(file.len() as u64 == entry.size(), "`{name}` is cut off");
-            files.push(file);
+            match is_last {
+                true => sums = Some(file),
+                false => {
+                    lines += &sum_line(name, &file);
+                    files.push(file);
+                }
+            }
         }
-        let files: [Vec<u8>; 4] = files.try_into().ok().context("it is cut off")?;
-        let [state, model, optimizer, sums] = files;
-        let lines = [&state, &model, &optimizer]
-            .into_iter()
-            .zip(ENTRIES)
-            .map(|(b, name)| sum_line(name, b));
-        ensure!(lines.collect::<String>().as_bytes() == sums, "its checksum is wrong");
+        let mut files = files.into_iter();
+        let mut next = || files.next().context("it is cut off");
+        let (state, model, optimizer) = (next()?, next()?, next()?);
+        let training = files.next();
+        let sums = sums.context("it is cut off")?;
+        ensure!(lines.as_bytes() == sums, "its checksum is wrong");
         let state: State = serde_json::from_slice(&state)?;
         ensure!(state.step <= MOST_STEPS, "its step is {}", state.step);
-        Ok(Self { state, model, optimizer })
+        let has_average = state.format == WITH_AVERAGE;
+        ensure!(has_average == training.is_some(), "`training.bpk` is not there, or should not be");
+        Ok(Self { state, model, optimizer, training })
     }
 }
 
@@ -259,7 +295,7 @@ fn format_of(bytes: &[u8]) -> Option<u32> {
         let mut entry = entry.ok()?;
         if number == 0 && entry.size() <= MOST_STATE {
             entry.read_to_end(&mut state).ok()?;
-        } else if entry.path_bytes() == ENTRIES[3].as_bytes() && entry.size() <= MOST_STATE {
+        } else if entry.path_bytes() == SUMS.as_bytes() && entry.size() <= MOST_STATE {
             entry.read_to_string(&mut sums).ok()?;
         }
     }
@@ -403,12 +439,16 @@ pub(super) mod tests {
             batch_size: 2,
             epochs: 3,
             patience: None,
+            min_delta: 0.0,
             lr_schedule: Default::default(),
             l2_penalty: 0.0,
             augment: None,
             mixup: 0.0,
             cutmix: 0.0,
             label_smoothing: 0.0,
+            class_weights: Default::default(),
+            clip_norm: None,
+            ema: None,
             normalize: Default::default(),
             validation_split: None,
             select: None,
@@ -428,7 +468,7 @@ pub(super) mod tests {
             normalization: None,
         };
         let state = State { step, best, ..State::new(config, data) };
-        Checkpoint { state, model: vec![1; 700], optimizer: vec![] }
+        Checkpoint::new(&state, vec![1; 700], vec![], None)
     }
 
     #[test]
@@ -467,10 +507,10 @@ pub(super) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut later = checkpoint(10);
         checkpoint(9).save(folder.path()).unwrap();
-        later.state.format = FORMAT + 1;
+        later.state.format = WITH_AVERAGE + 1;
         later.save(folder.path()).unwrap();
         let error = latest(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("is of format 2") && error.contains("format 1"), "{error}");
+        assert!(error.contains("is of format 3") && error.contains("formats 1 and 2"), "{error}");
     }
 
     /// Also where the later format's state has other values, and where there are more entries.
@@ -485,7 +525,7 @@ pub(super) mod tests {
             append(&mut archive, name, bytes).unwrap();
             sums += &sum_line(name, bytes);
         }
-        append(&mut archive, ENTRIES[3], sums.as_bytes()).unwrap();
+        append(&mut archive, SUMS, sums.as_bytes()).unwrap();
         let path = folder.path().join("step-0000000010.ckpt");
         fs::write(&path, archive.into_inner().unwrap()).unwrap();
         let error = latest(folder.path()).unwrap_err().to_string();
@@ -497,8 +537,17 @@ pub(super) mod tests {
     /// change, the rest is refused.
     #[test]
     fn no_damaged_byte_and_no_cut_goes_unnoticed() {
-        let bytes = to_bytes(&checkpoint(3));
-        assert_eq!(bytes, to_bytes(&checkpoint(3)));
+        let plain = checkpoint(3);
+        let Checkpoint { state, model, optimizer, .. } = plain.clone();
+        let averaged = Checkpoint::new(&state, model, optimizer, Some(vec![2; 300]));
+        for checkpoint in [plain, averaged] {
+            damage(&checkpoint);
+        }
+    }
+
+    fn damage(whole: &Checkpoint) {
+        let bytes = to_bytes(whole);
+        assert_eq!(bytes, to_bytes(whole));
         let cuts = (0..bytes.len()).step_by(97).map(|length| bytes[..length].to_vec());
         let damages = (0..bytes.len()).step_by(31).map(|at| {
             let mut damaged = bytes.clone();
@@ -508,7 +557,7 @@ pub(super) mod tests {
         let mut refused = 0;
         for damaged in cuts.chain(damages) {
             match Checkpoint::from_bytes(&damaged) {
-                Ok(read) => assert_eq!(read, checkpoint(3)),
+                Ok(read) => assert_eq!(read, *whole),
                 Err(_) => refused += 1,
             }
         }

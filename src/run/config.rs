@@ -5,7 +5,8 @@
 //! `_exponential_lr`, `_cosine_lr` and `_warmup={epochs}` for schedules that it did not have. A data
 //! set of the user's own is followed by its name and, if one was asked for, the size of its images:
 //! `ImageFolder_cats_64x64`. What is done to images and labels follows the penalty:
-//! `_augment=crop-4,flip_mixup=0.2_cutmix=1.0_label_smoothing=0.1_normalize=standard`. Last come `_validation_split={share}`, the comment and, of runs that are trained
+//! `_augment=crop-4,flip_mixup=0.2_cutmix=1.0_label_smoothing=0.1_normalize=standard`, and among it
+//! `_class_weights=balanced_clip_norm=1.0_ema=0.999`. Last come `_validation_split={share}`, the comment and, of runs that are trained
 //! together, `_fold={i}of{k}` and `_seed={seed}`. The whole is kept in `config.json` in the run's folder, so that another
 //! run cannot go on in it by mistake.
 
@@ -16,10 +17,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Best, Schedule};
-use crate::data::{Augmentation, Identity, Normalize, ValidationSplit};
+use super::{Best, Improvement, Schedule};
+use crate::data::{Augmentation, ClassWeights, Identity, Normalize, ValidationSplit};
 use crate::error::{Exit, Failure};
-use crate::metrics::Metric;
+use crate::metrics::{Metric, Score};
 use crate::nn::Scopes;
 use crate::optim;
 use crate::optim::{Arguments, Entry};
@@ -54,6 +55,9 @@ pub struct RunConfig {
     /// patience.
     #[serde(default)]
     pub patience: Option<u64>,
+    /// By how much a validation has to be better to count as one, for the patience and for a plateau.
+    #[serde(default)]
+    pub min_delta: f64,
     /// How the learning rate changes.
     #[serde(default, alias = "lr_decay")]
     pub lr_schedule: Schedule,
@@ -71,6 +75,15 @@ pub struct RunConfig {
     /// The share of a target that all classes have alike.
     #[serde(default)]
     pub label_smoothing: f64,
+    /// How much the examples of each class weigh in the loss.
+    #[serde(default)]
+    pub class_weights: ClassWeights,
+    /// The most that the global norm of a step's gradients may be, if there is a bound.
+    #[serde(default)]
+    pub clip_norm: Option<f64>,
+    /// Decay of the moving average of the weights that is validated and kept, if one is.
+    #[serde(default)]
+    pub ema: Option<f64>,
     /// From bytes to pixels.
     #[serde(default)]
     pub normalize: Normalize,
@@ -151,6 +164,9 @@ impl RunConfig {
         }
         name += &format!("_{optimizer}_lr={learning_rate}");
         name += &self.lr_schedule.suffix();
+        if self.lr_schedule.shape.plateau().is_some() && self.min_delta > 0.0 {
+            name += &format!("_min_delta={}", python_repr(self.min_delta));
+        }
         if self.l2_penalty > 0.0 {
             name += &format!("_l2={}", python_repr(self.l2_penalty));
         }
@@ -167,7 +183,7 @@ impl RunConfig {
         name
     }
 
-    /// What is done to images and labels, where that is not Dynamic Training Bench's.
+    /// What is done to images, labels, gradients and weights, where that is not Dynamic Training Bench's.
     fn images_in_name(&self) -> String {
         let mut name = String::new();
         if let Some(augment) = &self.augment {
@@ -180,6 +196,14 @@ impl RunConfig {
         ];
         for (flag, number) in numbers.into_iter().filter(|(_, number)| *number > 0.0) {
             name += &format!("_{flag}={}", python_repr(number));
+        }
+        if self.class_weights == ClassWeights::Balanced {
+            name += "_class_weights=balanced";
+        }
+        for (flag, number) in [("clip_norm", self.clip_norm), ("ema", self.ema)] {
+            if let Some(number) = number {
+                name += &format!("_{flag}={}", python_repr(number));
+            }
         }
         if self.normalize != Normalize::Range {
             name += &format!("_normalize={}", self.normalize.file_name());
@@ -203,17 +227,50 @@ impl RunConfig {
         })
     }
 
-    /// Whether a run that has finished so many `epochs`, the `best` validation after one of them, has
-    /// nothing left to do.
-    pub fn is_over(&self, epochs: u64, best: Option<Best>) -> bool {
-        let since_best = epochs - best.map_or(0, |best| best.epoch.min(epochs));
-        epochs >= self.epochs || self.patience.is_some_and(|patience| since_best >= patience)
+    /// Whether a run that has finished so many `epochs`, the `best` validation after one of them and the last
+    /// improvement, where they are counted by themselves, after `improved`, has nothing left to do.
+    pub fn is_over(&self, epochs: u64, best: Option<Best>, improved: Option<u64>) -> bool {
+        let improved = improved.filter(|_| self.counts_improvements());
+        let improved = improved.or(best.map(|best| best.epoch));
+        let since = epochs - improved.map_or(0, |improved| improved.min(epochs));
+        epochs >= self.epochs || self.patience.is_some_and(|patience| since >= patience)
     }
 
-    /// The learning rate of `step` (0 is the first).
-    pub fn learning_rate(&self, step: u64, steps_per_epoch: u64) -> f64 {
+    /// Whether improvements are counted by themselves: without a least one the best validation is the last one.
+    pub fn counts_improvements(&self) -> bool {
+        self.min_delta > 0.0 || self.lr_schedule.shape.plateau().is_some()
+    }
+
+    /// The last improvement of a run of which `best` and `before` are known and whose validation after
+    /// `epochs` epochs was this one.
+    pub fn improvement(
+        &self,
+        before: Option<Improvement>,
+        best: Option<Best>,
+        (score, selected, epochs): (Score, Option<f64>, u64),
+    ) -> Improvement {
+        let value = |score: Score, selected: Option<f64>| match (self.select, selected) {
+            (Some(select), Some(value)) if select.higher_is_better() => -value,
+            (Some(_), Some(value)) => value,
+            _ => score.as_loss(),
+        };
+        let now = value(score, selected);
+        let before = before.or_else(|| {
+            best.map(|best| Improvement::first(value(best.score, best.selected), best.epoch))
+        });
+        let Some(before) = before else { return Improvement::first(now, epochs) };
+        // What the learning rate has grown to is no plateau yet.
+        let plateau = self.lr_schedule.shape.plateau();
+        match epochs <= self.lr_schedule.warmup_epochs {
+            true => Improvement { waited: 0, ..before.and_then(now, epochs, self.min_delta, None) },
+            false => before.and_then(now, epochs, self.min_delta, plateau),
+        }
+    }
+
+    /// The learning rate of `step` (0 is the first), after so many reductions of a plateau.
+    pub fn learning_rate(&self, step: u64, steps_per_epoch: u64, reductions: u64) -> f64 {
         let initial = self.optimizer_args.learning_rate();
-        self.lr_schedule.at(initial, step, steps_per_epoch, self.epochs)
+        self.lr_schedule.at(initial, step, (steps_per_epoch, self.epochs), reductions)
     }
 
     /// Fails where this run is not the one that lives at `path` and is `there`.
@@ -242,6 +299,9 @@ impl RunConfig {
             let mut values = serde_json::to_value(config).expect("a configuration is JSON");
             let object = values.as_object_mut().expect("a configuration is an object");
             object.shift_remove("patience");
+            if self.lr_schedule.shape.plateau().is_none() {
+                object.shift_remove("min_delta");
+            }
             object.shift_remove("seed_in_name");
             // Weights are what they are, wherever they lie.
             if let Some(pretrained) = object.get_mut("pretrained").and_then(Value::as_object_mut) {
@@ -274,7 +334,7 @@ pub(super) fn shortened(whole: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{LearningRateDecay, Shape};
+    use crate::run::{LearningRateDecay, Plateau, Shape};
 
     const DECAY: LearningRateDecay = LearningRateDecay { epochs: 25, factor: 0.1 };
 
@@ -293,12 +353,16 @@ mod tests {
             batch_size: 1024,
             epochs: 150,
             patience: None,
+            min_delta: 0.0,
             lr_schedule: Schedule::default(),
             l2_penalty: 0.0,
             augment: None,
             mixup: 0.0,
             cutmix: 0.0,
             label_smoothing: 0.0,
+            class_weights: ClassWeights::None,
+            clip_norm: None,
+            ema: None,
             normalize: Normalize::Range,
             validation_split: None,
             select: None,
@@ -320,7 +384,7 @@ mod tests {
         run.lr_schedule.shape = Shape::Step(DECAY);
         run.comment = Some("again".into());
         assert_eq!(run.name(), "MNIST_Adam_lr=1e-05_exp_lr_l2=1e-09_again");
-        run.lr_schedule = Schedule { shape: Shape::Cosine, warmup_epochs: 5 };
+        run.lr_schedule = Schedule { shape: Shape::Cosine, warmup_epochs: 5, min_lr: 0.0 };
         assert_eq!(run.name(), "MNIST_Adam_lr=1e-05_cosine_lr_warmup=5_l2=1e-09_again");
         let run = config("Momentum", r#"{"learning_rate": 1, "momentum": 0.9}"#);
         assert_eq!(run.name(), "MNIST_Momentum_lr=1");
@@ -352,11 +416,16 @@ mod tests {
         run.mixup = 0.2;
         run.cutmix = 1.0;
         run.label_smoothing = 0.1;
+        run.class_weights = ClassWeights::Balanced;
+        run.clip_norm = Some(1.0);
+        run.ema = Some(0.999);
         run.normalize = "0.5/0.25".parse().unwrap();
         run.comment = Some("c".into());
         let name = run.name();
-        let parts = "_augment=scale-0.9..1.1,rand-2,9_mixup=0.2_cutmix=1.0_label_smoothing=0.1";
-        assert_eq!(name, format!("MNIST_Adam_lr=1e-05{parts}_normalize=0.5-0.25_c"));
+        let parts = "_augment=scale-0.9..1.1,rand-2,9_mixup=0.2_cutmix=1.0_label_smoothing=0.1\
+                     _class_weights=balanced_clip_norm=1.0_ema=0.999";
+        let whole = format!("MNIST_Adam_lr=1e-05{parts}_normalize=0.5-0.25_c");
+        assert_eq!((run.whole_name(), name), (whole.clone(), shortened(whole)));
         let json = serde_json::to_value(&run).unwrap();
         assert_eq!(json["augment"], "scale:0.9..1.1,rand:2,9");
         assert_eq!(serde_json::from_value::<RunConfig>(json).unwrap(), run);
@@ -366,13 +435,17 @@ mod tests {
 
     #[test]
     fn patience() {
-        use crate::metrics::Score;
         let mut run = config("Adam", r#"{"learning_rate": 1e-5}"#);
         let best = |epoch| Some(Best::by_score(Score::Error { error: 0.1 }, epoch, epoch));
-        assert!(run.is_over(150, best(1)) && !run.is_over(149, best(1)));
+        assert!(run.is_over(150, best(1), None) && !run.is_over(149, best(1), None));
         run.patience = Some(3);
-        assert!(!run.is_over(0, None) && !run.is_over(4, best(2)));
-        assert!(run.is_over(5, best(2)) && run.is_over(150, best(150)));
+        assert!(!run.is_over(0, None, None) && !run.is_over(4, best(2), None));
+        assert!(run.is_over(5, best(2), None) && run.is_over(150, best(150), None));
+        // A least improvement is another one than the best validation.
+        assert!(!run.is_over(5, best(4), Some(2)));
+        run.min_delta = 0.1;
+        assert!(run.is_over(5, best(4), Some(2)));
+        run.min_delta = 0.0;
         // A run goes on with another one.
         assert!(run.differences(&config("Adam", r#"{"learning_rate": 1e-5}"#)).is_empty());
     }
@@ -432,6 +505,10 @@ mod tests {
             "mixup",
             "cutmix",
             "label_smoothing",
+            "class_weights",
+            "clip_norm",
+            "ema",
+            "min_delta",
             "normalize",
         ] {
             json.as_object_mut().unwrap().remove(new).unwrap();
@@ -447,6 +524,9 @@ mod tests {
         assert!(ours.differences(&theirs).is_empty());
         theirs.batch_size = 128;
         assert_eq!(ours.differences(&theirs), ["batch_size: 128 there, 1024 now"]);
+        // Early stopping is no difference, a plateau is.
+        theirs.min_delta = 0.1;
+        assert_eq!(ours.differences(&theirs).len(), 1);
         theirs.lr_schedule.warmup_epochs = 2;
         assert!(ours.differences(&theirs)[1].starts_with("lr_schedule: {"));
 
@@ -459,9 +539,12 @@ mod tests {
     #[test]
     fn configurations_survive_json() {
         let mut config = config("Momentum", r#"{"learning_rate": 0.1, "momentum": 0.3}"#);
-        for shape in [Shape::Constant, Shape::Step(DECAY), Shape::Exponential(DECAY), Shape::Cosine]
+        let plateau = Shape::Plateau(Plateau { patience: 3, factor: 0.5 });
+        let decays = [Shape::Step(DECAY), Shape::Exponential(DECAY)];
+        for shape in
+            [Shape::Constant, Shape::Cosine, Shape::OneCycle, plateau].iter().chain(&decays)
         {
-            config.lr_schedule = Schedule { shape, warmup_epochs: 2 };
+            config.lr_schedule = Schedule { shape: *shape, warmup_epochs: 2, min_lr: 1e-6 };
             let json = serde_json::to_string(&config).unwrap();
             assert_eq!(serde_json::from_str::<RunConfig>(&json).unwrap(), config);
         }

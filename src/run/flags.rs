@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{LearningRateDecay, RunConfig};
-use crate::data::{Normalize, ValidationSplit};
+use super::{LearningRateDecay, Plateau, RunConfig};
+use crate::data::{ClassWeights, Normalize, ValidationSplit};
 
 impl RunConfig {
     /// Every flag that says what the run is, by its name without `--`, in the order of the help; the
@@ -31,6 +31,7 @@ impl RunConfig {
         add("batch_size", json!(self.batch_size));
         add("epochs", json!(self.epochs));
         add("patience", json!(self.patience));
+        add("min_delta", json!((self.min_delta > 0.0).then_some(self.min_delta)));
         add("l2_penalty", json!(self.l2_penalty));
         add("augment", json!(self.augment));
         for (name, number) in [
@@ -40,6 +41,10 @@ impl RunConfig {
         ] {
             add(name, json!((number > 0.0).then_some(number)));
         }
+        let is_weighted = self.class_weights != ClassWeights::None;
+        add("class_weights", json!(is_weighted.then_some(self.class_weights)));
+        add("clip_norm", json!(self.clip_norm));
+        add("ema", json!(self.ema));
         add("normalize", json!((self.normalize != Normalize::Range).then_some(&self.normalize)));
         let shape = self.lr_schedule.shape;
         add("lr_schedule", json!(shape.name()));
@@ -47,6 +52,12 @@ impl RunConfig {
             add("lr_decay_epochs", json!(epochs));
             add("lr_decay_factor", json!(factor));
         }
+        if let Some(Plateau { patience, factor }) = shape.plateau() {
+            add("lr_patience", json!(patience));
+            add("lr_decay_factor", json!(factor));
+        }
+        let min_lr = self.lr_schedule.min_lr;
+        add("min_lr", json!((min_lr > 0.0).then_some(min_lr)));
         add("warmup_epochs", json!(self.lr_schedule.warmup_epochs));
         match self.validation_split {
             Some(ValidationSplit::Share { share, .. }) => add("validation_split", json!(share)),

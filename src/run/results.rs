@@ -27,6 +27,9 @@ pub struct RunResult {
     pub epochs: u64,
     /// The best validation.
     pub best: Best,
+    /// Epochs until the last improvement of the validations, where they have one that is not the best.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub improved: Option<u64>,
     /// The parameters of the best validation on the test examples.
     pub test: Score,
     /// Metrics of the same parameters on the test examples.
@@ -52,12 +55,18 @@ impl RunResult {
         Self {
             epochs,
             best,
+            improved: None,
             test: test.score,
             test_metrics: finite(&test.metrics),
             validation_is_test,
             test_classes: test.class_scores(),
             recorded: false,
         }
+    }
+
+    /// The same, the last improvement of the validations after so many epochs, where that is not the best one.
+    pub fn improved(self, epochs: Option<u64>) -> Self {
+        Self { improved: epochs, ..self }
     }
 
     /// What `run` reached when it was finished, if it was and its lines are in the results files.

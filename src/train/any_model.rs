@@ -198,7 +198,7 @@ impl AnyModel {
                 let [_, classes] = logits.dims();
                 let classified = Classified { logits: floats(logits.clone()), classes };
                 let predictions = Some(logits.clone().argmax(1).flatten(0, 1));
-                let loss = model.loss(logits, loader.labels(batch));
+                let loss = model.losses(logits, loader.labels(batch)).mean();
                 (BatchOutput { loss, predictions }, Some(ImageOutput::Classified(classified)))
             }
         }

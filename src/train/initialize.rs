@@ -54,7 +54,7 @@ pub(super) fn already_finished(
                 false => Ok(None),
             };
         }
-        Ok(config.is_over(result.epochs, Some(result.best)).then_some(result))
+        Ok(config.is_over(result.epochs, Some(result.best), result.improved).then_some(result))
     };
     if reached()?.is_none() {
         return Ok(None);

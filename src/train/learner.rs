@@ -5,16 +5,14 @@ use std::path::Path;
 
 use anyhow::Result;
 use burn::optim::{GradientsParams, ModuleOptimizer};
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 
 use super::build::{build_model, build_probed_model};
 use crate::data::DataLoader;
 use crate::device::is_cpu;
 use crate::error::{Exit, Failure};
 use crate::metrics::EvalReport;
-use crate::nn::Initializer;
-use crate::nn::Operation;
-use crate::nn::larger;
+use crate::nn::{Average, Initializer, Operation, larger};
 use crate::optim;
 use crate::run::{Checkpoint, DataSummary, RunConfig, State};
 use crate::train::AnyModel;
@@ -35,6 +33,10 @@ pub(crate) struct Learner {
     evaluated: AnyModel,
     /// What it does with an image.
     operations: Vec<Operation>,
+    /// The moving average of its trained parameters and the average's decay, where there is one.
+    average: Option<(Average, f64)>,
+    /// The most that the global norm of the gradients may be, where there is a bound.
+    clip_norm: Option<f64>,
     /// Whether a step has shown that all that is trained has gradients.
     all_have_gradients: bool,
 }
@@ -96,6 +98,8 @@ impl Learner {
             optimizer: (config.optimizer_entry()?.build)(&config.optimizer_args),
             evaluated,
             operations,
+            average: config.ema.map(|decay| (Average::default(), decay)),
+            clip_norm: config.clip_norm,
             all_have_gradients: false,
         })
     }
@@ -122,7 +126,14 @@ impl Learner {
                      --comment; --restart deletes this one and begins it anew",
                 )
         };
-        self.model.network_mut().load_bytes(checkpoint.model).map_err(damaged)?;
+        let Checkpoint { model, training, .. } = checkpoint;
+        if let (Some((average, _)), Some(training)) = (&mut self.average, training) {
+            self.model.network_mut().load_bytes(model).map_err(damaged)?;
+            *average = self.model.network().values();
+            self.model.network_mut().load_bytes(training).map_err(damaged)?;
+        } else {
+            self.model.network_mut().load_bytes(model).map_err(damaged)?;
+        }
         let parameters = self.model.network().parameters();
         self.optimizer =
             optim::restore(&self.optimizer, checkpoint.optimizer, &parameters).map_err(damaged)?;
@@ -155,7 +166,16 @@ impl Learner {
 
     /// The parameters, as [`Network::to_bytes`](crate::nn::Network::to_bytes) gives them.
     pub fn parameters(&self) -> Result<Vec<u8>> {
-        self.model.network().to_bytes()
+        let network = self.model.network();
+        match self.average() {
+            Some(average) => network.average_to_bytes(average),
+            None => network.to_bytes(),
+        }
+    }
+
+    /// The average of the parameters, where there is one and a step has been taken.
+    fn average(&self) -> Option<&Average> {
+        self.average.as_ref().map(|(average, _)| average).filter(|average| !average.is_empty())
     }
 
     /// The run as it stands at `state`, its parameters serialised as `model`, and the largest absolute value
@@ -163,12 +183,23 @@ impl Learner {
     pub fn checkpoint(&self, model: Vec<u8>, state: &State) -> Result<(Checkpoint, f32)> {
         let (optimizer, in_slots) = optim::to_bytes_and_largest(&self.optimizer)?;
         let largest = larger(self.model.network().largest(), in_slots);
-        Ok((Checkpoint { state: state.clone(), model, optimizer }, largest))
+        let training = self.average().map(|_| self.model.network().to_bytes()).transpose()?;
+        Ok((Checkpoint::new(state, model, optimizer, training), largest))
     }
 
-    /// One step of the optimizer down `gradients`.
-    pub fn update(&mut self, gradients: GradientsParams, learning_rate: f64) {
-        self.model.network_mut().update(gradients, &mut self.optimizer, learning_rate);
+    /// One step of the optimizer down `gradients`; their global norm `[1]`, still on the device, where it has a bound.
+    pub fn update(
+        &mut self,
+        mut gradients: GradientsParams,
+        learning_rate: f64,
+    ) -> Option<Tensor<1>> {
+        let network = self.model.network_mut();
+        let norm = self.clip_norm.and_then(|most| network.clip_norm(&mut gradients, most));
+        network.update(gradients, &mut self.optimizer, learning_rate);
+        if let Some((average, decay)) = &mut self.average {
+            network.follow(average, *decay);
+        }
+        norm
     }
 
     /// How the model with these `parameters` does on the examples of `validation`, shared out over the ranks of
@@ -205,7 +236,6 @@ impl Learner {
 #[cfg(test)]
 mod tests {
     use burn::module::{Module, Param};
-    use burn::tensor::Tensor;
 
     use super::*;
     use crate::nn::ForwardContext;

@@ -18,7 +18,10 @@ pub(crate) enum Event<'a> {
         /// Of 0.
         epoch: u64,
         score: &'a Score,
-        learning_rate: f64,
+        /// The learning rate.
+        rate: f64,
+        /// The global norm of its gradients before they were clipped, if they are.
+        norm: Option<f32>,
         /// Examples in a step, on average.
         images_per_step: f64,
     },
@@ -32,6 +35,8 @@ pub(crate) enum Event<'a> {
         train: Option<Score>,
         /// Whether it is the best so far.
         is_best: bool,
+        /// That of the epoch's last step.
+        learning_rate: f64,
     },
     /// The model is shown after a validation.
     Pictures { step: u64, pictures: &'a Pictures, report: &'a EvalReport },

@@ -196,7 +196,8 @@ impl<'a> Run<'a> {
 
     /// Whether nothing is left to do but the test.
     fn is_over(&self) -> bool {
-        self.config.is_over(self.state.epochs(self.steps_per_epoch), self.state.best)
+        let improved = self.state.improvement.map(|last| last.epoch);
+        self.config.is_over(self.state.epochs(self.steps_per_epoch), self.state.best, improved)
     }
 
     /// Whether it has trained as many epochs as it is to for now.
@@ -225,14 +226,15 @@ impl<'a> Run<'a> {
             augmented,
             mixed,
             label_smoothing: config.label_smoothing,
+            weights: self.data.weights(indices, &partners),
             ..Batch::plain(indices)
         };
         let batch = batch.with_bytes(bytes);
-        let learning_rate = config.learning_rate(self.state.step, self.steps_per_epoch);
+        let learning_rate = self.learning_rate(self.state.step);
         let step_config = StepConfig { l2_penalty: config.l2_penalty, seed };
         let step = self.gradients(batch, step_config);
         self.options.exchange.alike(self.learner.refuse_untrained(&step.gradients))?;
-        self.learner.update(step.gradients, learning_rate);
+        let norm = self.learner.update(step.gradients, learning_rate);
         self.state.step += 1;
         self.state.validation_is_due = self.state.step.is_multiple_of(self.steps_per_epoch);
 
@@ -246,9 +248,17 @@ impl<'a> Run<'a> {
             self.refuse_divergence("loss", score.loss())?;
             let images_per_step = train.len() as f64 / self.steps_per_epoch as f64;
             let (step, score) = (self.state.step, &score);
-            self.notify(&Event::Step { step, epoch, score, learning_rate, images_per_step })?;
+            let norm = norm.map(|norm| norm.into_scalar::<f32>());
+            let rate = learning_rate;
+            self.notify(&Event::Step { step, epoch, score, rate, norm, images_per_step })?;
         }
         Ok(())
+    }
+
+    /// That of the step after `steps` steps.
+    fn learning_rate(&self, steps: u64) -> f64 {
+        let reductions = self.state.improvement.map_or(0, |last| last.reductions);
+        self.config.learning_rate(steps, self.steps_per_epoch, reductions)
     }
 
     /// The loss and the gradients of `batch`, of all ranks.
@@ -306,7 +316,12 @@ impl<'a> Run<'a> {
         let all = self.data.train.len() as u64;
         let train = self.state.epoch_so_far.take().filter(|steps| steps.examples == all);
         let train = train.filter(|steps| steps.mean_is_finite()).and_then(|steps| steps.mean());
-        self.notify(&Event::Validation { step, epoch, report, train, is_best })?;
+        let learning_rate = self.learning_rate(step - 1);
+        self.notify(&Event::Validation { step, epoch, report, train, is_best, learning_rate })?;
+        self.state.improvement = self.config.counts_improvements().then(|| {
+            let State { improvement, best, .. } = self.state;
+            self.config.improvement(improvement, best, (score, selected, epoch + 1))
+        });
         if is_best {
             self.state.best = Some(Best { score, step, epoch: epoch + 1, selected });
         }
@@ -377,7 +392,8 @@ impl<'a> Run<'a> {
             self.refuse_divergence(&format!("test {name}"), value)?;
         }
         let is_test = self.data.summary.validation_is_test;
-        let result = RunResult::new(epochs, best, &test, is_test);
+        let improved = self.state.improvement.map(|last| last.epoch);
+        let result = RunResult::new(epochs, best, &test, is_test).improved(improved);
         let Some(folder) = self.folder else { return Ok(result) };
         folder.refuse_loss()?;
         if let Some(images) = &test.images {
@@ -462,7 +478,7 @@ fn observers<'a>(
     let status = StatusFile::begin(folder, state.step, steps_per_epoch)?;
     let history = History::open(folder, state.epochs(steps_per_epoch))?;
     let (exchange, seconds) = (&options.exchange, status.seconds_before());
-    let history = HistoryFile::new(config, exchange, history, state.step, steps_per_epoch, seconds);
+    let history = HistoryFile::new(exchange, history, state.step, seconds);
     let tensorboard = TensorBoard::open(folder, state, learner, &options.command)?;
     let last_step = steps_per_epoch * config.epochs;
     let progress = Progress::new(state.step, last_step, config.epochs, options.label.clone());

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::TrainOptions;
 use crate::data::resplit::{Resplit, refuse_untrained};
-use crate::data::{Augmentation, DataLoader, Dataset, Source, Split, Subset};
+use crate::data::{Augmentation, BatchWeights, DataLoader, Dataset, Source, Split, Subset};
 use crate::registry;
 use crate::run::{DataSummary, RunConfig};
 
@@ -16,6 +16,8 @@ pub(super) struct RunData {
     pub summary: DataSummary,
     /// What is done to the images that are trained on.
     pub augmentation: Augmentation,
+    /// What an example of each class weighs in the loss, if not all the same.
+    class_weights: Option<Vec<f32>>,
 }
 
 impl RunData {
@@ -25,6 +27,15 @@ impl RunData {
         let load = || Self::load(config, options);
         let first = exchange.agree(exchange.is_first().then(load).transpose())?;
         exchange.agree(first.map_or_else(load, Ok))
+    }
+
+    /// What the training examples at `indices`, mixed with those at `partners`, weigh in the loss of their batch.
+    pub fn weights(&self, indices: &[usize], partners: &[usize]) -> Option<BatchWeights<'_>> {
+        let labels = |indices: &[usize]| -> Vec<u32> {
+            indices.iter().map(|&index| self.train.examples().labels()[index]).collect()
+        };
+        let of_classes = self.class_weights.as_ref()?;
+        Some(BatchWeights::new(of_classes, &labels(indices), &labels(partners)))
     }
 
     /// Reads the examples for training and for validation, and verifies the files of the test split.
@@ -45,6 +56,7 @@ impl RunData {
             ..DataSummary::new(&train, &validation, dataset.class_names())?
         };
         let numbers = summary.normalization.as_ref();
+        let class_weights = config.class_weights.of(train.labels(), dataset.num_classes());
         let train =
             DataLoader::normalized(train, &options.train_device.clone().autodiff(), numbers);
         let validation = DataLoader::normalized(validation, &options.eval_device, numbers);
@@ -53,7 +65,7 @@ impl RunData {
             None if dataset.random_horizontal_flip() => Augmentation::flip(),
             None => Augmentation::default(),
         };
-        Ok(Self { dataset, train, validation, summary, augmentation })
+        Ok(Self { dataset, train, validation, summary, augmentation, class_weights })
     }
 }
 

@@ -32,6 +32,7 @@ mod several;
 mod single_layer_cae;
 mod slurm;
 mod statistics;
+mod steps;
 mod store;
 #[cfg(unix)]
 mod survive;

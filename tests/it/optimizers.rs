@@ -113,9 +113,9 @@ fn learning_rate_decays_as_in_tensorflow() {
     let steps = golden["steps"].as_array().unwrap();
     for (name, shape) in [("staircase", Shape::Step(decay)), ("smooth", Shape::Exponential(decay))]
     {
-        let schedule = Schedule { shape, warmup_epochs: 0 };
+        let schedule = Schedule { shape, ..Schedule::default() };
         let rate = |step: &Value| {
-            schedule.at(number("learning_rate"), step.as_u64().unwrap(), 1, 13) as f32
+            schedule.at(number("learning_rate"), step.as_u64().unwrap(), (1, 13), 0) as f32
         };
         let ours: Vec<_> = steps.iter().map(rate).collect();
         assert_close(name, &ours, &flat(&golden[name]), 1e-6, 0.0);
@@ -138,8 +138,8 @@ fn the_cosine_and_the_warm_up_are_pytorchs() {
     ];
     let warmup = [0.025, 0.05, 0.075, 0.1];
     let rates = |warmup_epochs, epochs| -> Vec<_> {
-        let schedule = Schedule { shape: Shape::Cosine, warmup_epochs };
-        (0..4 * epochs).map(|step| schedule.at(0.1, step, 4, epochs) as f32).collect()
+        let schedule = Schedule { shape: Shape::Cosine, warmup_epochs, min_lr: 0.0 };
+        (0..4 * epochs).map(|step| schedule.at(0.1, step, (4, epochs), 0) as f32).collect()
     };
     let cosine = cosine.map(|rate: f64| rate as f32);
     assert_close("cosine", &rates(0, 2), &cosine, 1e-6, 0.0);

@@ -9,11 +9,14 @@
 mod images;
 mod partial;
 mod resolve;
+mod steps;
 mod validate;
 mod vary;
 
 pub use images::{check_mixing, check_smoothing};
 pub use partial::{
     Classes, GivenArguments, NamedWeights, PartialImages, PartialRunConfig, PartialSchedule,
+    PartialSteps,
 };
+pub use steps::{check_clip_norm, check_ema};
 pub use validate::{MAX_EPOCHS, ValidRunConfig, check_comment, metrics_of};

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
-use crate::data::{Augmentation, Identity, Normalize, ValidationSplit};
+use crate::data::{Augmentation, ClassWeights, Identity, Normalize, ValidationSplit};
 use crate::nn::Scopes;
 use crate::optim;
-use crate::run::{LearningRateDecay, Pretrained, RunConfig, Shape};
+use crate::run::{LearningRateDecay, Plateau, Pretrained, RunConfig, Shape};
 
 /// What flags or a file say of a run. The names are those of [`RunConfig`].
 #[derive(Clone, Debug, Default)]
@@ -34,12 +34,16 @@ pub struct PartialRunConfig {
     pub epochs: Option<u64>,
     /// Early stopping.
     pub patience: Option<u64>,
+    /// By how much a validation has to be better.
+    pub min_delta: Option<f64>,
     /// How the learning rate changes.
     pub schedule: PartialSchedule,
     /// λ of the L2 penalty.
     pub l2_penalty: Option<f64>,
     /// What is done to images and labels.
     pub images: PartialImages,
+    /// What is done to losses, gradients and weights.
+    pub steps: PartialSteps,
     /// The examples for validation, where they are not the data set's own.
     pub validation_split: Option<ValidationSplit>,
     /// What picks the best model: a metric, or `error` or `accuracy`.
@@ -87,6 +91,10 @@ pub struct PartialSchedule {
     pub lr_decay_epochs: Option<u64>,
     /// What a decay multiplies it by.
     pub lr_decay_factor: Option<f64>,
+    /// Epochs without improvement that a plateau waits for.
+    pub lr_patience: Option<u64>,
+    /// The least that it falls to.
+    pub min_lr: Option<f64>,
 }
 
 /// What is done to images and labels; the names are those of the flags.
@@ -102,6 +110,17 @@ pub struct PartialImages {
     pub label_smoothing: Option<f64>,
     /// From bytes to pixels.
     pub normalize: Option<Normalize>,
+}
+
+/// What is done to losses, gradients and weights; the names are those of the flags.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PartialSteps {
+    /// What the classes weigh in the loss.
+    pub class_weights: Option<ClassWeights>,
+    /// The most that the global norm of the gradients may be; 0 for no bound.
+    pub clip_norm: Option<f64>,
+    /// Decay of the average of the weights; 0 for none.
+    pub ema: Option<f64>,
 }
 
 /// Weights that a run begins with.
@@ -133,9 +152,11 @@ impl PartialRunConfig {
             batch_size: self.batch_size.or(base.batch_size),
             epochs: self.epochs.or(base.epochs),
             patience: self.patience.or(base.patience),
+            min_delta: self.min_delta.or(base.min_delta),
             schedule: self.schedule.or(base.schedule),
             l2_penalty: self.l2_penalty.or(base.l2_penalty),
             images: self.images.or(base.images),
+            steps: self.steps.or(base.steps),
             validation_split: self.validation_split.or(base.validation_split),
             select: self.select.or(base.select),
             seed: self.seed.or(base.seed),
@@ -153,11 +174,16 @@ impl PartialSchedule {
         let lr_schedule = self.lr_schedule.or(base.lr_schedule);
         // The base's decay belongs to a shape that decays.
         let decays = matches!(lr_schedule, Some("step" | "exponential"));
+        let is_plateau = lr_schedule == Some("plateau");
+        let falls = !matches!(lr_schedule, None | Some("constant"));
+        let base_factor = base.lr_decay_factor.filter(|_| decays || is_plateau);
         Self {
             lr_schedule,
             warmup_epochs: self.warmup_epochs.or(base.warmup_epochs),
             lr_decay_epochs: self.lr_decay_epochs.or(base.lr_decay_epochs.filter(|_| decays)),
-            lr_decay_factor: self.lr_decay_factor.or(base.lr_decay_factor.filter(|_| decays)),
+            lr_decay_factor: self.lr_decay_factor.or(base_factor),
+            lr_patience: self.lr_patience.or(base.lr_patience.filter(|_| is_plateau)),
+            min_lr: self.min_lr.or(base.min_lr.filter(|_| falls)),
         }
     }
 }
@@ -174,10 +200,21 @@ impl PartialImages {
     }
 }
 
+impl PartialSteps {
+    fn or(self, base: Self) -> Self {
+        Self {
+            class_weights: self.class_weights.or(base.class_weights),
+            clip_norm: self.clip_norm.or(base.clip_norm),
+            ema: self.ema.or(base.ema),
+        }
+    }
+}
+
 impl From<RunConfig> for PartialRunConfig {
     /// All that is said by a run's file.
     fn from(config: RunConfig) -> Self {
-        let decay = config.lr_schedule.shape.decay();
+        let schedule = config.lr_schedule;
+        let (decay, plateau) = (schedule.shape.decay(), schedule.shape.plateau());
         let arguments = config.optimizer_args.iter();
         let values = arguments.map(|(name, value)| (name.to_owned(), value.clone())).collect();
         let whole_name = optim::find(&config.optimizer).map(|entry| entry.name.to_owned());
@@ -193,11 +230,16 @@ impl From<RunConfig> for PartialRunConfig {
             batch_size: Some(config.batch_size),
             epochs: Some(config.epochs),
             patience: config.patience,
+            min_delta: Some(config.min_delta),
             schedule: PartialSchedule {
-                lr_schedule: Some(config.lr_schedule.shape.name()),
-                warmup_epochs: Some(config.lr_schedule.warmup_epochs),
+                lr_schedule: Some(schedule.shape.name()),
+                warmup_epochs: Some(schedule.warmup_epochs),
                 lr_decay_epochs: decay.map(|LearningRateDecay { epochs, .. }| epochs),
-                lr_decay_factor: decay.map(|LearningRateDecay { factor, .. }| factor),
+                lr_decay_factor: decay
+                    .map(|LearningRateDecay { factor, .. }| factor)
+                    .or(plateau.map(|Plateau { factor, .. }| factor)),
+                lr_patience: plateau.map(|Plateau { patience, .. }| patience),
+                min_lr: Some(schedule.min_lr),
             },
             l2_penalty: Some(config.l2_penalty),
             images: PartialImages {
@@ -206,6 +248,11 @@ impl From<RunConfig> for PartialRunConfig {
                 cutmix: Some(config.cutmix),
                 label_smoothing: Some(config.label_smoothing),
                 normalize: Some(config.normalize),
+            },
+            steps: PartialSteps {
+                class_weights: Some(config.class_weights),
+                clip_norm: Some(config.clip_norm.unwrap_or(0.0)),
+                ema: Some(config.ema.unwrap_or(0.0)),
             },
             validation_split: config.validation_split,
             select: config.select.map(|select| select.name().to_owned()),
@@ -219,12 +266,14 @@ impl From<RunConfig> for PartialRunConfig {
     }
 }
 
-/// The shape called `name`, with this `decay` where it decays.
-pub(super) fn shape(name: &str, decay: LearningRateDecay) -> Shape {
+/// The shape called `name`, with this `decay` where it decays, and this `plateau` where it falls on one.
+pub(super) fn shape(name: &str, decay: LearningRateDecay, plateau: Plateau) -> Shape {
     match name {
         "step" => Shape::Step(decay),
         "exponential" => Shape::Exponential(decay),
         "cosine" => Shape::Cosine,
+        "plateau" => Shape::Plateau(plateau),
+        "one_cycle" => Shape::OneCycle,
         _ => Shape::Constant,
     }
 }

@@ -15,7 +15,7 @@ use crate::models::MODELS;
 use crate::nn::Kind;
 use crate::optim::{self, Arguments, Entry};
 use crate::registry;
-use crate::run::{LearningRateDecay, RunConfig, Schedule};
+use crate::run::{LearningRateDecay, Plateau, RunConfig, Schedule, Shape};
 
 /// The most epochs: as many, of any number of steps, can be counted.
 pub const MAX_EPOCHS: u64 = u32::MAX as u64;
@@ -25,6 +25,8 @@ pub(super) const MOMENTUM: &str = "MomentumOptimizer";
 const LEARNING_RATE: f64 = 1e-2;
 const MOMENTUM_VALUE: f64 = 0.9;
 const DECAY: LearningRateDecay = LearningRateDecay { epochs: 25, factor: 0.1 };
+/// PyTorch's.
+const PLATEAU: Plateau = Plateau { patience: 10, factor: 0.1 };
 const BATCH_SIZE: usize = 128;
 const EPOCHS: u64 = 150;
 
@@ -79,9 +81,23 @@ impl PartialRunConfig {
             ensure!(split.is_valid(), "validation_split: between 0 and 1, or one of several folds");
         }
         self.images.validate(&model)?;
+        self.steps.validate(&model)?;
         let PartialImages { augment, mixup, cutmix, label_smoothing, normalize } =
             self.images.clone();
         let select = self.select.as_deref().map(|name| select(name, &model)).transpose()?.flatten();
+        let optimizer_args = self.arguments(entry)?;
+        let lr_schedule = self.schedule.validate(epochs, optimizer_args.learning_rate())?;
+        let min_delta = self.min_delta.unwrap_or(0.0);
+        ensure!(min_delta.is_finite() && min_delta >= 0.0, "min_delta: 0 or more, not {min_delta}");
+        if min_delta > 0.0 && self.patience.is_none() && lr_schedule.shape.plateau().is_none() {
+            return Err(Failure::new(
+                Exit::Usage,
+                "`--min_delta`: nothing waits for an improvement",
+            )
+            .why("it says by how much a validation has to be better to count as an improvement")
+            .help("add --patience N for early stopping, or --lr_schedule plateau")
+            .into());
+        }
         let config = RunConfig {
             model,
             dataset,
@@ -89,16 +105,20 @@ impl PartialRunConfig {
             image_size: self.image_size,
             classes: None,
             optimizer: entry.name.to_owned(),
-            optimizer_args: self.arguments(entry)?,
+            optimizer_args,
             batch_size,
             epochs,
             patience: self.patience,
-            lr_schedule: self.schedule.validate(epochs)?,
+            min_delta,
+            lr_schedule,
             l2_penalty,
             augment,
             mixup: mixup.unwrap_or(0.0),
             cutmix: cutmix.unwrap_or(0.0),
             label_smoothing: label_smoothing.unwrap_or(0.0),
+            class_weights: self.steps.class_weights.unwrap_or_default(),
+            clip_norm: self.steps.bound(),
+            ema: self.steps.decay(),
             normalize: normalize.unwrap_or_default(),
             validation_split: self.validation_split,
             select,
@@ -147,12 +167,12 @@ impl PartialRunConfig {
 }
 
 impl PartialSchedule {
-    /// The schedule of a run of `epochs` epochs.
+    /// The schedule of a run of `epochs` epochs, of an optimizer with this `learning_rate`.
     ///
     /// # Errors
-    /// [`Exit::Usage`] where nothing decays by what is said, or nothing follows the warm-up; an error where
-    /// a number is out of its bounds.
-    fn validate(self, epochs: u64) -> Result<Schedule> {
+    /// [`Exit::Usage`] where the schedule has no use for what is said, or nothing follows the warm-up; an error
+    /// where a number is out of its bounds.
+    fn validate(self, epochs: u64, learning_rate: f64) -> Result<Schedule> {
         let name = self.lr_schedule.unwrap_or("constant");
         let warmup_epochs = self.warmup_epochs.unwrap_or(0);
         if warmup_epochs >= epochs {
@@ -164,27 +184,70 @@ impl PartialSchedule {
             .help("give fewer, or more --epochs")
             .into());
         }
+        let factor = |default| self.lr_decay_factor.unwrap_or(default);
         let decay = LearningRateDecay {
             epochs: self.lr_decay_epochs.unwrap_or(DECAY.epochs),
-            factor: self.lr_decay_factor.unwrap_or(DECAY.factor),
+            factor: factor(DECAY.factor),
         };
-        let shape = partial::shape(name, decay);
-        for (flag, is_given) in [
-            ("--lr_decay_epochs", self.lr_decay_epochs.is_some()),
-            ("--lr_decay_factor", self.lr_decay_factor.is_some()),
-        ] {
-            if is_given && shape.decay().is_none() {
-                return Err(Failure::new(Exit::Usage, format!("`{flag}`: nothing decays"))
-                    .why(format!("the learning rate's schedule is {name}"))
-                    .help("add --lr_schedule step (or --lr_decay) or --lr_schedule exponential")
-                    .into());
-            }
+        let plateau = Plateau {
+            patience: self.lr_patience.unwrap_or(PLATEAU.patience),
+            factor: factor(PLATEAU.factor),
+        };
+        let shape = partial::shape(name, decay, plateau);
+        self.refuse_unused(name, shape)?;
+        let min_lr = self.min_lr.unwrap_or(0.0);
+        ensure!(min_lr.is_finite() && min_lr >= 0.0, "min_lr: 0 or more, not {min_lr}");
+        if min_lr > 0.0 && min_lr >= learning_rate {
+            let what = format!("`--min_lr {min_lr}`: the learning rate is {learning_rate}");
+            return Err(Failure::new(Exit::Usage, what)
+                .why("it is the least that the learning rate falls to")
+                .help("give less than the learning rate")
+                .into());
         }
         if let Some(LearningRateDecay { epochs, factor }) = shape.decay() {
             ensure!((1..=MAX_EPOCHS).contains(&epochs), "lr_schedule decays in {epochs} epochs");
             ensure!(factor.is_finite() && factor >= 0.0, "lr_schedule decays by {factor}");
         }
-        Ok(Schedule { shape, warmup_epochs })
+        if let Some(Plateau { patience, factor }) = shape.plateau() {
+            ensure!(patience <= MAX_EPOCHS, "lr_schedule waits for {patience} epochs");
+            if !(0.0..1.0).contains(&factor) {
+                let what = format!("`--lr_decay_factor {factor}` with `--lr_schedule {name}`");
+                return Err(Failure::new(Exit::Usage, what)
+                    .why("the learning rate would not fall on a plateau")
+                    .help("give 0 or more and less than 1, as 0.1")
+                    .into());
+            }
+        }
+        Ok(Schedule { shape, warmup_epochs, min_lr })
+    }
+
+    /// Fails where the schedule called `name` has no use for a flag.
+    fn refuse_unused(&self, name: &str, shape: Shape) -> Result<()> {
+        let (decays, is_plateau) = (shape.decay().is_some(), shape.plateau().is_some());
+        let decaying = "--lr_schedule step (or --lr_decay) or --lr_schedule exponential";
+        for (flag, is_given, is_used, schedules) in [
+            ("lr_decay_epochs", self.lr_decay_epochs.is_some(), decays, decaying),
+            ("lr_decay_factor", self.lr_decay_factor.is_some(), decays || is_plateau, decaying),
+            ("lr_patience", self.lr_patience.is_some(), is_plateau, "--lr_schedule plateau"),
+            (
+                "min_lr",
+                self.min_lr.is_some_and(|least| least > 0.0),
+                shape != Shape::Constant,
+                "--lr_schedule cosine, or another one that falls",
+            ),
+        ] {
+            if is_given && !is_used {
+                let what = match flag {
+                    "lr_patience" => "nothing waits for a plateau",
+                    _ => "nothing decays",
+                };
+                return Err(Failure::new(Exit::Usage, format!("`--{flag}`: {what}"))
+                    .why(format!("the learning rate's schedule is {name}"))
+                    .help(format!("add {schedules}"))
+                    .into());
+            }
+        }
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use crate::error::{Exit, Failure};
 use crate::optim::{self, OPTIMIZERS};
 
 /// The flags that can be varied beside the arguments of the optimizers.
-const FLAGS: [&str; 18] = [
+const FLAGS: [&str; 24] = [
     "model",
     "dataset",
     "optimizer",
@@ -15,20 +15,26 @@ const FLAGS: [&str; 18] = [
     "batch_size",
     "epochs",
     "patience",
+    "min_delta",
     "l2_penalty",
     "augment",
     "mixup",
     "cutmix",
     "label_smoothing",
+    "class_weights",
+    "clip_norm",
+    "ema",
     "normalize",
     "lr_schedule",
     "warmup_epochs",
     "lr_decay_epochs",
     "lr_decay_factor",
+    "lr_patience",
+    "min_lr",
     "select",
 ];
 /// The shapes of the learning rate's schedule.
-const SHAPES: [&str; 4] = ["constant", "step", "exponential", "cosine"];
+const SHAPES: [&str; 6] = ["constant", "step", "exponential", "cosine", "plateau", "one_cycle"];
 
 impl PartialRunConfig {
     /// The same, but for the flag `name`. An argument that the run's optimizer does not have is left out: with
@@ -65,11 +71,17 @@ impl PartialRunConfig {
             "batch_size" => self.batch_size = Some(whole()? as usize),
             "epochs" => self.epochs = Some(whole()?),
             "patience" => self.patience = Some(whole()?),
+            "min_delta" => self.min_delta = Some(number()?),
             "l2_penalty" => self.l2_penalty = Some(number()?),
             "augment" => self.images.augment = Some(text()?.parse().map_err(unreadable)?),
             "mixup" => self.images.mixup = Some(number()?),
             "cutmix" => self.images.cutmix = Some(number()?),
             "label_smoothing" => self.images.label_smoothing = Some(number()?),
+            "class_weights" => {
+                self.steps.class_weights = Some(text()?.parse().map_err(unreadable)?);
+            }
+            "clip_norm" => self.steps.clip_norm = Some(number()?),
+            "ema" => self.steps.ema = Some(number()?),
             "normalize" => self.images.normalize = Some(text()?.parse().map_err(unreadable)?),
             "lr_schedule" => {
                 let given = text()?;
@@ -80,6 +92,8 @@ impl PartialRunConfig {
             "warmup_epochs" => self.schedule.warmup_epochs = Some(whole()?),
             "lr_decay_epochs" => self.schedule.lr_decay_epochs = Some(whole()?),
             "lr_decay_factor" => self.schedule.lr_decay_factor = Some(number()?),
+            "lr_patience" => self.schedule.lr_patience = Some(whole()?),
+            "min_lr" => self.schedule.min_lr = Some(number()?),
             "select" => self.select = Some(text()?),
             argument => self.set_argument(argument, value)?,
         }
@@ -132,7 +146,7 @@ mod tests {
             ("seeds", json!(1), "learning_rate"),
             ("batch_size", json!(1.5), "whole number"),
             ("optimizer", json!("Eve"), "Adam"),
-            ("lr_schedule", json!("plateau"), "cosine"),
+            ("lr_schedule", json!("triangle"), "cosine"),
         ] {
             let error = PartialRunConfig::default().with(name, &value).unwrap_err().to_string();
             assert!(error.contains(needle) && error.contains(name), "{error}");

@@ -5,16 +5,13 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::metrics::Score;
-use crate::run::RunConfig;
 use crate::run::history::History;
 use crate::train::exchange::{Exchange, Traffic};
 use crate::train::observer::{Event, Observer};
 
 /// The history of a run that is being trained.
-pub(crate) struct HistoryFile<'a> {
-    config: &'a RunConfig,
+pub(crate) struct HistoryFile {
     history: History,
-    steps_per_epoch: u64,
     /// When this process began, and the seconds of those before it.
     began: (Instant, f64),
     /// When the epoch's steps began, as far as this process takes them, and after which step.
@@ -26,35 +23,26 @@ pub(crate) struct HistoryFile<'a> {
     rate: Option<f64>,
 }
 
-impl<'a> HistoryFile<'a> {
-    /// Of the run `config` of the processes of `exchange`, which goes on after `step` steps and `seconds` seconds.
-    pub fn new(
-        config: &'a RunConfig,
-        exchange: &Exchange,
-        history: History,
-        step: u64,
-        steps_per_epoch: u64,
-        seconds: f64,
-    ) -> Self {
+impl HistoryFile {
+    /// Of a run of the processes of `exchange`, which goes on after `step` steps and `seconds` seconds.
+    pub fn new(exchange: &Exchange, history: History, step: u64, seconds: f64) -> Self {
         let now = Instant::now();
         // Those of a status that is lost were this many at least.
         let seconds = seconds.max(history.seconds());
         let (began, steps_from) = ((now, seconds), (now, step));
         let (exchange, traffic) = (exchange.clone(), exchange.traffic().unwrap_or_default());
-        Self { config, history, steps_per_epoch, began, steps_from, exchange, traffic, rate: None }
+        Self { history, began, steps_from, exchange, traffic, rate: None }
     }
 
     /// The row of an epoch, which ends with `step`.
     fn row(
         &self,
-        step: u64,
-        epoch: u64,
+        (step, epoch, learning_rate): (u64, u64, f64),
         train: Option<Score>,
         validation: &[(&str, f64)],
     ) -> Vec<(String, String)> {
         let seconds = self.began.1 + self.began.0.elapsed().as_secs_f64();
         let rate = self.rate.map_or(String::new(), |rate| format!("{rate:.1}"));
-        let learning_rate = self.config.learning_rate(step - 1, self.steps_per_epoch);
         let mut row = vec![
             ("epoch".to_owned(), (epoch + 1).to_string()),
             ("step".to_owned(), step.to_string()),
@@ -83,7 +71,7 @@ impl<'a> HistoryFile<'a> {
     }
 }
 
-impl Observer for HistoryFile<'_> {
+impl Observer for HistoryFile {
     fn notify(&mut self, event: &Event) -> Result<()> {
         match *event {
             Event::Step { step, images_per_step, .. } => {
@@ -91,14 +79,14 @@ impl Observer for HistoryFile<'_> {
                 let images = (step - from) as f64 * images_per_step;
                 self.rate = Some(images / since.elapsed().as_secs_f64().max(1e-9));
             }
-            Event::Validation { step, epoch, report, train, .. } => {
+            Event::Validation { step, epoch, report, train, learning_rate, .. } => {
                 let mut validation = report.score.scalars();
                 for (metric, value) in &report.metrics {
                     if validation.iter().all(|(name, _)| *name != metric.name()) {
                         validation.push((metric.name(), *value));
                     }
                 }
-                let mut row = self.row(step, epoch, train, &validation);
+                let mut row = self.row((step, epoch, learning_rate), train, &validation);
                 row.extend(self.of_other_ranks());
                 self.history.push(&row)?;
             }

@@ -114,12 +114,19 @@ impl TensorBoard {
         metadata::write_end(&mut self.metadata, true).context(UNWRITABLE)
     }
 
-    /// The score and the learning rate of a step.
-    fn step(&mut self, step: u64, score: &Score, learning_rate: f64) -> Result<()> {
-        scalars(&mut self.train, step, score)
-            .and_then(|()| self.train.scalar(step as i64, "learning_rate", learning_rate as f32))
-            .and_then(|()| self.train.flush())
-            .context(UNWRITABLE)
+    /// The score of a step, the norm of its gradients, where that is known, and the learning rate, which comes last
+    /// of them: a step without it was not written to its end.
+    fn step(&mut self, step: u64, score: &Score, norm: Option<f32>, rate: f64) -> Result<()> {
+        let train = &mut self.train;
+        let mut write = || {
+            scalars(train, step, score)?;
+            if let Some(norm) = norm {
+                train.scalar(step as i64, "gradient_norm", norm)?;
+            }
+            train.scalar(step as i64, "learning_rate", rate as f32)?;
+            train.flush()
+        };
+        write().context(UNWRITABLE)
     }
 
     /// The score of the validation after a step.
@@ -179,7 +186,7 @@ impl TensorBoard {
 impl Observer for TensorBoard {
     fn notify(&mut self, event: &Event) -> Result<()> {
         match *event {
-            Event::Step { step, score, learning_rate, .. } => self.step(step, score, learning_rate),
+            Event::Step { step, score, rate, norm, .. } => self.step(step, score, norm, rate),
             Event::Validation { step, report, .. } => self.validation(step, report),
             Event::Pictures { step, pictures, report } => {
                 self.pictures(step, pictures)?;

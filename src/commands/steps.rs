@@ -1,0 +1,31 @@
+//! The flags of what is done to losses, gradients and weights at each step.
+
+use clap::Args;
+
+use super::values;
+use crate::data::ClassWeights;
+use crate::train::config::PartialSteps;
+
+/// What is done to losses, gradients and weights.
+#[derive(Args, Clone, Debug)]
+pub(super) struct StepArgs {
+    /// What the examples of each class weigh in a classifier's loss: balanced (n / (classes x examples of the class), so
+    /// that all classes weigh the same) or none [default: none]
+    #[arg(long = "class_weights", aliases = ["class-weights", "class_weight", "class-weight"], value_parser = str::parse::<ClassWeights>, value_name = "NAME")]
+    class_weights: Option<ClassWeights>,
+    /// Clip the gradients of each step to this global norm; 0: never [default: 0]
+    #[arg(long = "clip_norm", aliases = ["clip-norm", "clip_grad", "clip-grad", "max_grad_norm", "gradient_clip_val", "global_clipnorm"], value_parser = values::clip_norm, value_name = "X", allow_negative_numbers = true)]
+    clip_norm: Option<f64>,
+    /// Validate, keep and test an exponential moving average of the weights, of which each step leaves this share, as
+    /// 0.999; 0: the weights themselves [default: 0]
+    #[arg(long, aliases = ["ema_decay", "ema-decay", "model_ema_decay", "ema_momentum"], value_parser = values::ema, value_name = "DECAY", allow_negative_numbers = true)]
+    ema: Option<f64>,
+}
+
+impl StepArgs {
+    /// What the flags say.
+    pub fn partial(&self) -> PartialSteps {
+        let Self { class_weights, clip_norm, ema } = *self;
+        PartialSteps { class_weights, clip_norm, ema }
+    }
+}
