@@ -1,6 +1,6 @@
 //! `dytb sweep`: what is drawn, what is promoted, and that nothing of it depends on when it is killed.
 //!
-//! `DYTB_KILLS=50 cargo test --test it sweep::killed` kills as many times as it says.
+//! `DYTB_KILLS=50 cargo test --test it sweep::killed` kills as many times as it says, and a sweep of 27 trials.
 
 use std::fs;
 use std::io::Write;
@@ -92,16 +92,23 @@ fn halving_continues_and_does_not_begin_anew() {
 
 #[test]
 fn killed_again_and_again_it_ends_with_the_same_table() {
-    let line = format!(
-        "{} --vary learning_rate=log:1e-4..1e-1 --vary optimizer=Momentum,Adam --trials 9 --search tpe --jobs 2 \
-         --halving 3",
-        LINE.replace("--epochs 4", "--epochs 9")
-    );
+    let wanted = std::env::var("DYTB_KILLS").ok().map(|kills| kills.parse::<usize>().unwrap());
+    let searched = match wanted {
+        Some(_) => {
+            "--search grid --vary learning_rate=log:1e-4..1e-2:3 --vary batch_size=32,64,128 \
+             --vary optimizer=Momentum,Adam,RMSProp"
+        }
+        None => {
+            "--search tpe --trials 9 --vary learning_rate=log:1e-4..1e-1 --vary optimizer=Momentum,Adam"
+        }
+    };
+    let line =
+        format!("{} {searched} --jobs 2 --halving 3", LINE.replace("--epochs 4", "--epochs 9"));
+    let wanted = wanted.unwrap_or(6);
     let through = Bench::new();
     let start = std::time::Instant::now();
     through.dytb(&line).ended(0);
     let duration = start.elapsed();
-    let wanted: usize = std::env::var("DYTB_KILLS").map_or(6, |kills| kills.parse().unwrap());
     let mut random = ChaCha8Rng::seed_from_u64(27);
     let (mut kills, mut sweeps) = (0, 0);
     while kills < wanted {
