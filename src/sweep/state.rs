@@ -56,6 +56,9 @@ pub struct SweepSpec {
     /// What training is told beside the configuration, as where the data are. It may change.
     #[serde(default)]
     pub options: Vec<String>,
+    /// The words before the program of each run, as `mpirun -n 2`. They may change.
+    #[serde(default)]
+    pub launcher: Vec<String>,
 }
 
 impl SweepSpec {
@@ -73,6 +76,7 @@ impl SweepSpec {
             lag: 1,
             base,
             options: Vec::new(),
+            launcher: Vec::new(),
         }
     }
 
@@ -83,6 +87,7 @@ impl SweepSpec {
             let mut flat: Map<String, Value> = value.as_object().cloned().unwrap_or_default();
             let base = flat.shift_remove("base").and_then(|base| base.as_object().cloned());
             flat.shift_remove("options");
+            flat.shift_remove("launcher");
             flat.extend(base.unwrap_or_default());
             flat
         };
