@@ -33,7 +33,7 @@ use super::{Checkpoint, Environment, RunConfig, Status};
 use crate::data::Source;
 use crate::error::{Exit, Failure};
 use crate::tensorboard::event_files;
-use crate::util::file_lock::{Lock, try_lock};
+use crate::util::file_lock::{self, Held, try_lock};
 
 /// The folder of the checkpoints that a run goes on from.
 const CHECKPOINTS: &str = "checkpoints";
@@ -69,6 +69,7 @@ struct Environments {
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    held: Held,
     /// Unlocked when it is dropped, also by a crash.
     lock: File,
 }
@@ -105,11 +106,17 @@ impl RunFolder {
         list(&path.join(CHECKPOINTS))
     }
 
-    /// Whether a process trains the run that lives at `path`. Nothing is written there.
+    /// Whether a process trains the run that lives at `path`, as far as its lock tells. Nothing is written there.
     pub fn is_in_use(path: &Path) -> bool {
         use std::fs::TryLockError::WouldBlock;
         let held = |lock: File| matches!(lock.try_lock_shared(), Err(WouldBlock));
         File::open(path.join(LOCK)).is_ok_and(held)
+    }
+
+    /// The same, and where the file system has no locks, whether a process said that it does and has not taken that
+    /// back: one that was killed has not.
+    pub(super) fn seems_in_use(path: &Path) -> bool {
+        Self::is_in_use(path) || file_lock::has_owner(&path.join(LOCK))
     }
 
     /// Makes the folder at `path` if need be and locks it.
@@ -121,19 +128,17 @@ impl RunFolder {
         let lock_path = path.join(LOCK);
         let lock = File::create(&lock_path).map_err(|error| cannot_write(&lock_path, &error))?;
         let mut held = try_lock(&lock, &lock_path);
-        if let Ok(Lock::HeldElsewhere) = held {
+        if let Ok(None) = held {
             // Somebody may only be looking: see `is_in_use`.
             thread::sleep(LOCK_RETRY);
             held = try_lock(&lock, &lock_path);
         }
         match held.map_err(|error| cannot_write(&lock_path, &error))? {
-            Lock::Held => Ok(Self { path: path.to_owned(), lock }),
-            Lock::HeldElsewhere => {
-                Err(Failure::new(Exit::Failed, format!("`{}` is in use", path.display()))
-                    .why("another process trains this run now")
-                    .help("wait for it, or start another run with --comment")
-                    .into())
-            }
+            Some(held) => Ok(Self { path: path.to_owned(), held, lock }),
+            None => Err(Failure::new(Exit::Failed, format!("`{}` is in use", path.display()))
+                .why("another process trains this run now")
+                .help("wait for it, or start another run with --comment")
+                .into()),
         }
     }
 
@@ -167,11 +172,19 @@ impl RunFolder {
     }
 
     /// Fails when the folder was deleted since it was opened: what is written there now is not read by
-    /// anybody, and the place may be another process's.
+    /// anybody, and the place may be another process's. So where there are no locks and another process has taken
+    /// this one for gone.
     ///
     /// # Errors
     /// Just that.
     pub fn refuse_loss(&self) -> Result<()> {
+        if self.held.is_lost() {
+            let what = format!("`{}` was taken over by another process", self.path.display());
+            return Err(Failure::new(Exit::Failed, what)
+                .why("this one was stopped for so long that it was taken for gone")
+                .help("leave the run to that process, or end it and give the same command again")
+                .into());
+        }
         let path = self.path.join(LOCK);
         let there = fs::metadata(&path).and_then(|there| Ok((there, self.lock.metadata()?)));
         if there.is_ok_and(|(there, ours)| same_file(&there, &ours)) {

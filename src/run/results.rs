@@ -127,16 +127,16 @@ pub fn record(
     config: &RunConfig,
     mut outcome: RunResult,
 ) -> Result<RunResult> {
-    // A crash between the lines and the last word on them finds the intention: lines that are
-    // already there are then not written twice.
-    // (Damaged ones are no intention.)
-    let intended = run.read_json::<RunResult>(RESULTS).ok().flatten();
-    let interrupted = intended.as_ref() == Some(&outcome);
+    // A crash between the lines and the last word on them finds the intention, and a process that began while
+    // another was about to end the run finds the last word: lines that are already there are then not written
+    // twice. (Damaged ones are no intention.)
+    let said = run.read_json::<RunResult>(RESULTS).ok().flatten();
+    let is_said = said.is_some_and(|said| RunResult { recorded: false, ..said } == outcome);
     run.write_json(RESULTS, &outcome)?;
     for (file, score) in FILES.into_iter().zip([outcome.best.score, outcome.test]) {
         let (_, value) = score.headline();
         let line = format!("{}: {} {}\n", config.model, config.name(), python_repr(value));
-        append(&directory.join(file), &line, interrupted)?;
+        append(&directory.join(file), &line, is_said)?;
     }
     outcome.recorded = true;
     run.write_json(RESULTS, &outcome)?;
@@ -148,7 +148,7 @@ pub fn record(
 fn append(path: &Path, line: &str, once: bool) -> Result<()> {
     let write = || -> std::io::Result<()> {
         let mut file = File::options().read(true).append(true).create(true).open(path)?;
-        crate::util::file_lock::lock(&file, path)?;
+        let _held = crate::util::file_lock::lock(&file, path)?;
         let mut there = Vec::new();
         file.read_to_end(&mut there)?;
         if once && there.split_inclusive(|&byte| byte == b'\n').any(|old| old == line.as_bytes()) {
@@ -163,4 +163,52 @@ fn append(path: &Path, line: &str, once: bool) -> Result<()> {
         })
     };
     write().map_err(|error| cannot_write(path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::checkpoint::tests::checkpoint;
+    use std::thread;
+
+    /// A process that began while another was about to end the run.
+    #[test]
+    fn a_run_that_has_ended_twice_has_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunFolder::open(&folder.path().join("run")).unwrap();
+        let state = checkpoint(3).state;
+        let score = Score::Error { error: 0.5 };
+        let (metrics, class_names) = Default::default();
+        let test = EvalReport { score, metrics, images: None, confusion: None, class_names };
+        let outcome = |epochs| RunResult::new(epochs, state.best.unwrap(), &test, false);
+        for _ in 0..2 {
+            record(folder.path(), &run, &state.config, outcome(3)).unwrap();
+        }
+        let count = || fs::read_to_string(folder.path().join(FILES[1])).unwrap().lines().count();
+        assert_eq!(count(), 1);
+        // It went on.
+        record(folder.path(), &run, &state.config, outcome(4)).unwrap();
+        assert_eq!(count(), 2);
+    }
+
+    #[test]
+    fn lines_of_many_at_once_are_whole_and_all_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lines.txt");
+        let line = |number: usize| format!("{number}: {}\n", "x".repeat(5000));
+        thread::scope(|scope| {
+            for number in 0..16 {
+                let (path, line) = (&path, &line);
+                scope.spawn(move || {
+                    (0..8).for_each(|more| append(path, &line(8 * number + more), false).unwrap());
+                });
+            }
+        });
+        let text = fs::read_to_string(&path).unwrap();
+        let mut lines: Vec<_> = text.split_inclusive('\n').collect();
+        let mut wanted: Vec<_> = (0..128).map(line).collect();
+        lines.sort_unstable();
+        wanted.sort_unstable();
+        assert_eq!(lines, wanted);
+    }
 }

@@ -76,7 +76,7 @@ impl Status {
     /// As [`of`](Self::of).
     pub fn now(folder: &Path) -> Result<Option<Self>> {
         // The lock first: a run that ends between the two looks is not taken for one that crashed.
-        let in_use = RunFolder::is_in_use(folder);
+        let in_use = RunFolder::seems_in_use(folder);
         let mut status = Self::of(folder)?;
         if let Some(Self { state, .. }) = &mut status {
             *state = match *state {

@@ -13,6 +13,8 @@
 //! A sweep's state is the folders of its runs and an append-only list of the configurations that were drawn: whoever
 //! kills it loses what a killed run loses, and the same command ends with the same table.
 
+#[cfg(test)]
+mod benchmark;
 mod halving;
 mod importance;
 mod schedule;

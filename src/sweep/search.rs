@@ -166,32 +166,4 @@ mod tests {
             assert_eq!(before.len(), 6, "{search:?}");
         }
     }
-
-    /// The least of a function after forty trials, over twenty sweeps.
-    fn found(search: Search, function: fn(f64, f64) -> f64) -> f64 {
-        let vary = vary(&["x=-5..5", "y=log:1e-4..1e4"]);
-        let best = |seed: u64| {
-            let (mut before, mut tried): (Vec<Vec<Value>>, Vec<Tried>) = (Vec::new(), Vec::new());
-            for trial in 0..40 {
-                let values = draw(search, &vary, seed, trial, &before, &tried).unwrap().unwrap();
-                let [x, y] = [0, 1].map(|at| values[at].as_f64().unwrap());
-                tried.push((values.clone(), function(x, y.log10())));
-                before.push(values);
-            }
-            tried.iter().map(|(_, value)| *value).fold(f64::INFINITY, f64::min)
-        };
-        (0..20).map(best).sum::<f64>() / 20.0
-    }
-
-    #[test]
-    fn tpe_finds_more_than_chance_does() {
-        let functions: [fn(f64, f64) -> f64; 2] = [
-            |x, y| (x - 1.0).powi(2) + (y + 2.0).powi(2),
-            |x, y| (1.5 - x + x * y).powi(2) + (2.25 - x + x * y * y).powi(2),
-        ];
-        for (number, function) in functions.into_iter().enumerate() {
-            let (random, tpe) = (found(Search::Random, function), found(Search::Tpe, function));
-            assert!(tpe < random, "{number}: {tpe} {random}");
-        }
-    }
 }

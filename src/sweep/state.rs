@@ -22,7 +22,7 @@ use super::space::Vary;
 use crate::error::{Exit, Failure};
 use crate::run::{RunConfig, RunFolder};
 use crate::util::atomic_file::{cannot_write, write_atomically};
-use crate::util::file_lock::{Lock, try_lock};
+use crate::util::file_lock::{Held, try_lock};
 
 /// The version of the files.
 const FORMAT: u32 = 1;
@@ -56,6 +56,9 @@ pub struct SweepSpec {
     /// What training is told beside the configuration, as where the data are. It may change.
     #[serde(default)]
     pub options: Vec<String>,
+    /// The words before the program of each run, as `mpirun -n 2`. They may change.
+    #[serde(default)]
+    pub launcher: Vec<String>,
 }
 
 impl SweepSpec {
@@ -73,6 +76,7 @@ impl SweepSpec {
             lag: 1,
             base,
             options: Vec::new(),
+            launcher: Vec::new(),
         }
     }
 
@@ -83,6 +87,7 @@ impl SweepSpec {
             let mut flat: Map<String, Value> = value.as_object().cloned().unwrap_or_default();
             let base = flat.shift_remove("base").and_then(|base| base.as_object().cloned());
             flat.shift_remove("options");
+            flat.shift_remove("launcher");
             flat.extend(base.unwrap_or_default());
             flat
         };
@@ -125,7 +130,7 @@ pub struct Sweep {
     /// What has been drawn.
     pub trials: Vec<Trial>,
     /// Held by who leads it.
-    _lock: Option<File>,
+    _lock: Option<(Held, File)>,
 }
 
 impl Sweep {
@@ -151,20 +156,19 @@ impl Sweep {
         }
         let path = folder.join(LOCK);
         let lock = File::create(&path).map_err(|error| cannot_write(&path, &error))?;
-        if try_lock(&lock, &path).map_err(|error| cannot_write(&path, &error))?
-            == Lock::HeldElsewhere
-        {
+        let held = try_lock(&lock, &path).map_err(|error| cannot_write(&path, &error))?;
+        let Some(held) = held else {
             return Err(Failure::new(Exit::Failed, format!("`{}` is in use", folder.display()))
                 .why("another process leads this sweep now")
                 .help("wait for it; dytb sweep --status shows how far it is")
                 .into());
-        }
+        };
         if there.as_ref() != Some(&spec) {
             let mut json = serde_json::to_vec_pretty(&spec)?;
             json.push(b'\n');
             write_atomically(&folder.join(SPEC), &json)?;
         }
-        Self::read(folder, spec, Some(lock))
+        Self::read(folder, spec, Some((held, lock)))
     }
 
     /// The sweep in `folder`, which another process may lead.
@@ -182,7 +186,7 @@ impl Sweep {
         Self::read(folder, spec, None)
     }
 
-    fn read(folder: &Path, spec: SweepSpec, lock: Option<File>) -> Result<Self> {
+    fn read(folder: &Path, spec: SweepSpec, lock: Option<(Held, File)>) -> Result<Self> {
         let vary: Result<Vec<Vary>, String> = spec.vary.iter().map(|text| text.parse()).collect();
         let vary = vary.map_err(|why| damaged(&folder.join(SPEC), &why))?;
         let mut sweep =

@@ -1,31 +1,37 @@
-//! Locks on files, where the file system has them. Some network and FUSE file systems have none: there a
-//! second process cannot be noticed, which is told once, and is no reason not to train.
+//! Locks on files. Where the file system has none, as some network and FUSE file systems, a
+//! [lease](super::lease) takes their place.
 
 use std::fs::{File, TryLockError};
 use std::io::{Error, ErrorKind, Result};
 use std::path::Path;
 use std::sync::Once;
 
+use super::lease::Lease;
 use crate::util::stderr::message;
 
-/// Whether a lock was taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lock {
-    /// It is ours, or the file system has no locks.
-    Held,
-    /// Another process has it.
-    HeldElsewhere,
+/// What holds a lock until it is dropped, beside the file, which has to be kept open, too.
+#[derive(Debug)]
+pub(crate) struct Held(Option<Lease>);
+
+impl Held {
+    /// Whether another process has the lock now, believing that this one is gone: only a lease can be lost.
+    pub fn is_lost(&self) -> bool {
+        self.0.as_ref().is_some_and(Lease::is_lost)
+    }
 }
 
-/// Locks `file`, which is at `path`, if no other process has.
+/// Locks `file`, which is at `path`; `None` where another process has.
 ///
 /// # Errors
 /// Those of the file system, but not that it has no locks.
-pub(crate) fn try_lock(file: &File, path: &Path) -> Result<Lock> {
+pub(crate) fn try_lock(file: &File, path: &Path) -> Result<Option<Held>> {
     match file.try_lock() {
-        Ok(()) => Ok(Lock::Held),
-        Err(TryLockError::WouldBlock) => Ok(Lock::HeldElsewhere),
-        Err(TryLockError::Error(error)) => without(error, path).map(|()| Lock::Held),
+        Ok(()) => Ok(Some(Held(None))),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => {
+            refuse_broken(error, path)?;
+            Ok(Lease::try_take(path)?.map(|lease| Held(Some(lease))))
+        }
     }
 }
 
@@ -33,12 +39,19 @@ pub(crate) fn try_lock(file: &File, path: &Path) -> Result<Lock> {
 ///
 /// # Errors
 /// Those of the file system, but not that it has no locks.
-pub(crate) fn lock(file: &File, path: &Path) -> Result<()> {
-    file.lock().or_else(|error| without(error, path))
+pub(crate) fn lock(file: &File, path: &Path) -> Result<Held> {
+    let Err(error) = file.lock() else { return Ok(Held(None)) };
+    refuse_broken(error, path)?;
+    Ok(Held(Some(Lease::take(path)?)))
 }
 
-/// Goes on without a lock if `error` says that there are none.
-fn without(error: Error, path: &Path) -> Result<()> {
+/// Whether a process has, or has left behind, a lease of `path`.
+pub(crate) fn has_owner(path: &Path) -> bool {
+    Lease::file_of(path).exists()
+}
+
+/// Fails with `error`, unless it says that there are no locks.
+fn refuse_broken(error: Error, path: &Path) -> Result<()> {
     if !has_no_locks(&error) {
         return Err(error);
     }
@@ -46,8 +59,7 @@ fn without(error: Error, path: &Path) -> Result<()> {
     TOLD.call_once(|| {
         let path = path.display();
         message(&format!(
-            "note: the file system of `{path}` has no locks ({error}): two processes on one run would \
-             not notice each other"
+            "note: the file system of `{path}` has no locks ({error}): a file `.owner` takes their place"
         ));
     });
     Ok(())
@@ -71,8 +83,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
         let [one, other] = [(); 2].map(|()| File::create(&path).unwrap());
-        assert_eq!(try_lock(&one, &path).unwrap(), Lock::Held);
-        assert_eq!(try_lock(&other, &path).unwrap(), Lock::HeldElsewhere);
+        assert!(try_lock(&one, &path).unwrap().is_some());
+        assert!(try_lock(&other, &path).unwrap().is_none());
         drop(one);
         lock(&other, &path).unwrap();
     }
@@ -83,10 +95,10 @@ mod tests {
         let path = Path::new("lock");
         // EOPNOTSUPP, ENOSYS, ENOLCK, ENOTTY, EINVAL; EIO, EACCES.
         for number in [95, 38, 37, 25, 22] {
-            assert!(without(Error::from_raw_os_error(number), path).is_ok(), "{number}");
+            assert!(refuse_broken(Error::from_raw_os_error(number), path).is_ok(), "{number}");
         }
         for number in [5, 13] {
-            assert!(without(Error::from_raw_os_error(number), path).is_err(), "{number}");
+            assert!(refuse_broken(Error::from_raw_os_error(number), path).is_err(), "{number}");
         }
     }
 }

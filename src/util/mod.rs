@@ -5,6 +5,7 @@ pub(crate) mod bar;
 pub(crate) mod csv;
 pub(crate) mod file_lock;
 pub mod hex;
+mod lease;
 pub(crate) mod panics;
 pub mod python_number;
 pub(crate) mod random;

@@ -29,6 +29,8 @@ mod pictures;
 mod program;
 mod seeing;
 mod several;
+#[cfg(target_os = "linux")]
+mod shared_files;
 mod single_layer_cae;
 mod slurm;
 mod statistics;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::common::command::{Bench, Done};
 use crate::common::remains::assert_same;
 use crate::common::skip::skipped;
+use crate::sweep::table;
 use dytb::run::latest;
 
 /// Long enough that ranks which wait for each other for ever are told from slow ones.
@@ -260,6 +261,85 @@ fn ranks_that_differ_are_refused() {
     assert_ne!(done.code, Some(0), "{done:?}");
     assert_eq!(done.stderr.matches("rank 1: error: ").count(), 1, "{}", done.stderr);
     assert!(!bench.path("log").exists());
+}
+
+/// Another program, or other pictures in the folder of the same name.
+#[test]
+fn ranks_with_another_program_or_other_data_are_refused() {
+    if !is_there() {
+        return;
+    }
+    let (bench, program) = (Bench::new(), autoencoder());
+    let copy = bench.path("copy");
+    let bytes = [std::fs::read(program).unwrap(), vec![0]].concat();
+    std::fs::write(&copy, bytes).unwrap();
+    std::fs::set_permissions(&copy, std::fs::metadata(program).unwrap().permissions()).unwrap();
+    let line = format!("{LONG} : -n 1 {} {LONG}", copy.display());
+    let done = run(on_ranks(&bench, 1, program, &line)).ended(1);
+    let told = "error: rank 1 has another program than rank 0";
+    assert_eq!(done.stderr.matches(told).count(), 1, "{}", done.stderr);
+
+    for (number, folder) in ["one", "other"].into_iter().enumerate() {
+        for picture in 0..60 {
+            let path =
+                bench.path(&format!("{folder}/pets/{}/{picture}.png", ["a", "b"][picture % 2]));
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let value = (picture * 4 + number) as u8;
+            image::GrayImage::from_pixel(8, 8, image::Luma([value])).save(path).unwrap();
+        }
+    }
+    let line = |folder: &str| {
+        let line = "--model SingleLayerCAE --dataset ImageFolder --image_size 8 --seed 1 --epochs 1 --device cpu";
+        format!("{line} --data_dir {folder}/pets")
+    };
+    let line = format!("{} : -n 1 {program} {}", line("one"), line("other"));
+    let done = run(on_ranks(&bench, 1, program, &line)).ended(1);
+    let told = "error: rank 1 has another data set than rank 0";
+    assert_eq!(done.stderr.matches(told).count(), 1, "{}", done.stderr);
+    assert!(!bench.path("log").exists());
+}
+
+/// All ranks train one after the other; the first one alone writes and prints.
+#[test]
+fn several_seeds_and_folds_are_those_of_one_process() {
+    if !is_there() {
+        return;
+    }
+    let line =
+        "train --model SingleLayerCAE --dataset Digits --epochs 2 --device cpu --seeds 2 --folds 2";
+    let (through, bench) = (Bench::new(), Bench::new());
+    let dytb = env!("CARGO_BIN_EXE_dytb");
+    let one = alone(&through, dytb, line).ended(0);
+    let done = run(on_ranks(&bench, 2, dytb, line)).ended(0);
+    assert_eq!(one.stdout, done.stdout);
+    for (fold, seed) in [(1, 1), (1, 2), (2, 1), (2, 2)] {
+        let name = format!("log/SingleLayerCAE/Digits_Momentum_lr=0.01_fold={fold}of2_seed={seed}");
+        assert_same(&through, &bench, &name);
+    }
+    // One that fails ends no other, on all ranks alike.
+    let failing = format!("{line} --lr 1e30 --comment x");
+    let done = run(on_ranks(&bench, 2, dytb, &failing)).ended(3);
+    assert_eq!(done.stderr.matches("error: 4 of 4 runs failed").count(), 1, "{}", done.stderr);
+}
+
+#[test]
+fn a_sweep_is_led_by_one_process_and_its_runs_may_have_ranks() {
+    if !is_there() {
+        return;
+    }
+    let dytb = env!("CARGO_BIN_EXE_dytb");
+    let line = "sweep --model SingleLayerCAE --dataset Digits --epochs 3 --device cpu --halving 3 \
+                --vary learning_rate=1e-3,1e-2,3e-2 --search grid";
+    let (through, bench) = (Bench::new(), Bench::new());
+    let done = run(on_ranks(&bench, 2, dytb, line)).ended(2);
+    assert_eq!(done.stderr.matches("error: a sweep by 2 ranks").count(), 1, "{}", done.stderr);
+    assert!(done.stderr.contains("--launcher") && !bench.path("sweep").exists(), "{done:?}");
+    alone(&through, dytb, line).ended(0);
+    let launcher = "--launcher 'mpirun --allow-run-as-root --oversubscribe --bind-to none -n 2'";
+    alone(&bench, dytb, &format!("{line} {launcher}")).ended(0);
+    assert_eq!(table(&through), table(&bench));
+    let history = "sweep/SingleLayerCAE/Digits_Momentum_lr=0.03_trial=3_seed=1/history.csv";
+    assert!(bench.lines(history)[0].contains("bytes_sent"));
 }
 
 #[test]

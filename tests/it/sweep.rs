@@ -1,6 +1,6 @@
 //! `dytb sweep`: what is drawn, what is promoted, and that nothing of it depends on when it is killed.
 //!
-//! `DYTB_KILLS=50 cargo test --test it sweep::killed` kills as many times as it says.
+//! `DYTB_KILLS=50 cargo test --test it sweep::killed` kills as many times as it says, and a sweep of 27 trials.
 
 use std::fs;
 use std::io::Write;
@@ -92,16 +92,23 @@ fn halving_continues_and_does_not_begin_anew() {
 
 #[test]
 fn killed_again_and_again_it_ends_with_the_same_table() {
-    let line = format!(
-        "{} --vary learning_rate=log:1e-4..1e-1 --vary optimizer=Momentum,Adam --trials 9 --search tpe --jobs 2 \
-         --halving 3",
-        LINE.replace("--epochs 4", "--epochs 9")
-    );
+    let wanted = std::env::var("DYTB_KILLS").ok().map(|kills| kills.parse::<usize>().unwrap());
+    let searched = match wanted {
+        Some(_) => {
+            "--search grid --vary learning_rate=log:1e-4..1e-2:3 --vary batch_size=32,64,128 \
+             --vary optimizer=Momentum,Adam,RMSProp"
+        }
+        None => {
+            "--search tpe --trials 9 --vary learning_rate=log:1e-4..1e-1 --vary optimizer=Momentum,Adam"
+        }
+    };
+    let line =
+        format!("{} {searched} --jobs 2 --halving 3", LINE.replace("--epochs 4", "--epochs 9"));
+    let wanted = wanted.unwrap_or(6);
     let through = Bench::new();
     let start = std::time::Instant::now();
     through.dytb(&line).ended(0);
     let duration = start.elapsed();
-    let wanted: usize = std::env::var("DYTB_KILLS").map_or(6, |kills| kills.parse().unwrap());
     let mut random = ChaCha8Rng::seed_from_u64(27);
     let (mut kills, mut sweeps) = (0, 0);
     while kills < wanted {
@@ -170,6 +177,101 @@ fn a_file_says_the_same_as_flags() {
     }
 }
 
+/// Programs called `sbatch` and `squeue`, of which the first does what `script` says; and the search path to them.
+#[cfg(unix)]
+fn with_sbatch(bench: &Bench, script: &str) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    fs::create_dir_all(bench.path("bin")).unwrap();
+    for (name, script) in [("sbatch", script), ("squeue", "true")] {
+        let path = bench.path("bin").join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    format!("{}:{}", bench.path("bin").display(), std::env::var("PATH").unwrap())
+}
+
+#[cfg(unix)]
+#[test]
+fn sbatch_has_the_words_of_its_options_and_may_refuse() {
+    let bench = Bench::new();
+    let line = format!("{LINE} --vary learning_rate=1e-3,1e-2 --search grid --engine slurm");
+    let submit = |line: &str, path: &str| {
+        let mut command = bench.command(env!("CARGO_BIN_EXE_dytb"), line);
+        Done::from(command.env("PATH", path).output().unwrap())
+    };
+    let path = with_sbatch(&bench, "echo 'error: invalid partition specified: x' >&2; exit 1");
+    let refused = submit(&line, &path).ended(1);
+    assert!(
+        refused.stderr.contains("sbatch refuses the job\n  error: invalid partition"),
+        "{refused:?}"
+    );
+    let path = with_sbatch(&bench, "printf '%s\\n' \"$@\" > words.txt; echo '17;one'");
+    let options = r#"--sbatch '--comment="two words" --time=1'"#;
+    let done = submit(&format!("{line} {options}"), &path).ended(0);
+    assert_eq!(done.stdout, "job 17: 2 runs to epoch 4\n");
+    let words = bench.lines("words.txt");
+    assert!(words.contains(&"--array=1-2".to_owned()), "{words:?}");
+    assert_eq!(words[words.len() - 3..][..2], ["--comment=two words", "--time=1"]);
+    // Again, with the words of the first time.
+    fs::remove_file(bench.path("words.txt")).unwrap();
+    submit("sweep --missing", &path).ended(0);
+    assert_eq!(words, bench.lines("words.txt"));
+}
+
+/// What stands before each run: on this machine, in printed commands, and in the task of a job array.
+#[cfg(unix)]
+#[test]
+fn a_launcher_starts_each_run() {
+    let line = format!("{LINE} --vary learning_rate=1e-2,1e-3 --search grid");
+    let launcher = r#"--launcher "sh -c 'echo \"\$1\" >> started.txt; exec \"\$@\"' x""#;
+    let through = Bench::new();
+    through.dytb(&line).ended(0);
+    let bench = Bench::new();
+    let split = |line: &str| shell_words::split(line).unwrap();
+    let dytb = |bench: &Bench, line: &str| {
+        let mut command = bench.command(env!("CARGO_BIN_EXE_dytb"), "");
+        command.args(split(line));
+        Done::from(command.output().unwrap())
+    };
+    dytb(&bench, &format!("{line} {launcher}")).ended(0);
+    assert_eq!(table(&through), table(&bench));
+    assert_eq!(bench.lines("sweep/started.txt").len(), 2);
+
+    let other = Bench::new();
+    let printed = dytb(&other, &format!("{line} {launcher} --engine commands")).ended(0).stdout;
+    for command in printed.lines() {
+        assert!(Command::new("bash").args(["-c", command]).output().unwrap().status.success());
+    }
+    assert_eq!(table(&through), table(&other));
+    assert_eq!(other.lines("sweep/started.txt").len(), 2);
+
+    // It may be another one later; a task that is told to end does so as its run does.
+    let long = line.replace("--epochs 4", "--epochs 60");
+    let (through, bench) = (Bench::new(), Bench::new());
+    through.dytb(&long).ended(0);
+    dytb(&bench, &format!("{long} {launcher} --engine commands")).ended(0);
+    let task = |number: usize| {
+        let line = format!("sweep --task sweep:0:{number}");
+        bench.command(env!("CARGO_BIN_EXE_dytb"), &line).spawn().unwrap()
+    };
+    let child = task(1);
+    let run = "sweep/SingleLayerCAE/Digits_Momentum_lr=0.01_trial=1_seed=1/checkpoints";
+    while dytb::run::latest(&bench.path(run)).unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status().unwrap();
+    Done::from(child.wait_with_output().unwrap()).ended(143);
+    for number in [1, 2] {
+        Done::from(task(number).wait_with_output().unwrap()).ended(0);
+    }
+    assert_eq!(table(&through), table(&bench));
+    assert_eq!(bench.lines("sweep/started.txt").len(), 3);
+    let missing =
+        bench.dytb(&format!("{LINE} --vary epochs=1,2 --log_dir m --launcher nowhere/mpirun"));
+    assert!(missing.stderr.contains("cannot start `nowhere/mpirun`"), "{missing:?}");
+    assert_eq!(missing.code, Some(1));
+}
+
 #[test]
 fn bad_sweeps_are_refused() {
     let bench = Bench::new();
@@ -184,6 +286,10 @@ fn bad_sweeps_are_refused() {
         ("--vary epochs=1,2 --halving 2", "--vary epochs"),
         ("--vary learning_rate=1,2 --search tpe --engine slurm", "depends on the results"),
         ("--vary learning_rate=1,2 --sbatch x", "--engine slurm"),
+        ("--vary learning_rate=1,2 --launcher \"mpirun '\"", "a quote in it is not closed"),
+        ("--vary learning_rate=1,2 --launcher ''", "it is empty"),
+        ("--vary learning_rate=1,2 --colour red", "--colour"),
+        ("--vary learning_rate=1,2 --trials 0", "1 or more"),
         ("--vary learning_rate=1,2 --time 2", "2h"),
     ] {
         let done = bench.dytb(&format!("{LINE} {flags}"));

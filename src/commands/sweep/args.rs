@@ -1,6 +1,7 @@
 //! The command line of `sweep`.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -14,6 +15,7 @@ use crate::data::Source;
 use crate::error::{Exit, Failure};
 use crate::models::MODELS;
 use crate::sweep::{Domain, Search, Sweep as State, SweepSpec, Vary, draw, grid_size};
+use crate::train::Exchange;
 use crate::util::stderr::message;
 
 /// The folder of a sweep that has no other.
@@ -55,7 +57,10 @@ pub struct Sweep {
     engine: Engine,
     /// Options of sbatch, as "--partition=gpu --time=2:00:00"
     #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true)]
-    sbatch: Option<String>,
+    sbatch: Option<Words>,
+    /// What starts each run, as "mpirun -n 2": the program and its arguments follow
+    #[arg(long, value_name = "COMMAND")]
+    launcher: Option<Words>,
     #[command(flatten)]
     train: TrainArgs,
     /// Take all flags from a JSON file: {"model": "LeNet", "vary": {"batch_size": [32, 128]}, ...}
@@ -70,6 +75,22 @@ pub struct Sweep {
     /// A task of a job array: DIR:RUNG:NUMBER
     #[arg(long, hide = true, exclusive = true, value_name = "TASK")]
     task: Option<String>,
+}
+
+/// Words, with the quotes of a shell.
+#[derive(Clone, Debug)]
+struct Words(Vec<String>);
+
+impl FromStr for Words {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match shell_words::split(text) {
+            Ok(words) if words.is_empty() => Err("it is empty".to_owned()),
+            Ok(words) => Ok(Self(words)),
+            Err(_) => Err("a quote in it is not closed".to_owned()),
+        }
+    }
 }
 
 /// How configurations are chosen.
@@ -94,6 +115,8 @@ impl Sweep {
     /// # Errors
     /// When the flags make no sense, a trial cannot be configured, or a run failed.
     pub fn run(&self) -> Result<()> {
+        let exchange = Exchange::join()?;
+        exchange.told(exchange.alike(refuse_ranks(&exchange)))?;
         if let Some(path) = &self.file {
             return file::read(path)?.run();
         }
@@ -117,7 +140,8 @@ impl Sweep {
             }
             Engine::Slurm => {
                 self.draw_all(&mut sweep)?;
-                slurm::submit(&sweep, self.sbatch.as_deref().unwrap_or_default())
+                let options = self.sbatch.as_ref().map_or(&[][..], |words| &words.0);
+                slurm::submit(&sweep, options)
             }
             Engine::Commands => {
                 self.draw_all(&mut sweep)?;
@@ -210,6 +234,7 @@ impl Sweep {
         spec.epochs = epochs;
         spec.lag = if search == Search::Tpe { self.jobs } else { 1 };
         spec.options = self.train.passed_on()?;
+        spec.launcher = self.launcher.clone().map_or_else(Vec::new, |words| words.0);
         Ok(spec)
     }
 
@@ -254,6 +279,20 @@ impl Sweep {
     }
 }
 
+/// Fails on all ranks of an `mpirun`: each would lead the sweep.
+fn refuse_ranks(exchange: &Exchange) -> Result<()> {
+    if exchange.is_alone() {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Usage, format!("a sweep by {} ranks", exchange.size()))
+        .why("one process leads a sweep, and starts others that train")
+        .help(
+            "start it without mpirun: --launcher \"mpirun -n 2\" trains each run with two ranks, --jobs 2 two \
+             runs at the same time",
+        )
+        .into())
+}
+
 impl From<SearchName> for Search {
     fn from(name: SearchName) -> Self {
         match name {
@@ -287,6 +326,14 @@ fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_of_a_shell() {
+        let words: Words = r#"--comment="a b" -C 'x y' z"#.parse().unwrap();
+        assert_eq!(words.0, ["--comment=a b", "-C", "x y", "z"]);
+        assert!("mpirun 'x".parse::<Words>().unwrap_err().contains("not closed"));
+        assert!(" ".parse::<Words>().unwrap_err().contains("empty"));
+    }
 
     #[test]
     fn times() {

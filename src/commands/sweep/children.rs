@@ -1,11 +1,13 @@
 //! The runs of a sweep as processes of their own: `dytb train --config configs/0001_0.json` in the sweep's folder.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 
+use crate::error::{Exit, Failure};
 use crate::sweep::{Sweep, Task};
 
 /// The variable that says how many threads compute.
@@ -34,6 +36,35 @@ pub(super) fn words(sweep: &Sweep, task: Task, epochs: u64) -> Vec<String> {
     words
 }
 
+/// The words before [those](words) of a run: the launcher, if there is one, and this program.
+///
+/// # Errors
+/// Where this program is nowhere.
+pub(super) fn program(sweep: &Sweep) -> Result<Vec<OsString>> {
+    let program = std::env::current_exe().context("this program is nowhere")?;
+    let launcher = sweep.spec.launcher.iter().map(OsString::from);
+    Ok(launcher.chain([program.into_os_string()]).collect())
+}
+
+/// The command that trains `task` of `sweep` up to the epoch of its rung.
+///
+/// # Errors
+/// As [`program`].
+pub(super) fn command(sweep: &Sweep, task: Task, epochs: u64) -> Result<Command> {
+    let program = program(sweep)?;
+    let mut command = Command::new(&program[0]);
+    command.args(&program[1..]).args(words(sweep, task, epochs)).current_dir(sweep.folder());
+    Ok(command)
+}
+
+/// It could not be started.
+pub(super) fn cannot_start(command: &Command, error: &std::io::Error) -> Failure {
+    let program = command.get_program().display();
+    Failure::new(Exit::Failed, format!("cannot start `{program}`"))
+        .why(error.to_string())
+        .help("it is this program, or the first word of --launcher")
+}
+
 /// Starts the process that trains `task` of `sweep`; `jobs` of them share the processors.
 ///
 /// # Errors
@@ -48,9 +79,8 @@ pub(super) fn spawn(sweep: &Sweep, task: Task, epochs: u64, jobs: usize) -> Resu
         Ok(file)
     };
     let file = open().with_context(|| format!("cannot write `{}`", printed.display()))?;
-    let program = std::env::current_exe().context("this program is nowhere")?;
-    let mut command = Command::new(program);
-    command.args(words(sweep, task, epochs)).current_dir(sweep.folder()).stdin(Stdio::null());
+    let mut command = command(sweep, task, epochs)?;
+    command.stdin(Stdio::null());
     command.stdout(file.try_clone()?).stderr(file);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if std::env::var_os(THREADS).is_none() && jobs > 1 {
@@ -59,7 +89,7 @@ pub(super) fn spawn(sweep: &Sweep, task: Task, epochs: u64, jobs: usize) -> Resu
     // A Ctrl-C of the terminal goes to the sweep alone, which passes it on once: a second one would end a run at once.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    command.spawn().context("cannot start a run")
+    command.spawn().map_err(|error| cannot_start(&command, &error).into())
 }
 
 /// Asks the process to write a checkpoint and end.

@@ -130,7 +130,9 @@ fn reap(
         let has_failed =
             code != Some(0) && !ends_well(Exit::Diverged) && !is_interrupted && !is_elsewhere;
         schedule.end(task, has_failed);
-        tell(sweep, schedule, task, has_failed);
+        if !is_elsewhere {
+            tell(sweep, schedule, task, has_failed);
+        }
         if code == Some(i32::from(Exit::DataUnavailable.code())) {
             hopeless = Some(Exit::DataUnavailable);
         }

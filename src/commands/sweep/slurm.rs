@@ -19,9 +19,9 @@ use super::children;
 use crate::commands::output;
 use crate::data::Source;
 use crate::error::{Exit, Failure};
-use crate::run::RunFolder;
+use crate::run::{RunFolder, Status, StatusKind};
 use crate::sweep::{Schedule, Standing, Sweep, Task};
-use crate::train::fetch_data;
+use crate::train::{Interrupt, fetch_data};
 use crate::util::atomic_file::write_atomically;
 use crate::util::hex::hex;
 use crate::util::stderr::message;
@@ -39,9 +39,9 @@ const NOTICE: u32 = 120;
 ///
 /// # Errors
 /// When sbatch is missing or refuses, the data cannot be had, or a file cannot be written.
-pub(super) fn submit(sweep: &Sweep, options: &str) -> Result<()> {
+pub(super) fn submit(sweep: &Sweep, options: &[String]) -> Result<()> {
     fetch(sweep)?;
-    write_atomically(&sweep.folder().join(OPTIONS), options.as_bytes())?;
+    write_atomically(&sweep.folder().join(OPTIONS), shell_words::join(options).as_bytes())?;
     submit_tasks(sweep)
 }
 
@@ -153,8 +153,10 @@ fn sbatch(
     command.arg(format!("--output={}", folder.join("output/slurm-%A_%a.txt").display()));
     command.args(before.map(|job| format!("--dependency=afterany:{job}")));
     let options = fs::read_to_string(folder.join(OPTIONS)).unwrap_or_default();
+    let options = shell_words::split(&options)
+        .with_context(|| format!("`{}` is damaged", folder.join(OPTIONS).display()))?;
     // The user's own come last: they count more.
-    command.args(options.split_whitespace()).arg(script);
+    command.args(options).arg(script);
     let output = command.output().map_err(|error| {
         Failure::new(Exit::Failed, format!("cannot run sbatch: {error}"))
             .why("it submits jobs to Slurm")
@@ -214,8 +216,10 @@ fn ranges(numbers: &[usize]) -> String {
 pub(super) fn print_commands(sweep: &Sweep) -> Result<()> {
     fetch(sweep)?;
     let folder = output::quoted(&sweep.folder().canonicalize()?.display().to_string());
-    let program = std::env::current_exe().context("this program is nowhere")?;
-    let program = output::quoted(&program.display().to_string());
+    let program = children::program(sweep)?;
+    let program: Vec<_> =
+        program.iter().map(|word| output::quoted(&word.to_string_lossy())).collect();
+    let program = program.join(" ");
     let mut schedule = Schedule::new(sweep);
     let mut lines = Vec::new();
     for trial in 0..sweep.trials.len() {
@@ -284,17 +288,50 @@ pub(super) fn run_task(text: &str) -> Result<()> {
 #[cfg(unix)]
 fn become_run(sweep: &Sweep, task: Task, epochs: u64) -> Result<()> {
     use std::os::unix::process::CommandExt;
-    let program = std::env::current_exe().context("this program is nowhere")?;
-    let mut command = Command::new(program);
-    command.args(children::words(sweep, task, epochs)).current_dir(sweep.folder());
+    let mut command = children::command(sweep, task, epochs)?;
+    if !sweep.spec.launcher.is_empty() {
+        return follow(sweep, task, command);
+    }
     // It comes back only where it cannot.
-    Err(command.exec()).context("cannot start the run")
+    let error = command.exec();
+    Err(children::cannot_start(&command, &error).into())
 }
 
 #[cfg(not(unix))]
 fn become_run(sweep: &Sweep, task: Task, epochs: u64) -> Result<()> {
-    children::spawn(sweep, task, epochs, 1)?.wait()?;
-    Ok(())
+    follow(sweep, task, children::command(sweep, task, epochs)?)
+}
+
+/// Runs the `command` that trains `task`, passes signals on to it, and ends as the run does: a launcher has exit codes
+/// of its own, as `mpirun` after a signal.
+fn follow(sweep: &Sweep, task: Task, mut command: Command) -> Result<()> {
+    let interrupt = Interrupt::listen()?;
+    interrupt.defer();
+    let mut child = command.spawn().map_err(|error| children::cannot_start(&command, &error))?;
+    let mut passed_on = false;
+    let code = loop {
+        if let Some(status) = child.try_wait()? {
+            break status.code();
+        }
+        if interrupt.signal().is_some() && !passed_on {
+            children::terminate(&mut child);
+            passed_on = true;
+        }
+        thread::sleep(POLL);
+    };
+    let status = Status::of(&sweep.run_folder(task.trial, task.run)).ok().flatten();
+    let is_interrupted = status.is_some_and(|status| status.state == StatusKind::Interrupted);
+    if let Some(signal) = interrupt.signal().filter(|_| is_interrupted) {
+        return Err(Failure::new(Exit::Interrupted(signal), "the run was interrupted").into());
+    }
+    match code {
+        Some(0) => Ok(()),
+        code => {
+            let exit =
+                code.and_then(|code| u8::try_from(code).ok()).map_or(Exit::Failed, Exit::from_code);
+            Err(Failure::new(exit, "the run has failed").why("what it printed stands above").into())
+        }
+    }
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-pub use lock::lock;
+pub use lock::{NameLock, lock};
 use sha2::{Digest, Sha256};
 
 use crate::util::hex::hex;

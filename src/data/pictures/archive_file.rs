@@ -88,9 +88,11 @@ impl Read for At {
         }
         let is_there = (self.start..self.start + self.window.len() as u64).contains(&self.position);
         if !is_there {
-            self.window.resize(left.min(WINDOW as u64) as usize, 0);
-            self.file.file.read_exact_at(&mut self.window, self.position)?;
-            self.start = self.position;
+            // Taken out: after an error there is none, and not half of another one.
+            let mut window = std::mem::take(&mut self.window);
+            window.resize(left.min(WINDOW as u64) as usize, 0);
+            self.file.file.read_exact_at(&mut window, self.position)?;
+            (self.window, self.start) = (window, self.position);
         }
         let from = &self.window[(self.position - self.start) as usize..];
         let count = from.len().min(buffer.len());
@@ -110,5 +112,29 @@ impl Seek for At {
         let error = || io::Error::new(io::ErrorKind::InvalidInput, "a position before the begin");
         self.position = position.ok_or_else(error)?;
         Ok(self.position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An archive that is cut while it is read.
+    #[test]
+    fn after_an_error_the_bytes_are_those_of_their_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("archive");
+        let bytes: Vec<u8> = (0..3 * WINDOW).map(|at| (at / 7) as u8).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        let mut at = At::begin(&ArchiveFile::open(&path).unwrap());
+        let mut read = |from: usize| {
+            let mut buffer = [0; 100];
+            at.seek(SeekFrom::Start(from as u64)).unwrap();
+            at.read_exact(&mut buffer).map(|()| buffer)
+        };
+        assert_eq!(read(0).unwrap(), bytes[..100]);
+        File::options().write(true).open(&path).unwrap().set_len(WINDOW as u64 * 3 / 2).unwrap();
+        assert!(read(WINDOW).is_err());
+        assert_eq!(read(100).unwrap(), bytes[100..200]);
     }
 }

@@ -1,12 +1,12 @@
 //! The folder of the store, and the names and locks of its files.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::data::download::lock;
+use crate::data::download::{NameLock, lock};
 use crate::data::files::cache;
 use crate::error::{Exit, Failure};
 use crate::util::hex::hex;
@@ -70,7 +70,7 @@ impl Place {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn lock(&self) -> io::Result<File> {
+    pub fn lock(&self) -> io::Result<NameLock> {
         fs::create_dir_all(&self.folder)?;
         lock(&self.folder, &self.name)
     }
