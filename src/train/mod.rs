@@ -15,6 +15,7 @@
 mod any_model;
 mod build;
 pub mod config;
+mod copies;
 mod deferred;
 pub(crate) mod evaluate;
 pub mod exchange;

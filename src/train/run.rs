@@ -19,9 +19,9 @@ use super::step::StepOutput;
 use super::step::{self, StepConfig};
 use super::{
     BatchOutput, Exchange, FinishedRun, Learner, PausedRun, Pictures, TrainEnd, TrainOptions,
-    evaluate,
+    copies, evaluate,
 };
-use crate::data::{Batch, BatchBytes, DataLoader, Dataset, Mix, Mixed, Split, mix};
+use crate::data::{Batch, BatchBytes, DataLoader, Mix, Mixed, Split, mix};
 use crate::device::describe;
 use crate::error::{Exit, Failure};
 use crate::metrics::{EvalReport, Metric, Score};
@@ -372,7 +372,7 @@ impl<'a> Run<'a> {
         measures
             .metrics
             .extend(with_test.iter().filter(|metric| !self.measures.metrics.contains(metric)));
-        let test = test(self.folder, best, &*self.data.dataset, self.options, &measures)?;
+        let test = test(self.folder, best, self.config, self.data, self.options, &measures)?;
         for (name, value) in test.score.scalars() {
             self.refuse_divergence(&format!("test {name}"), value)?;
         }
@@ -487,10 +487,12 @@ fn selected(select: Metric, report: &EvalReport) -> Result<f64> {
 fn test(
     folder: Option<&RunFolder>,
     best: Best,
-    dataset: &dyn Dataset,
-    TrainOptions { exchange, eval_device: device, .. }: &TrainOptions,
+    config: &RunConfig,
+    data: &RunData,
+    options: &TrainOptions,
     measures: &Measures,
 ) -> Result<EvalReport> {
+    let (dataset, TrainOptions { exchange, eval_device: device, .. }) = (&*data.dataset, options);
     let found = folder.map(|folder| best_in(folder, best)).transpose();
     let path = found.as_ref().ok().and_then(|found| Some(found.as_ref()?.0.clone()));
     let checkpoint = found.map(|found| found.map(|(_, checkpoint)| checkpoint));
@@ -499,7 +501,12 @@ fn test(
     let model =
         evaluate::restore(&checkpoint, &path, (dataset.shape(), dataset.num_classes()), device)?;
     let normalization = checkpoint.state.normalization()?;
-    let loader = DataLoader::normalized(dataset.load(Split::Test)?, device, normalization);
+    let examples = dataset.load(Split::Test)?;
+    // Where they are those for validation, it was told of them.
+    if !data.summary.validation_is_test {
+        copies::warn(config, options, (data.train.examples(), &examples), Split::Test)?;
+    }
+    let loader = DataLoader::normalized(examples, device, normalization);
     let names = dataset.class_names();
     evaluate::evaluate_model_shared(&model, &loader, names, measures, exchange)
 }

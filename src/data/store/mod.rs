@@ -35,6 +35,7 @@ mod stored_writer;
 mod tests;
 mod unpack;
 
+pub(super) use bar::bar;
 pub(crate) use content::content_sha256;
 pub(crate) use hold::{Origin, hold};
 pub(crate) use memory::Memory;
