@@ -28,6 +28,7 @@ mod observer;
 mod observers;
 mod options;
 mod ordered;
+mod other_pixels;
 mod pictures;
 pub(crate) mod pretrained;
 mod probe;

@@ -293,7 +293,7 @@ fn become_run(sweep: &Sweep, task: Task, epochs: u64) -> Result<()> {
 
 #[cfg(not(unix))]
 fn become_run(sweep: &Sweep, task: Task, epochs: u64) -> Result<()> {
-    children::spawn(sweep, task, epochs, 1)?.wait()?;
+    children::spawn(sweep, task, epochs, children::Share::of(1))?.wait()?;
     Ok(())
 }
 
