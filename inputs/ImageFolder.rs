@@ -33,7 +33,7 @@ use anyhow::Result;
 use rayon::prelude::*;
 
 use dytb::data::class_folders;
-use dytb::data::class_folders::{ClassFolders, LabelledFile};
+use dytb::data::class_folders::{ClassFolders, LabelledFile, LeftOut};
 use dytb::data::pictures::Tree;
 use dytb::data::{image_file, left_out};
 use dytb::util::stderr::message;
@@ -73,10 +73,13 @@ impl Dataset for ImageFolder {
         let name =
             |picture: &LabelledFile| String::from_utf8_lossy(&picture.file.name).into_owned();
         let names = self.of(split).map(name).collect();
+        let size = |picture: &LabelledFile| picture.header.size.map(|side| side as u32);
+        let sizes = self.of(split).map(size).collect();
         let labels = self.of(split).map(|picture| picture.label).collect();
         let fingerprint = class_folders::fingerprint_of_files(&self.folder, self.of(split));
         let pictures = Pictures { found: self.found.clone(), indices, shape: self.shape };
-        Ok(Examples::on_demand(self.shape, labels, fingerprint, pictures)?.with_names(names))
+        let examples = Examples::on_demand(self.shape, labels, fingerprint, pictures)?;
+        Ok(examples.with_names(names).with_original_sizes(sizes))
     }
 
     /// One that can be read is enough: those that cannot are left out.
@@ -93,6 +96,10 @@ impl Dataset for ImageFolder {
 
     fn resizes(&self) -> bool {
         true
+    }
+
+    fn left_out(&self) -> Vec<LeftOut> {
+        self.found.left_out.clone()
     }
 
     fn identity(&self) -> Option<Identity> {

@@ -32,7 +32,7 @@ enum Command {
     Compare(Compare),
     Reconstruct(Box<Reconstruct>),
     Export(Export),
-    Data(Data),
+    Data(Box<Data>),
     Completions(Completions),
     Man(Man),
 }

@@ -1,5 +1,6 @@
 //! What the programs print on stdout, for a person or, with `--json`, for a program.
 
+pub(super) use crate::util::shell::quoted;
 use crate::util::table::columns;
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write};
@@ -199,15 +200,6 @@ pub(super) fn command(words: impl Iterator<Item = String>) -> String {
     words.enumerate().map(quote).collect::<Vec<_>>().join(" ")
 }
 
-/// A word as a shell takes it: in quotes where it has more than plain characters.
-pub(super) fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
-}
-
 /// Adds all of `score`, its names after `prefix`.
 fn insert(object: &mut Map<String, Value>, prefix: &str, score: &Score) {
     object.extend(
@@ -220,16 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_a_shell() {
-        for (word, expected) in [
-            ("log/SingleLayerCAE", "log/SingleLayerCAE"),
-            ("my runs/CAE", "'my runs/CAE'"),
-            ("it's", "'it'\\''s'"),
-            ("a;b$c", "'a;b$c'"),
-            ("", "''"),
-        ] {
-            assert_eq!(quoted(word), expected);
-        }
+    fn a_command_line() {
         let words = ["/a b/train_autoencoder", "--comment", "two words"].map(str::to_owned);
         assert_eq!(command(words.into_iter()), "train_autoencoder --comment 'two words'");
     }

@@ -10,12 +10,13 @@
 //!
 //! Whatever is wrong is an error that names the data set's file in `inputs/`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 
+use crate::data::left_out::LeftOut;
 use crate::data::store::{Memory, Origin, hold};
 use crate::data::{Dataset, Examples, Identity, Source, Split};
 use crate::error::{Exit, Failure};
@@ -31,6 +32,8 @@ pub struct Checked {
     folder: Option<PathBuf>,
     /// For its images.
     memory: Arc<Memory>,
+    /// What of each split could not be decoded.
+    left_out: Mutex<BTreeMap<&'static str, Vec<LeftOut>>>,
 }
 
 impl Checked {
@@ -42,9 +45,11 @@ impl Checked {
         let dataset = dataset.map_err(|error| of_file(name, error))?;
         let (shape, class_names) = (dataset.shape(), dataset.class_names());
         let (folder, memory) = (source.data_dir.clone(), Memory::new(source.memory));
-        let checked = Self { name: name.to_owned(), dataset, shape, class_names, folder, memory };
+        let left_out = Mutex::default();
+        let name = name.to_owned();
+        let checked = Self { name, dataset, shape, class_names, folder, memory, left_out };
         match checked.wrong() {
-            Some(why) => Err(wrong(name, why)),
+            Some(why) => Err(wrong(&checked.name, why)),
             None => Ok(checked),
         }
     }
@@ -126,7 +131,10 @@ impl Dataset for Checked {
         }
         let before: HashSet<_> = examples.labels().iter().copied().collect();
         let origin = Origin { dataset: &self.name, split, folder: self.folder.as_deref() };
-        let examples = hold(examples, &self.memory, &origin)?;
+        let (examples, left_out) = hold(examples, &self.memory, &origin)?;
+        let mut known = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(split.name(), left_out);
+        drop(known);
         if split == Split::Train {
             self.refuse_lost_class(before, &examples)?;
         }
@@ -139,6 +147,13 @@ impl Dataset for Checked {
 
     fn resizes(&self) -> bool {
         self.dataset.resizes()
+    }
+
+    fn left_out(&self) -> Vec<LeftOut> {
+        let decoding = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+        let [decoding, found] =
+            [decoding.values().flatten().cloned().collect(), self.dataset.left_out()];
+        [found, decoding].concat()
     }
 
     fn identity(&self) -> Option<Identity> {

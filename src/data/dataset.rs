@@ -10,6 +10,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::Examples;
+use super::left_out::LeftOut;
 
 /// Which part of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +78,11 @@ pub trait Dataset: Send + Sync {
     /// Whether its images have the size that [`Source::image_size`] asks for.
     fn resizes(&self) -> bool {
         false
+    }
+
+    /// What of its files is not used: of its folder, and of the splits that were loaded so far.
+    fn left_out(&self) -> Vec<LeftOut> {
+        Vec::new()
     }
 
     /// Which of many it is, where its name does not say that.

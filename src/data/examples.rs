@@ -41,6 +41,8 @@ pub struct Examples {
     labels: Vec<u32>,
     /// One per example, or none: what they are called.
     names: Vec<String>,
+    /// One per example, or none: `[height, width]` of the pictures that they were made of.
+    original_sizes: Vec<[u32; 2]>,
 }
 
 impl Examples {
@@ -92,7 +94,14 @@ impl Examples {
             bail!("{} examples are more than {}", labels.len(), u32::MAX);
         };
         let places = (0..count).map(|index| (0, index)).collect();
-        Ok(Self { shape, sources: vec![Arc::new(source)], places, labels, names: Vec::new() })
+        Ok(Self {
+            shape,
+            sources: vec![Arc::new(source)],
+            places,
+            labels,
+            names: Vec::new(),
+            original_sizes: Vec::new(),
+        })
     }
 
     /// The same, with what each example is called: its file, say.
@@ -110,6 +119,22 @@ impl Examples {
         self.names.get(index).map(String::as_str)
     }
 
+    /// The same, with the `[height, width]` of the picture that each example is made of.
+    ///
+    /// # Panics
+    /// When there are not as many `sizes` as examples.
+    pub fn with_original_sizes(mut self, sizes: Vec<[u32; 2]>) -> Self {
+        assert_eq!(sizes.len(), self.labels.len(), "sizes of the examples");
+        self.original_sizes = sizes;
+        self
+    }
+
+    /// `[height, width]` of the pictures that the examples are made of, one each; none where all have had their
+    /// [`shape`](Self::shape) always.
+    pub fn original_sizes(&self) -> &[[u32; 2]] {
+        &self.original_sizes
+    }
+
     /// The examples at `kept`, in that order, with their names.
     ///
     /// # Errors
@@ -124,16 +149,23 @@ impl Examples {
             places: kept.iter().map(|&index| self.places[index]).collect(),
             labels: kept.iter().map(|&index| self.labels[index]).collect(),
             names: kept.iter().filter_map(|&index| self.names.get(index).cloned()).collect(),
+            original_sizes: kept
+                .iter()
+                .filter_map(|&index| self.original_sizes.get(index).copied())
+                .collect(),
         })
     }
 
-    /// These examples, and then those of `next`, which have the same shape. They have names if all have.
+    /// These examples, and then those of `next`, which have the same shape. They have names if all have, and sizes of pictures.
     pub(crate) fn followed_by(mut self, next: Self) -> Self {
         let before = self.sources.len() as u32;
         self.sources.extend(next.sources);
         self.places.extend(next.places.iter().map(|(source, index)| (source + before, *index)));
         let have_names = !self.names.is_empty() && !next.names.is_empty();
         self.names = if have_names { [self.names, next.names].concat() } else { Vec::new() };
+        let have_sizes = !self.original_sizes.is_empty() && !next.original_sizes.is_empty();
+        let sizes = || [self.original_sizes, next.original_sizes].concat();
+        self.original_sizes = if have_sizes { sizes() } else { Vec::new() };
         self.labels.extend(next.labels);
         self
     }
@@ -184,7 +216,16 @@ impl Examples {
         source.image(place)
     }
 
-    /// The same, where it is in memory.
+    /// The CRC-32 of the bytes of one image, which is not read where its file has it.
+    ///
+    /// # Errors
+    /// As those of [`image`](Self::image).
+    pub(super) fn checksum(&self, index: usize) -> Result<u32> {
+        let (source, place) = self.place(index);
+        source.checksum(place)
+    }
+
+    /// [`image`](Self::image), where it is in memory.
     pub(crate) fn image_in_memory(&self, index: usize) -> Option<&[u8]> {
         match self.place(index) {
             (ImageSource::Memory(images), place) => Some(images.image(place)),

@@ -5,7 +5,8 @@
 //! [`jpeg`] finds the end of one, [`zip`] opens archives of them, and [`class_folders`] finds them in
 //! folders, archives and lists ([`pictures`] reads these, [`folder_layout`] says what the folders are, [`names`] which
 //! names are one, [`left_out`] tells of what is not used). [`store`] keeps their images in memory or in a file,
-//! [`augment`] changes images at random, [`mix`] makes one of two, [`ClassWeights`] are those of the loss, and [`DataLoader`] brings batches of them to the
+//! [`duplicates`] finds images that are there twice, [`augment`] changes images at random, [`mix`] makes one of two,
+//! [`ClassWeights`] are those of the loss, and [`DataLoader`] brings batches of them to the
 //! device. Nothing here trusts a file: a size that a header promises is checked before
 //! memory is taken, and what is read never exceeds it.
 
@@ -19,6 +20,7 @@ pub mod class_folders;
 mod class_weights;
 mod dataset;
 pub mod download;
+pub mod duplicates;
 mod examples;
 pub mod files;
 pub mod folder_layout;
@@ -36,6 +38,7 @@ pub mod names;
 mod normalize;
 mod on_device;
 pub mod pictures;
+mod pixel_sums;
 mod read_ahead;
 pub mod resplit;
 pub mod store;
@@ -50,6 +53,7 @@ pub use examples::{DecodeImage, Examples};
 pub use loader::DataLoader;
 pub use mix::Mix;
 pub use normalize::{Normalization, Normalize};
+pub use pixel_sums::PixelSums;
 pub use read_ahead::{BatchBytes, ReadAhead};
 pub use resplit::ValidationSplit;
 pub use subset::Subset;

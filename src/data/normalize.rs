@@ -6,8 +6,8 @@
 //! | `standard` | those of the training images, for each channel | z has the mean 0 and the deviation 1 |
 //! | `MEAN/STD` | these, one number or one for each channel | `0.1307/0.3081`, `0.49,0.48,0.45/0.2,0.2,0.2` |
 //!
-//! The deviation is that of all pixels, √(Σ (x - mean)² / n), as NumPy's `std`. Both sums are of whole numbers and exact,
-//! so no order of the images or the threads changes them.
+//! The deviation is that of all pixels, √(Σ (x - mean)² / n), as NumPy's `std`; no order of the images or the threads
+//! changes it ([`super::pixel_sums`]).
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,6 +15,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::Examples;
+use super::pixel_sums::PixelSums;
 use anyhow::Result;
 
 use crate::error::{Exit, Failure};
@@ -89,29 +90,8 @@ impl Normalize {
 impl Normalization {
     /// Mean and deviation of all pixels of each channel.
     fn of(train: &Examples) -> Result<Self> {
-        let [channels, height, width] = train.shape();
-        let plane = height * width;
-        // Of values below 256 no sum of as many as memory holds reaches 2¹²⁸.
-        let mut sums = vec![[0_u128; 2]; channels];
-        for index in 0..train.len() {
-            for (channel, sums) in train.image(index)?.chunks_exact(plane).zip(&mut sums) {
-                let (sum, squares) = channel.iter().fold((0, 0), |(sum, squares), &x| {
-                    let x = u64::from(x);
-                    (sum + x, squares + x * x)
-                });
-                *sums = [sums[0] + u128::from(sum), sums[1] + u128::from(squares)];
-            }
-        }
-        let n = (train.len() * plane) as u128;
-        let mean = |[sum, _]: &[u128; 2]| *sum as f64 / (n as f64 * 255.0);
-        // n² σ² = n Σ x² - (Σ x)², whole numbers.
-        let deviation = |[sum, squares]: &[u128; 2]| {
-            ((n * squares - sum * sum) as f64).sqrt() / (n as f64 * 255.0)
-        };
-        let made = Self {
-            mean: sums.iter().map(mean).collect(),
-            std: sums.iter().map(deviation).collect(),
-        };
+        let sums = PixelSums::of(train, "mean and deviation")?;
+        let made = Self { mean: sums.mean(), std: sums.std() };
         match made.std.iter().position(|std| *std == 0.0) {
             None => Ok(made),
             Some(channel) => {

@@ -13,6 +13,7 @@ use anyhow::Result;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::left_out::LeftOut;
 use super::{Dataset, Examples, Identity, Split};
 use crate::error::{Exit, Failure};
 use crate::util::random::split_mix64;
@@ -245,6 +246,10 @@ impl Dataset for Resplit {
 
     fn resizes(&self) -> bool {
         self.whole.resizes()
+    }
+
+    fn left_out(&self) -> Vec<LeftOut> {
+        self.whole.left_out()
     }
 
     fn identity(&self) -> Option<Identity> {

@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 
+use crate::data::left_out::LeftOut;
 use crate::data::names::as_read;
 use crate::data::{Dataset, Examples, Identity, Split};
 use crate::error::{Exit, Failure};
@@ -134,6 +135,10 @@ impl Dataset for Subset {
 
     fn resizes(&self) -> bool {
         self.whole.resizes()
+    }
+
+    fn left_out(&self) -> Vec<LeftOut> {
+        self.whole.left_out()
     }
 
     fn identity(&self) -> Option<Identity> {

@@ -13,13 +13,15 @@ use crate::util::tensor::floats;
 /// Added to any number, it changes no bit of it.
 pub(crate) const NOTHING: f32 = -0.0;
 
-/// The `gradients` of `network` in a row, but for the parameters `without`.
+/// The `gradients` of `network` in a row, but for the parameters `without`; `row` is what it is written to.
 pub(super) fn flatten(
     network: &impl Module,
-    gradients: &GradientsParams,
+    gradients: GradientsParams,
     without: &[ParamId],
+    mut row: Vec<f32>,
 ) -> Vec<f32> {
-    let mut flatten = Flatten { gradients, without, values: Vec::new(), counts: Vec::new() };
+    row.clear();
+    let mut flatten = Flatten { gradients, without, values: row, counts: Vec::new() };
     network.visit(&mut flatten);
     flatten.values.extend(flatten.counts);
     flatten.values
@@ -44,7 +46,7 @@ pub(super) fn unflatten(
 }
 
 struct Flatten<'a> {
-    gradients: &'a GradientsParams,
+    gradients: GradientsParams,
     without: &'a [ParamId],
     values: Vec<f32>,
     counts: Vec<f32>,
@@ -55,7 +57,8 @@ impl ModuleVisitor for Flatten<'_> {
         if !param.is_require_grad() || self.without.contains(&param.id) {
             return;
         }
-        match self.gradients.get::<D>(param.id) {
+        // Taken out, so that its numbers have one owner and are copied once.
+        match self.gradients.remove::<D>(param.id) {
             Some(gradient) => {
                 self.values.extend(floats(gradient));
                 self.counts.push(1.0);
@@ -147,7 +150,8 @@ mod tests {
                 three.gradients([-1e8, -0.0], None),
             ]
         };
-        let rows: Vec<_> = pieces().iter().map(|piece| three.flatten(piece, &[])).collect();
+        let row = |piece| three.flatten(piece, &[], vec![7.0; 3]);
+        let rows: Vec<_> = pieces().into_iter().map(row).collect();
         let sum = |at: usize| rows.iter().map(|row| row[at]).reduce(|sum, x| sum + x).unwrap();
         let row: Vec<_> = (0..rows[0].len()).map(sum).collect();
         let (ours, burns) = (three.unflatten(&row, &[]), three.sum(pieces()));

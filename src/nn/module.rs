@@ -170,8 +170,8 @@ pub trait Network: Send + Sync {
 
     /// The `gradients` as a row of numbers: those of each trained parameter in the network's order, then for each
     /// parameter whether it has one. Rows that are added up number by number are the row of [`Network::sum`].
-    /// The parameters `without` are not in it.
-    fn flatten(&self, gradients: &GradientsParams, without: &[ParamId]) -> Vec<f32>;
+    /// The parameters `without` are not in it. What is in `row` is overwritten: its memory is used again.
+    fn flatten(&self, gradients: GradientsParams, without: &[ParamId], row: Vec<f32>) -> Vec<f32>;
 
     /// The gradients in a row that [`Network::flatten`] has made, or in a sum of such rows, `without` the same.
     fn unflatten(&self, row: &[f32], without: &[ParamId]) -> GradientsParams;
@@ -271,8 +271,8 @@ impl<M: Module + Sync + 'static> Network for M {
         sum.grads()
     }
 
-    fn flatten(&self, gradients: &GradientsParams, without: &[ParamId]) -> Vec<f32> {
-        flat::flatten(self, gradients, without)
+    fn flatten(&self, gradients: GradientsParams, without: &[ParamId], row: Vec<f32>) -> Vec<f32> {
+        flat::flatten(self, gradients, without, row)
     }
 
     fn unflatten(&self, row: &[f32], without: &[ParamId]) -> GradientsParams {

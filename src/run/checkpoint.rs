@@ -466,6 +466,7 @@ pub(super) mod tests {
             sha256: "0123".into(),
             validation_is_test: false,
             normalization: None,
+            validation_in_train: 0,
         };
         let state = State { step, best, ..State::new(config, data) };
         Checkpoint::new(&state, vec![1; 700], vec![], None)

@@ -33,6 +33,13 @@ pub struct DataSummary {
     /// Mean and deviation by which the images are normalised; `None` for -1..=1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub normalization: Option<Normalization>,
+    /// Examples for validation that are for training too, byte for byte.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub validation_in_train: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 fn is_false(value: &bool) -> bool {
@@ -52,6 +59,7 @@ impl DataSummary {
             sha256: content_sha256([train, validation])?,
             validation_is_test: false,
             normalization: None,
+            validation_in_train: 0,
         })
     }
 

@@ -34,6 +34,11 @@ pub(super) fn passages(layers: Vec<DeferredLayer>) -> Vec<Passage> {
     layers.into_iter().filter_map(passage).collect()
 }
 
+/// The weights and the biases of the layers that were passed.
+pub(super) fn parameters(passages: &[Passage]) -> Vec<ParamId> {
+    passages.iter().flat_map(|passage| [passage.layer.weight, passage.layer.bias]).collect()
+}
+
 /// A layer and what has passed through it, microbatch after microbatch.
 pub(super) struct Layer {
     weight: ParamId,

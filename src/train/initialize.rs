@@ -18,6 +18,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::other_pixels::warn_of_other_pixels;
 use super::{Learner, TrainOptions};
 use crate::error::{Exit, Failure};
 use crate::run::{self, DataSummary, RunConfig, RunFolder, RunResult, State, Status, StatusFile};
@@ -122,6 +123,7 @@ pub(super) fn initialize(
     if let (Some(loaded), Some(from)) = (loaded, &config.pretrained) {
         let from = from.checkpoint_path.display();
         message(&format!("weights of `{from}`\n{loaded}"));
+        warn_of_other_pixels(config, data);
     }
     let state = State::new(config.clone(), data.clone());
     Ok(Beginning { folder: Some(folder), learner, state })

@@ -15,6 +15,7 @@
 mod any_model;
 mod build;
 pub mod config;
+mod copies;
 mod deferred;
 pub(crate) mod evaluate;
 pub mod exchange;
@@ -27,6 +28,7 @@ mod observer;
 mod observers;
 mod options;
 mod ordered;
+mod other_pixels;
 mod pictures;
 pub(crate) mod pretrained;
 mod probe;

@@ -14,14 +14,14 @@ use super::observer::{self, Event, Observer};
 use super::observers::{HistoryFile, Progress, TensorBoard};
 use super::ranks::{begin, checkpoint_of_first, refuse_differences, refuse_unshared};
 use super::run_data::RunData;
-use super::shared_step::shared_loss_and_gradients;
+use super::shared_step::{Rows, shared_loss_and_gradients};
 use super::step::StepOutput;
 use super::step::{self, StepConfig};
 use super::{
     BatchOutput, Exchange, FinishedRun, Learner, PausedRun, Pictures, TrainEnd, TrainOptions,
-    evaluate,
+    copies, evaluate,
 };
-use crate::data::{Batch, BatchBytes, DataLoader, Dataset, Mix, Mixed, Split, mix};
+use crate::data::{Batch, BatchBytes, DataLoader, Mix, Mixed, Split, mix};
 use crate::device::describe;
 use crate::error::{Exit, Failure};
 use crate::metrics::{EvalReport, Metric, Score};
@@ -60,6 +60,8 @@ struct Run<'a> {
     /// Steps taken at the last checkpoint.
     saved: u64,
     steps_per_epoch: u64,
+    /// What ranks write their gradients to.
+    rows: Rows,
     /// The signal that the ranks, where there are several, have agreed on with the last step.
     agreed_signal: Option<i32>,
     observers: Vec<Box<dyn Observer + Send + 'a>>,
@@ -160,6 +162,7 @@ impl<'a> Run<'a> {
             measures: Measures { metrics, images: false },
             pending: Vec::new(),
             steps_per_epoch,
+            rows: Rows::default(),
             agreed_signal: None,
             observers,
         })
@@ -269,8 +272,8 @@ impl<'a> Run<'a> {
             return step::loss_and_gradients(model, train, batch, config);
         }
         let signal = interrupt.signal();
-        let (step, signal) =
-            shared_loss_and_gradients(model, train, batch, config, exchange, signal);
+        let by = (exchange, &self.rows);
+        let (step, signal) = shared_loss_and_gradients(model, train, batch, config, by, signal);
         self.agreed_signal = signal;
         step
     }
@@ -387,7 +390,7 @@ impl<'a> Run<'a> {
         measures
             .metrics
             .extend(with_test.iter().filter(|metric| !self.measures.metrics.contains(metric)));
-        let test = test(self.folder, best, &*self.data.dataset, self.options, &measures)?;
+        let test = test(self.folder, best, self.config, self.data, self.options, &measures)?;
         for (name, value) in test.score.scalars() {
             self.refuse_divergence(&format!("test {name}"), value)?;
         }
@@ -503,10 +506,12 @@ fn selected(select: Metric, report: &EvalReport) -> Result<f64> {
 fn test(
     folder: Option<&RunFolder>,
     best: Best,
-    dataset: &dyn Dataset,
-    TrainOptions { exchange, eval_device: device, .. }: &TrainOptions,
+    config: &RunConfig,
+    data: &RunData,
+    options: &TrainOptions,
     measures: &Measures,
 ) -> Result<EvalReport> {
+    let (dataset, TrainOptions { exchange, eval_device: device, .. }) = (&*data.dataset, options);
     let found = folder.map(|folder| best_in(folder, best)).transpose();
     let path = found.as_ref().ok().and_then(|found| Some(found.as_ref()?.0.clone()));
     let checkpoint = found.map(|found| found.map(|(_, checkpoint)| checkpoint));
@@ -515,7 +520,12 @@ fn test(
     let model =
         evaluate::restore(&checkpoint, &path, (dataset.shape(), dataset.num_classes()), device)?;
     let normalization = checkpoint.state.normalization()?;
-    let loader = DataLoader::normalized(dataset.load(Split::Test)?, device, normalization);
+    let examples = dataset.load(Split::Test)?;
+    // Where they are those for validation, it was told of them.
+    if !data.summary.validation_is_test {
+        copies::warn(config, options, (data.train.examples(), &examples), Split::Test)?;
+    }
+    let loader = DataLoader::normalized(examples, device, normalization);
     let names = dataset.class_names();
     evaluate::evaluate_model_shared(&model, &loader, names, measures, exchange)
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::TrainOptions;
+use super::{TrainOptions, copies};
 use crate::data::resplit::{Resplit, refuse_untrained};
 use crate::data::{Augmentation, BatchWeights, DataLoader, Dataset, Source, Split, Subset};
 use crate::registry;
@@ -50,21 +50,23 @@ impl RunData {
         }
         dataset.verify_test()?;
         let normalization = config.normalize.resolve(&train)?;
+        // The SHA-256 is the work of one thread; the search for copies, on the others, takes less time.
+        let (validation_in_train, summary) = rayon::join(
+            || copies::warn(config, options, (&train, &validation), Split::Validation),
+            || DataSummary::new(&train, &validation, dataset.class_names()),
+        );
         let summary = DataSummary {
             validation_is_test: dataset.validation_is_test(),
             normalization,
-            ..DataSummary::new(&train, &validation, dataset.class_names())?
+            validation_in_train: validation_in_train?,
+            ..summary?
         };
         let numbers = summary.normalization.as_ref();
         let class_weights = config.class_weights.of(train.labels(), dataset.num_classes());
         let train =
             DataLoader::normalized(train, &options.train_device.clone().autodiff(), numbers);
         let validation = DataLoader::normalized(validation, &options.eval_device, numbers);
-        let augmentation = match &config.augment {
-            Some(augment) => augment.clone(),
-            None if dataset.random_horizontal_flip() => Augmentation::flip(),
-            None => Augmentation::default(),
-        };
+        let augmentation = Augmentation::of_run(config.augment.as_ref(), &*dataset);
         Ok(Self { dataset, train, validation, summary, augmentation, class_weights })
     }
 }

@@ -9,19 +9,36 @@
 //! and the step is the sum of all rows in the order of the microbatches, which goes from rank to rank. Where a row
 //! has nothing to say, as of the examples of other microbatches, it has the -0 that changes no number.
 
+use std::sync::{Mutex, PoisonError};
+
 use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
-use rayon::prelude::*;
 
 use super::any_model::{AnyModel, BatchOutput};
 use super::deferred::{self, Layer, Passage};
-use super::exchange::{Exchange, share};
-use super::step::{StepConfig, StepOutput, classes, of_microbatch};
+use super::exchange::{Exchange, add_to, share};
+use super::ordered::fold_in_order;
+use super::step::{Part, StepConfig, StepOutput, classes, of_microbatch};
 use crate::data::{Batch, DataLoader};
 use crate::nn::flat::NOTHING;
 use crate::nn::{Kind, SharedWeights};
 use crate::ops::parallel::MICROBATCH;
 use crate::util::tensor::floats;
+
+/// The memory of rows, which is used again in the next step: new pages cost more than what is written to them (of
+/// VGG's 60 MB a row a fifth of a step).
+#[derive(Debug, Default)]
+pub(super) struct Rows(Mutex<Vec<Vec<f32>>>);
+
+impl Rows {
+    fn take(&self) -> Vec<f32> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn give(&self, rows: impl IntoIterator<Item = Vec<f32>>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(rows);
+    }
+}
 
 /// The loss and the gradients of `batch`, of which this rank computes its share, and the largest `signal` that a
 /// rank has noted. A model that needs a batch whole is [refused](super::ranks) before.
@@ -33,44 +50,55 @@ pub(super) fn shared_loss_and_gradients(
     loader: &DataLoader,
     batch: Batch,
     config: StepConfig,
-    exchange: &Exchange,
+    (exchange, buffers): (&Exchange, &Rows),
     signal: Option<i32>,
 ) -> (StepOutput, Option<i32>) {
     let (microbatches, packed) = (batch.chunks(MICROBATCH), SharedWeights::default());
     let own = exchange.share(microbatches.len());
-    let parts: Vec<_> = own
-        .clone()
-        .into_par_iter()
-        .map(|number| {
-            let microbatch = (number, microbatches[number]);
-            of_microbatch(model, loader, microbatch, (batch.len(), packed.clone()), config)
-        })
-        .collect();
-    let (steps, passages): (Vec<_>, Vec<_>) =
-        parts.into_iter().map(|part| (part.step, part.passages)).unzip();
-    let layers = layers(passages, microbatches.len(), exchange);
-    let deferred: Vec<_> = layers.iter().flat_map(Layer::parameters).collect();
-
-    let gradients = model.network().flatten(&GradientsParams::new(), &deferred).len();
     let predicted = if model.kind() == Kind::Classifier { batch.len() } else { 0 };
-    let len = gradients + 1 + predicted + exchange.size();
-    let row = |(number, StepOutput { output, gradients }): (usize, StepOutput)| {
-        let mut row = model.network().flatten(&gradients, &deferred);
+    let beside_gradients = 1 + predicted + exchange.size();
+    let work = |number: usize| {
+        let number = own.start + number;
+        let of = (batch.len(), packed.clone());
+        let microbatch = (number, microbatches[number]);
+        let Part { step, passages } = of_microbatch(model, loader, microbatch, of, config);
+        let StepOutput { output, gradients } = step;
+        let without = deferred::parameters(&passages);
+        let mut row = model.network().flatten(gradients, &without, buffers.take());
+        let len = row.len() + beside_gradients;
         row.extend(floats(output.loss));
-        row.resize(row.len() + (own.start + number) * MICROBATCH.min(predicted), NOTHING);
+        row.resize(row.len() + number * MICROBATCH.min(predicted), NOTHING);
         let classes = classes(output.predictions.into_iter().collect());
         // Whole numbers below 2²⁴ are themselves in 32 bits.
         row.extend(classes.iter().map(|class| *class as f32));
         row.resize(len, NOTHING);
-        row
+        (row, passages)
     };
-    let mut rows: Vec<_> = steps.into_par_iter().enumerate().map(row).collect();
+    let (mut rows, mut passages): (Vec<Vec<f32>>, Vec<_>) = Default::default();
+    fold_in_order(own.len(), work, |(row, next)| {
+        passages.push(next);
+        // The sum begins with the first rank, whose rows are added up at once; the others wait for it.
+        match rows.first_mut().filter(|_| exchange.is_first()) {
+            Some(sum) => {
+                add_to(sum, &row);
+                buffers.give([row]);
+            }
+            None => rows.push(row),
+        }
+    });
+    let layers = layers(passages, microbatches.len(), exchange);
+    let deferred: Vec<_> = layers.iter().flat_map(Layer::parameters).collect();
     if rows.is_empty() {
-        rows.push(vec![NOTHING; len]);
+        let mut row = model.network().flatten(GradientsParams::new(), &deferred, buffers.take());
+        row.resize(row.len() + beside_gradients, NOTHING);
+        rows.push(row);
     }
+    let len = rows[0].len();
+    let gradients = len - beside_gradients;
     rows[0][len - exchange.size() + exchange.rank()] = signal.unwrap_or(0) as f32;
 
-    let sum = exchange.chain(&rows, len);
+    let sum = exchange.chain(&rows, len, buffers.take());
+    buffers.give(rows);
     let (row, rest) = sum.split_at(gradients);
     let (predictions, signals) = rest[1..].split_at(predicted);
     let device = loader.device().clone().inner();
@@ -82,6 +110,7 @@ pub(super) fn shared_loss_and_gradients(
     let output = BatchOutput { loss, predictions };
     let signal = signals.iter().map(|signal| *signal as i32).max().filter(|signal| *signal != 0);
     let mut gradients = model.network().unflatten(row, &deferred);
+    buffers.give([sum]);
     let shares = (0..exchange.size()).map(|rank| share(rank, exchange.size(), microbatches.len()));
     let examples: Vec<_> =
         shares.map(|share| microbatches[share].iter().map(|part| part.len()).sum()).collect();

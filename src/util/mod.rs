@@ -9,6 +9,7 @@ mod lease;
 pub(crate) mod panics;
 pub mod python_number;
 pub(crate) mod random;
+pub(crate) mod shell;
 pub(crate) mod similar;
 pub mod stderr;
 pub(crate) mod table;

@@ -11,9 +11,10 @@
 //! ```
 //!
 //! The kinds that a run writes: [`input_output`], [`inputs`], [`filters`], [`pre_post_activation`],
-//! [`confusion`].
+//! [`confusion`]; what `dytb data --preview` writes is a [`ContactSheet`].
 
 mod confusion;
+mod contact_sheet;
 mod figures;
 mod grid;
 mod limits;
@@ -22,6 +23,7 @@ mod range;
 pub(crate) mod text;
 
 pub use confusion::confusion;
+pub use contact_sheet::ContactSheet;
 pub use figures::{filters, input_output, inputs, pre_post_activation};
 pub use grid::Grid;
 pub use limits::{IMAGES, MAPS, shown};

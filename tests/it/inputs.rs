@@ -18,7 +18,7 @@ use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 use tempfile::TempDir;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
-const SPLITS: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
+pub const SPLITS: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
 
 /// Where a data set's files are for the tests.
 enum Files {
@@ -86,14 +86,14 @@ fn known(name: &str) -> Option<&'static Known> {
 }
 
 /// A folder with a data set's files, which goes with the test where the test made it.
-enum Folder {
+pub enum Folder {
     Real(PathBuf),
     Made(TempDir),
 }
 
 impl Folder {
     /// That of a data set which has files here.
-    fn of(name: &str) -> Option<Self> {
+    pub fn of(name: &str) -> Option<Self> {
         match known(name)?.files {
             Files::Real(folder) => real_data(folder).map(Self::Real),
             Files::Made(make) => {
@@ -105,7 +105,7 @@ impl Folder {
         }
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         match self {
             Self::Real(path) => path,
             Self::Made(folder) => folder.path(),
@@ -260,7 +260,7 @@ fn training_and_validation_are_disjoint() {
 }
 
 /// Whether a data set is there without any file.
-fn needs_no_files(input: &Input) -> bool {
+pub fn needs_no_files(input: &Input) -> bool {
     let empty = tempfile::tempdir().unwrap();
     load(input, empty.path(), Split::Test).is_ok()
 }

@@ -63,6 +63,40 @@ fn a_grid_is_trained_once() {
     }
 }
 
+/// Two at a time have a half each of what one would have; a number that is given is each one's.
+#[test]
+#[cfg(target_os = "linux")]
+fn jobs_share_the_memory() {
+    let bench = Bench::new();
+    let line = format!("{LINE} --vary learning_rate=0.1,0.01 --search grid");
+    for (flags, folder, wanted) in [
+        ("--jobs 2", "two", None),
+        ("--jobs 2 --memory 1M", "given", Some(1 << 20)),
+        ("--jobs 1", "one", Some(0)),
+    ] {
+        bench.dytb(&format!("{line} {flags} --log_dir {folder}")).ended(0);
+        let printed = walkdir::WalkDir::new(bench.path(folder)).into_iter();
+        let printed = printed.map(|entry| entry.unwrap().into_path());
+        let printed = printed.filter(|path| path.file_name().unwrap() == "printed.txt");
+        let bytes: Vec<Vec<u64>> = printed
+            .map(|path| {
+                let text = fs::read_to_string(path).unwrap();
+                let words = text.lines().next().unwrap().split(' ');
+                let given = words.filter_map(|word| word.strip_prefix("--memory="));
+                given.map(|bytes| bytes.parse().unwrap()).collect()
+            })
+            .collect();
+        let is_right = |bytes: &Vec<u64>| match (wanted, &bytes[..]) {
+            (None, [bytes]) => *bytes > 1 << 20,
+            (Some(0), []) => true,
+            (Some(wanted), [bytes]) => *bytes == wanted,
+            _ => false,
+        };
+        assert!(bytes.len() == 2 && bytes[0] == bytes[1], "{flags}: {bytes:?}");
+        assert!(bytes.iter().all(is_right), "{flags}: {bytes:?}");
+    }
+}
+
 /// A survivor is the run that was never paused, on a schedule that ends with the whole run, too.
 #[test]
 fn halving_continues_and_does_not_begin_anew() {

@@ -87,6 +87,25 @@ fn a_classifier_on_top_of_a_trained_encoder() {
     assert_says(&done, "excluded: encode.bias");
 }
 
+/// Weights of images of another normalisation: told once, with the flag.
+#[test]
+fn other_pixels_are_told_of() {
+    let bench = Bench::new();
+    bench.train(ENCODER).ended(0);
+    let begin = format!("{TOP} --checkpoint_path '{ENCODER_RUN}' --epochs 1");
+    let warned = |flags: &str| {
+        let stderr = bench.train_classifier(&format!("{begin} {flags}")).ended(0).stderr;
+        let lines = stderr.lines().filter(|line| line.starts_with("warning:"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(warned("--comment same").is_empty());
+    let told = warned("--normalize 0.5/0.25 --comment other");
+    assert!(told.len() == 1 && told[0].contains("trained with --normalize range"), "{told:?}");
+    assert!(told[0].contains("this run has --normalize 0.5/0.25"), "{told:?}");
+    // A run that is finished begins with nothing.
+    assert!(warned("--normalize 0.5/0.25 --comment other").is_empty());
+}
+
 /// The weights are gone by then.
 #[test]
 fn a_resumed_run_equals_an_uninterrupted_one() {

@@ -263,7 +263,7 @@ fn pieces_make_a_batch() {
             let penalty = context.penalty().map(|penalty| penalty * 0.1);
             let loss = penalty.map_or(loss.clone(), |penalty| loss + penalty);
             let gradients = model.network().gradients(loss.clone());
-            (loss.into_scalar::<f32>(), model.network().flatten(&gradients, &[]))
+            (loss.into_scalar::<f32>(), model.network().flatten(gradients, &[], Vec::new()))
         };
         let (expected, gradients) = whole(1);
         if whole(2).0 != expected {
@@ -278,7 +278,7 @@ fn pieces_make_a_batch() {
         );
         let loss: f32 = step.output.loss.into_scalar();
         assert!((loss - expected).abs() < 1e-5 * expected, "{name}: {loss} and {expected}");
-        let row = model.network().flatten(&step.gradients, &[]);
+        let row = model.network().flatten(step.gradients, &[], Vec::new());
         let largest = gradients.iter().fold(0.0f32, |most, x| most.max(x.abs()));
         let error = row.iter().zip(&gradients).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(row.len() == gradients.len() && error < 1e-5 * largest, "{name}: {error}");

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 
+use crate::data::store::share_of_free;
 use crate::error::{Exit, Failure};
 use crate::sweep::{Sweep, Task};
 
@@ -46,14 +47,14 @@ pub(super) fn program(sweep: &Sweep) -> Result<Vec<OsString>> {
     Ok(launcher.chain([program.into_os_string()]).collect())
 }
 
-/// The command that trains `task` of `sweep` up to the epoch of its rung.
+/// The command of a run of `sweep` that these [`words`] describe.
 ///
 /// # Errors
 /// As [`program`].
-pub(super) fn command(sweep: &Sweep, task: Task, epochs: u64) -> Result<Command> {
+pub(super) fn command(sweep: &Sweep, words: &[String]) -> Result<Command> {
     let program = program(sweep)?;
     let mut command = Command::new(&program[0]);
-    command.args(&program[1..]).args(words(sweep, task, epochs)).current_dir(sweep.folder());
+    command.args(&program[1..]).args(words).current_dir(sweep.folder());
     Ok(command)
 }
 
@@ -65,26 +66,47 @@ pub(super) fn cannot_start(command: &Command, error: &std::io::Error) -> Failure
         .help("it is this program, or the first word of --launcher")
 }
 
-/// Starts the process that trains `task` of `sweep`; `jobs` of them share the processors.
+/// What each of several processes has of the machine.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share {
+    /// Processes that share the processors.
+    jobs: usize,
+    /// Bytes of images in memory, where it is not half of what is free.
+    memory: Option<u64>,
+}
+
+impl Share {
+    /// Of each of `jobs` processes that begin now. One that begins later finds less free, and would take less.
+    pub fn of(jobs: usize) -> Self {
+        Self { jobs, memory: if jobs > 1 { share_of_free(jobs) } else { None } }
+    }
+}
+
+/// Starts the process that trains `task` of `sweep`, with its share of the machine; `--memory` is each one's, where it
+/// was given.
 ///
 /// # Errors
 /// When it cannot be started, or its file not be opened.
-pub(super) fn spawn(sweep: &Sweep, task: Task, epochs: u64, jobs: usize) -> Result<Child> {
+pub(super) fn spawn(sweep: &Sweep, task: Task, epochs: u64, share: Share) -> Result<Child> {
+    let mut words = words(sweep, task, epochs);
+    let is_given = words.iter().any(|word| word.starts_with("--memory="));
+    let memory = share.memory.filter(|_| !is_given);
+    words.extend(memory.map(|bytes| format!("--memory={bytes}")));
     let folder = sweep.output_path(task.trial, task.run);
     let printed = folder.join(PRINTED);
     let open = || -> std::io::Result<File> {
         fs::create_dir_all(&folder)?;
         let mut file = File::options().append(true).create(true).open(&printed)?;
-        writeln!(file, "dytb {}", words(sweep, task, epochs).join(" "))?;
+        writeln!(file, "dytb {}", words.join(" "))?;
         Ok(file)
     };
     let file = open().with_context(|| format!("cannot write `{}`", printed.display()))?;
-    let mut command = command(sweep, task, epochs)?;
+    let mut command = command(sweep, &words)?;
     command.stdin(Stdio::null());
     command.stdout(file.try_clone()?).stderr(file);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    if std::env::var_os(THREADS).is_none() && jobs > 1 {
-        command.env(THREADS, (cores / jobs).max(1).to_string());
+    if std::env::var_os(THREADS).is_none() && share.jobs > 1 {
+        command.env(THREADS, (cores / share.jobs).max(1).to_string());
     }
     // A Ctrl-C of the terminal goes to the sweep alone, which passes it on once: a second one would end a run at once.
     #[cfg(unix)]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use super::children::Share;
 use super::{Sweep as Args, children, report};
 use crate::error::{Exit, Failure};
 use crate::run::RunFolder;
@@ -48,6 +49,7 @@ pub(super) fn run(sweep: &mut Sweep, args: &Args, options: &Options, json: bool)
     let mut schedule = Schedule::new(sweep);
     let mut running: Vec<Running> = Vec::new();
     let mut is_fetched = false;
+    let share = Share::of(options.jobs);
     interrupt.defer();
     let stop = loop {
         if let Some(exit) = reap(sweep, &mut schedule, &mut running)? {
@@ -72,7 +74,7 @@ pub(super) fn run(sweep: &mut Sweep, args: &Args, options: &Options, json: bool)
                     true => None,
                     false => {
                         let epochs = schedule.rungs()[task.rung].epochs;
-                        Some(children::spawn(sweep, task, epochs, options.jobs)?)
+                        Some(children::spawn(sweep, task, epochs, share)?)
                     }
                 };
                 schedule.begin(task);

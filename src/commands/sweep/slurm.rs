@@ -288,7 +288,7 @@ pub(super) fn run_task(text: &str) -> Result<()> {
 #[cfg(unix)]
 fn become_run(sweep: &Sweep, task: Task, epochs: u64) -> Result<()> {
     use std::os::unix::process::CommandExt;
-    let mut command = children::command(sweep, task, epochs)?;
+    let mut command = children::command(sweep, &children::words(sweep, task, epochs))?;
     if !sweep.spec.launcher.is_empty() {
         return follow(sweep, task, command);
     }
@@ -299,7 +299,7 @@ fn become_run(sweep: &Sweep, task: Task, epochs: u64) -> Result<()> {
 
 #[cfg(not(unix))]
 fn become_run(sweep: &Sweep, task: Task, epochs: u64) -> Result<()> {
-    follow(sweep, task, children::command(sweep, task, epochs)?)
+    follow(sweep, task, children::command(sweep, &children::words(sweep, task, epochs))?)
 }
 
 /// Runs the `command` that trains `task`, passes signals on to it, and ends as the run does: a launcher has exit codes

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::operation::{EXAMPLES, Operation};
+use crate::data::Dataset;
 use crate::error::{Exit, Failure};
 use crate::util::similar::nearest;
 
@@ -23,6 +24,15 @@ impl Augmentation {
     /// A flip by a fair coin: Dynamic Training Bench's, of CIFAR.
     pub fn flip() -> Self {
         Self(vec![Operation::Flip])
+    }
+
+    /// What a run does to the images of `dataset`: what is `asked` for or, by default, what the data set says.
+    pub fn of_run(asked: Option<&Self>, dataset: &dyn Dataset) -> Self {
+        match asked {
+            Some(asked) => asked.clone(),
+            None if dataset.random_horizontal_flip() => Self::flip(),
+            None => Self::default(),
+        }
     }
 
     /// Whether it changes nothing.

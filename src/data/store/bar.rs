@@ -5,6 +5,6 @@ use indicatif::ProgressBar;
 use crate::util::bar;
 
 /// A bar for `images` images, called `what`.
-pub(super) fn bar(what: &str, images: usize) -> ProgressBar {
+pub(in crate::data) fn bar(what: &str, images: usize) -> ProgressBar {
     bar::bar("{msg} {wide_bar} {pos}/{len} images {per_sec} {eta}", images as u64, what)
 }

@@ -25,8 +25,8 @@ pub(crate) struct Origin<'a> {
     pub folder: Option<&'a Path>,
 }
 
-/// `examples` with their images in `memory` if they fit, else in a file of the store. Those that cannot be read are
-/// left out, and told of.
+/// `examples` with their images in `memory` if they fit, else in a file of the store, and those that cannot be read:
+/// they are left out, and told of.
 ///
 /// # Errors
 /// [`Exit::Failed`] where the file cannot be written; [`Exit::DataUnavailable`] where there is no folder for it, or no
@@ -35,16 +35,16 @@ pub(crate) fn hold(
     examples: Examples,
     memory: &Arc<Memory>,
     origin: &Origin<'_>,
-) -> Result<Examples> {
-    let Some(source) = examples.only_source().cloned() else { return Ok(examples) };
+) -> Result<(Examples, Vec<LeftOut>)> {
+    let Some(source) = examples.only_source().cloned() else { return Ok((examples, Vec::new())) };
     let count = examples.len();
     let lease = memory.take(count as u64 * examples.image_bytes() as u64);
     let what = format!("{}, {}", origin.dataset, origin.split.name());
     let decoded = match (&*source, lease) {
-        (ImageSource::Stored(_), _) => return Ok(examples),
+        (ImageSource::Stored(_), _) => return Ok((examples, Vec::new())),
         (ImageSource::Memory(images), Some(lease)) => {
             let _ = images.lease.set(lease);
-            return Ok(examples);
+            return Ok((examples, Vec::new()));
         }
         (ImageSource::OnDemand(images), Some(lease)) => into_memory(images, count, lease, &what),
         (ImageSource::OnDemand(images), None) => {
@@ -62,10 +62,10 @@ pub(crate) fn hold(
             into_file(&images, count, &origin.place(&images, count, examples.shape())?, &what)?
         }
     };
-    origin.tell(&examples, &decoded);
+    let left_out = origin.told(&examples, &decoded);
     match (decoded.kept.is_empty(), decoded.left_out.first()) {
         (true, Some((_, why))) => Err(origin.nothing(count, why).into()),
-        _ => examples.at(decoded.source, &decoded.kept),
+        _ => Ok((examples.at(decoded.source, &decoded.kept)?, left_out)),
     }
 }
 
@@ -75,8 +75,8 @@ impl Origin<'_> {
         Place::of([self.dataset, self.split.name()], &source.fingerprint, count, shape)
     }
 
-    /// Tells which of the `examples` are left out.
-    fn tell(&self, examples: &Examples, decoded: &Decoded) {
+    /// Which of the `examples` are left out, of which it tells.
+    fn told(&self, examples: &Examples, decoded: &Decoded) -> Vec<LeftOut> {
         let folder = self.folder.unwrap_or(Path::new(""));
         let path = |index: usize| match examples.name(index) {
             Some(name) => folder.join(name),
@@ -86,6 +86,7 @@ impl Origin<'_> {
         let left_out: Vec<_> =
             left_out.map(|(index, why)| LeftOut { path: path(*index), why: why.clone() }).collect();
         tell_of(&left_out, self.dataset, folder, self.split.name());
+        left_out
     }
 
     /// None of `count` images can be read, the first one for the reason `why`.

@@ -71,6 +71,13 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Of `jobs` processes that begin together the bytes of images that each may have in memory, so that all together have
+/// half of what is free; `None` where that cannot be read.
+pub fn share_of_free(jobs: usize) -> Option<u64> {
+    let free = free(Path::new("/"));
+    (free < u64::MAX).then(|| free / 2 / jobs.max(1) as u64)
+}
+
 /// Bytes that can be had, by the files below `root`.
 fn free(root: &Path) -> u64 {
     let read = |path: &str| fs::read_to_string(root.join(path)).ok();

@@ -35,10 +35,11 @@ mod stored_writer;
 mod tests;
 mod unpack;
 
+pub(super) use bar::bar;
 pub(crate) use content::content_sha256;
 pub(crate) use hold::{Origin, hold};
 pub(crate) use memory::Memory;
-pub use memory::parse_bytes;
+pub use memory::{parse_bytes, share_of_free};
 pub(super) use positioned::Positioned;
 pub use prune::{DecodedFile, decoded_files, prune};
 pub(super) use source::{ImageSource, OnDemand};

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use anyhow::{Result, anyhow};
 
+use super::layout::Row;
 use super::memory::Lease;
 use super::stored::StoredImages;
 use crate::data::DecodeImage;
@@ -54,6 +55,14 @@ impl ImageSource {
                 let decoded = decoded.map_err(|why| anyhow!("image {index} cannot be read: {why}"));
                 Ok(Cow::Owned(decoded?))
             }
+        }
+    }
+
+    /// The CRC-32 of the bytes of the image `index`.
+    pub fn checksum(&self, index: usize) -> Result<u32> {
+        match self {
+            Self::Stored(images) => Ok(images.checksum(index)),
+            _ => Ok(Row::of(&self.image(index)?).crc),
         }
     }
 }

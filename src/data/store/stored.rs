@@ -105,6 +105,11 @@ impl StoredImages {
             )
     }
 
+    /// The CRC-32 of the image `index`, without reading it.
+    pub fn checksum(&self, index: usize) -> u32 {
+        self.rows[index].crc
+    }
+
     /// The numbers of the images that are there.
     pub fn kept(&self) -> Vec<usize> {
         (0..self.rows.len()).filter(|&index| self.rows[index].is_there).collect()

@@ -128,13 +128,13 @@ impl Exchange {
         share(self.rank(), self.size(), count)
     }
 
-    /// The `own` of all ranks, added up in their order; `len` numbers.
+    /// The `own` of all ranks, added up in their order; `len` numbers, which are written to `sum`.
     ///
     /// # Panics
     /// When one of `own` has another length, or the first rank has none.
-    pub(crate) fn chain(&self, own: &[Vec<f32>], len: usize) -> Vec<f32> {
+    pub(crate) fn chain(&self, own: &[Vec<f32>], len: usize, mut sum: Vec<f32>) -> Vec<f32> {
         assert!(own.iter().all(|own| own.len() == len) && !(self.is_first() && own.is_empty()));
-        let mut sum = vec![0.0; len];
+        sum.resize(len, 0.0);
         match self {
             Self::Alone => add(&mut sum, own, 0, true),
             Self::Several { ranks, .. } => ranks.chain(&mut sum, own),
@@ -236,9 +236,12 @@ fn add(sum: &mut [f32], own: &[Vec<f32>], from: usize, is_first: bool) {
     if is_first && let Some(first) = own.next() {
         sum.copy_from_slice(first);
     }
-    for own in own {
-        sum.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
-    }
+    own.for_each(|own| add_to(sum, own));
+}
+
+/// Adds `next` to `sum`, number by number.
+pub(super) fn add_to(sum: &mut [f32], next: &[f32]) {
+    sum.iter_mut().zip(next).for_each(|(sum, next)| *sum += next);
 }
 
 #[cfg(test)]

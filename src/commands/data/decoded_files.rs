@@ -1,56 +1,31 @@
-//! `dytb data`: what is kept of data sets that do not fit into memory, and its removal.
+//! What is kept of data sets that do not fit into memory, and its removal.
 
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::Args;
 use serde_json::json;
 
-use super::{output, values};
+use crate::commands::output;
 use crate::data::store::{DecodedFile, decoded_files, prune};
-use crate::error::{Exit, Failure};
 
 /// Seconds in a day.
 const DAY: u64 = 24 * 60 * 60;
 
-/// List the decoded images that are kept in the cache folder, or remove those that nothing uses.
+/// Lists the files or, where `older_than` says so many days, removes those that were not used for as long.
 ///
-/// A data set that does not fit into memory is decoded once, into a file of the user's cache folder. A file that was
-/// removed is made again when it is needed: nothing is lost but the time.
-#[derive(Args, Clone, Debug)]
-pub struct Data {
-    /// Remove the files that no running process uses
-    #[arg(long)]
-    prune: bool,
-    /// With --prune: only those that were not used for so many days [default: 0]
-    #[arg(long = "older_than", alias = "older-than", value_parser = values::whole_number, allow_negative_numbers = true, value_name = "DAYS")]
-    older_than: Option<u64>,
-    /// Print the files as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-impl Data {
-    /// Lists or removes the files.
-    ///
-    /// # Errors
-    /// When the folder cannot be read, or a file cannot be removed.
-    pub fn run(&self) -> Result<()> {
-        if self.older_than.is_some() && !self.prune {
-            return Err(Failure::new(Exit::Usage, "`--older_than` without `--prune`")
-                .why("without it nothing is removed, and all files are listed")
-                .help("dytb data --prune --older_than 30")
-                .into());
-        }
-        let age = Duration::from_secs(self.older_than.unwrap_or(0).saturating_mul(DAY));
-        let removed = if self.prune { prune(age)? } else { Vec::new() };
-        let files = decoded_files()?;
-        output::print(&match self.json {
-            true => as_json(&removed, &files),
-            false if self.prune => pruned(&removed, &files),
-            false => listed(&files),
-        })
-    }
+/// # Errors
+/// When the folder cannot be read, or a file cannot be removed.
+pub(super) fn run(older_than: Option<u64>, json: bool) -> Result<()> {
+    let removed = match older_than {
+        Some(days) => prune(Duration::from_secs(days.saturating_mul(DAY)))?,
+        None => Vec::new(),
+    };
+    let files = decoded_files()?;
+    output::print(&match json {
+        true => as_json(&removed, &files),
+        false if older_than.is_some() => pruned(&removed, &files),
+        false => listed(&files),
+    })
 }
 
 fn as_json(removed: &[DecodedFile], files: &[DecodedFile]) -> String {
