@@ -3,9 +3,7 @@
 //!
 //! Zeiler 2012. Source: TensorFlow's `ApplyAdadelta` kernel (core/kernels/training_ops.cc).
 
-use burn::tensor::Tensor;
-
-use super::{Limit, Rule, optimizer};
+use super::{Elementwise, Limit, Numbers, Step, optimizer};
 
 optimizer! {
     /// `AdadeltaOptimizer`.
@@ -17,19 +15,24 @@ optimizer! {
     }
 }
 
-impl Rule<2> for Adadelta {
-    fn apply<const D: usize>(
+impl Elementwise<2> for Adadelta {
+    type Factors = f64;
+
+    fn factors(&self, step: Step) -> f64 {
+        step.learning_rate
+    }
+
+    #[inline(always)]
+    fn update<X: Numbers>(
         &self,
         learning_rate: f64,
-        _step: u64,
-        parameter: Tensor<D>,
-        gradient: Tensor<D>,
-        [squares, updates]: [Tensor<D>; 2],
-    ) -> (Tensor<D>, [Tensor<D>; 2]) {
-        let mean =
-            |mean: Tensor<D>, new: Tensor<D>| mean * self.rho + new.square() * (1.0 - self.rho);
+        parameter: X,
+        gradient: X,
+        [squares, updates]: [X; 2],
+    ) -> (X, [X; 2]) {
+        let mean = |mean: X, new: X| mean * self.rho + new.square() * (1.0 - self.rho);
         let squares = mean(squares, gradient.clone());
-        let root = |tensor: &Tensor<D>| (tensor.clone() + self.epsilon).sqrt();
+        let root = |numbers: &X| (numbers.clone() + self.epsilon).sqrt();
         let update = gradient * root(&updates) / root(&squares);
         let updates = mean(updates, update.clone());
         (parameter - update * learning_rate, [squares, updates])

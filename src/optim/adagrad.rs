@@ -3,9 +3,7 @@
 //! Duchi, Hazan and Singer 2011. Source: TensorFlow's `ApplyAdagrad` kernel
 //! (core/kernels/training_ops.cc): no ε, the accumulator's beginning takes its place.
 
-use burn::tensor::Tensor;
-
-use super::{Limit, Rule, optimizer};
+use super::{Elementwise, Limit, Numbers, Step, optimizer};
 
 optimizer! {
     /// `AdagradOptimizer`.
@@ -15,19 +13,25 @@ optimizer! {
     }
 }
 
-impl Rule<1> for Adagrad {
+impl Elementwise<1> for Adagrad {
     fn initial(&self) -> [f32; 1] {
         [self.initial_accumulator_value as f32]
     }
 
-    fn apply<const D: usize>(
+    type Factors = f64;
+
+    fn factors(&self, step: Step) -> f64 {
+        step.learning_rate
+    }
+
+    #[inline(always)]
+    fn update<X: Numbers>(
         &self,
         learning_rate: f64,
-        _step: u64,
-        parameter: Tensor<D>,
-        gradient: Tensor<D>,
-        [accumulator]: [Tensor<D>; 1],
-    ) -> (Tensor<D>, [Tensor<D>; 1]) {
+        parameter: X,
+        gradient: X,
+        [accumulator]: [X; 1],
+    ) -> (X, [X; 1]) {
         let accumulator = accumulator + gradient.clone().square();
         let change = gradient * learning_rate / accumulator.clone().sqrt();
         (parameter - change, [accumulator])

@@ -5,9 +5,7 @@
 //! and Singer 2011. Source: TensorFlow's `ApplyAdagradDA` kernel (core/kernels/training_ops.cc); t is
 //! `AdagradDAOptimizer`'s global step, 1 at first.
 
-use burn::tensor::Tensor;
-
-use super::{Limit, Rule, optimizer};
+use super::{Elementwise, Limit, Numbers, Step, optimizer};
 
 optimizer! {
     /// `AdagradDAOptimizer`.
@@ -21,24 +19,29 @@ optimizer! {
     }
 }
 
-impl Rule<2> for AdagradDA {
+impl Elementwise<2> for AdagradDA {
     fn initial(&self) -> [f32; 2] {
         [0.0, self.initial_gradient_squared_accumulator_value as f32]
     }
 
-    fn apply<const D: usize>(
+    type Factors = [f64; 2];
+
+    fn factors(&self, step: Step) -> [f64; 2] {
+        [step.learning_rate, step.number as f64]
+    }
+
+    #[inline(always)]
+    fn update<X: Numbers>(
         &self,
-        learning_rate: f64,
-        step: u64,
-        _parameter: Tensor<D>,
-        gradient: Tensor<D>,
-        [gradients, squares]: [Tensor<D>; 2],
-    ) -> (Tensor<D>, [Tensor<D>; 2]) {
+        [learning_rate, step]: [f64; 2],
+        _parameter: X,
+        gradient: X,
+        [gradients, squares]: [X; 2],
+    ) -> (X, [X; 2]) {
         let gradients = gradients + gradient.clone();
         let squares = squares + gradient.square();
-        let step = step as f64;
         let shrunk =
-            (gradients.clone().abs() - self.l1_regularization_strength * step).clamp_min(0.0);
+            (gradients.clone().abs() - self.l1_regularization_strength * step).at_least(0.0);
         let divisor =
             squares.clone().sqrt() + self.l2_regularization_strength * step * learning_rate;
         let parameter = gradients.clone().sign() * shrunk * -learning_rate / divisor;

@@ -6,9 +6,7 @@
 //!
 //! Source: TensorFlow's `ApplyAdam` kernel (core/kernels/training_ops.cc).
 
-use burn::tensor::Tensor;
-
-use super::{Limit, Rule, optimizer};
+use super::{Elementwise, Limit, Numbers, Step, optimizer};
 
 optimizer! {
     /// `AdamOptimizer`.
@@ -22,23 +20,28 @@ optimizer! {
     }
 }
 
-impl Rule<2> for Adam {
-    fn apply<const D: usize>(
+impl Elementwise<2> for Adam {
+    type Factors = f64;
+
+    fn factors(&self, step: Step) -> f64 {
+        let [mean, mean_square] = [self.beta1, self.beta2].map(|beta| step.correction(beta));
+        step.learning_rate * mean_square.sqrt() / mean
+    }
+
+    #[inline(always)]
+    fn update<X: Numbers>(
         &self,
-        learning_rate: f64,
-        step: u64,
-        parameter: Tensor<D>,
-        gradient: Tensor<D>,
-        [mean, mean_square]: [Tensor<D>; 2],
-    ) -> (Tensor<D>, [Tensor<D>; 2]) {
+        rate: f64,
+        parameter: X,
+        gradient: X,
+        [mean, mean_square]: [X; 2],
+    ) -> (X, [X; 2]) {
         // The kernel adds (g - m) (1 - β₁) to m; so do we, for the same rounding.
         let change = (gradient.clone() - mean.clone()) * (1.0 - self.beta1);
         let mean = mean + change;
         let change = (gradient.square() - mean_square.clone()) * (1.0 - self.beta2);
         let mean_square = mean_square + change;
 
-        let correction = |beta: f64| 1.0 - beta.powf(step as f64);
-        let rate = learning_rate * correction(self.beta2).sqrt() / correction(self.beta1);
         let divisor = mean_square.clone().sqrt() + self.epsilon;
         (parameter - mean.clone() * rate / divisor, [mean, mean_square])
     }

@@ -6,9 +6,7 @@
 //! root, unlike that of TensorFlow's `AdamOptimizer`. burn's own computes 1 - βᵗ in 32 bits, whose
 //! first steps are off by up to 2e-5 of themselves. With λ = 0 it is `torch.optim.Adam`.
 
-use burn::tensor::Tensor;
-
-use super::{Limit, Rule, optimizer};
+use super::{Elementwise, Limit, Numbers, Step, optimizer};
 
 optimizer! {
     /// `AdamW`.
@@ -25,32 +23,44 @@ optimizer! {
 }
 
 impl AdamW {
+    /// 1 - β₁ᵗ and 1 - β₂ᵗ.
+    pub(super) fn corrections(&self, step: Step) -> [f64; 2] {
+        [self.beta_1, self.beta_2].map(|beta| step.correction(beta))
+    }
+
     /// m̂ / (√v̂ + ε), and the next m and v.
-    pub(super) fn direction<const D: usize>(
+    #[inline(always)]
+    pub(super) fn direction<X: Numbers>(
         &self,
-        step: u64,
-        gradient: Tensor<D>,
-        [mean, mean_square]: [Tensor<D>; 2],
-    ) -> (Tensor<D>, [Tensor<D>; 2]) {
+        [of_mean, of_square]: [f64; 2],
+        gradient: X,
+        [mean, mean_square]: [X; 2],
+    ) -> (X, [X; 2]) {
         let mean = mean * self.beta_1 + gradient.clone() * (1.0 - self.beta_1);
         let mean_square = mean_square * self.beta_2 + gradient.square() * (1.0 - self.beta_2);
-        let correction = |beta: f64| 1.0 - beta.powf(step as f64);
-        let root = mean_square.clone().sqrt() / correction(self.beta_2).sqrt();
-        let direction = mean.clone() / correction(self.beta_1) / (root + self.epsilon);
+        let root = mean_square.clone().sqrt() / of_square.sqrt();
+        let direction = mean.clone() / of_mean / (root + self.epsilon);
         (direction, [mean, mean_square])
     }
 }
 
-impl Rule<2> for AdamW {
-    fn apply<const D: usize>(
+impl Elementwise<2> for AdamW {
+    type Factors = [f64; 3];
+
+    fn factors(&self, step: Step) -> [f64; 3] {
+        let [mean, mean_square] = self.corrections(step);
+        [step.learning_rate, mean, mean_square]
+    }
+
+    #[inline(always)]
+    fn update<X: Numbers>(
         &self,
-        learning_rate: f64,
-        step: u64,
-        parameter: Tensor<D>,
-        gradient: Tensor<D>,
-        slots: [Tensor<D>; 2],
-    ) -> (Tensor<D>, [Tensor<D>; 2]) {
-        let (direction, slots) = self.direction(step, gradient, slots);
+        [learning_rate, mean, mean_square]: [f64; 3],
+        parameter: X,
+        gradient: X,
+        slots: [X; 2],
+    ) -> (X, [X; 2]) {
+        let (direction, slots) = self.direction([mean, mean_square], gradient, slots);
         let decayed = parameter * (1.0 - learning_rate * self.weight_decay);
         (decayed - direction * learning_rate, slots)
     }

@@ -6,9 +6,7 @@
 //! authors' program: the share of the old, 1 minus the paper's, corrected for the beginning at 0,
 //! and their defaults. A learning rate five to ten times Adam's suits it.
 
-use burn::tensor::Tensor;
-
-use super::{Limit, Rule, optimizer};
+use super::{Elementwise, Limit, Numbers, Step, optimizer};
 
 optimizer! {
     /// `Adan`.
@@ -26,18 +24,24 @@ optimizer! {
     }
 }
 
-impl Rule<4> for Adan {
-    fn apply<const D: usize>(
+impl Elementwise<4> for Adan {
+    type Factors = (Step, [f64; 3]);
+
+    fn factors(&self, step: Step) -> (Step, [f64; 3]) {
+        (step, [self.beta_1, self.beta_2, self.beta_3].map(|beta| step.correction(beta)))
+    }
+
+    #[inline(always)]
+    fn update<X: Numbers>(
         &self,
-        learning_rate: f64,
-        step: u64,
-        parameter: Tensor<D>,
-        gradient: Tensor<D>,
-        [means, differences, squares, before]: [Tensor<D>; 4],
-    ) -> (Tensor<D>, [Tensor<D>; 4]) {
-        let mean = |mean: Tensor<D>, new: Tensor<D>, beta: f64| mean * beta + new * (1.0 - beta);
-        let difference = match step {
-            1 => gradient.zeros_like(),
+        (Step { learning_rate, number }, [of_means, of_differences, of_squares]): (Step, [f64; 3]),
+        parameter: X,
+        gradient: X,
+        [means, differences, squares, before]: [X; 4],
+    ) -> (X, [X; 4]) {
+        let mean = |mean: X, new: X, beta: f64| mean * beta + new * (1.0 - beta);
+        let difference = match number {
+            1 => gradient.like(0.0),
             _ => gradient.clone() - before,
         };
         let ahead = gradient.clone() + difference.clone() * self.beta_2;
@@ -45,11 +49,9 @@ impl Rule<4> for Adan {
         let differences = mean(differences, difference, self.beta_2);
         let squares = mean(squares, ahead.square(), self.beta_3);
 
-        let correction = |beta: f64| 1.0 - beta.powf(step as f64);
-        let nesterov = differences.clone() * (self.beta_2 / correction(self.beta_2));
-        let root = squares.clone().sqrt() / correction(self.beta_3).sqrt();
-        let direction =
-            (means.clone() / correction(self.beta_1) + nesterov) / (root + self.epsilon);
+        let nesterov = differences.clone() * (self.beta_2 / of_differences);
+        let root = squares.clone().sqrt() / of_squares.sqrt();
+        let direction = (means.clone() / of_means + nesterov) / (root + self.epsilon);
         let moved = parameter - direction * learning_rate;
         let parameter = moved / (1.0 + learning_rate * self.weight_decay);
         (parameter, [means, differences, squares, gradient])

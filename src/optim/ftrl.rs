@@ -5,9 +5,7 @@
 //! McMahan et al. 2013. Source: TensorFlow's `ApplyFtrl` kernel (core/kernels/training_ops.cc).
 //! With shrinkage (`ApplyFtrlV2`), g + 2 λₛ θ takes the place of g in z.
 
-use burn::tensor::Tensor;
-
-use super::{Limit, Rule, optimizer};
+use super::{Elementwise, Limit, Numbers, Step, optimizer};
 
 optimizer! {
     /// `FtrlOptimizer`.
@@ -25,22 +23,28 @@ optimizer! {
     }
 }
 
-impl Rule<2> for Ftrl {
+impl Elementwise<2> for Ftrl {
     fn initial(&self) -> [f32; 2] {
         [self.initial_accumulator_value as f32, 0.0]
     }
 
-    fn apply<const D: usize>(
+    type Factors = f64;
+
+    fn factors(&self, step: Step) -> f64 {
+        step.learning_rate
+    }
+
+    #[inline(always)]
+    fn update<X: Numbers>(
         &self,
         learning_rate: f64,
-        _step: u64,
-        parameter: Tensor<D>,
-        gradient: Tensor<D>,
-        [squares, linear]: [Tensor<D>; 2],
-    ) -> (Tensor<D>, [Tensor<D>; 2]) {
-        let power = |n: Tensor<D>| match self.learning_rate_power == -0.5 {
+        parameter: X,
+        gradient: X,
+        [squares, linear]: [X; 2],
+    ) -> (X, [X; 2]) {
+        let power = |n: X| match self.learning_rate_power == -0.5 {
             true => n.sqrt(),
-            false => n.powf_scalar(-self.learning_rate_power),
+            false => n.power(-self.learning_rate_power),
         };
         let new_squares = squares.clone() + gradient.clone().square();
         let rates = power(new_squares.clone());
@@ -48,9 +52,10 @@ impl Rule<2> for Ftrl {
             gradient + parameter.clone() * (2.0 * self.l2_shrinkage_regularization_strength);
         let linear = linear + shrunk - (rates.clone() - power(squares)) / learning_rate * parameter;
         let quadratic = rates / learning_rate + 2.0 * self.l2_regularization_strength;
-        let small = linear.clone().abs().lower_equal_elem(self.l1_regularization_strength);
         let parameter =
             (linear.clone().sign() * self.l1_regularization_strength - linear.clone()) / quadratic;
-        (parameter.mask_fill(small, 0.0), [new_squares, linear])
+        let magnitude = linear.clone().abs();
+        let parameter = parameter.zero_where_at_most(magnitude, self.l1_regularization_strength);
+        (parameter, [new_squares, linear])
     }
 }

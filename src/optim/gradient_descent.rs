@@ -2,9 +2,7 @@
 //!
 //! Source: TensorFlow's `ApplyGradientDescent` kernel (core/kernels/training_ops.cc).
 
-use burn::tensor::Tensor;
-
-use super::{Rule, optimizer};
+use super::{Elementwise, Numbers, Step, optimizer};
 
 optimizer! {
     /// `GradientDescentOptimizer`.
@@ -12,15 +10,21 @@ optimizer! {
     }
 }
 
-impl Rule<0> for GradientDescent {
-    fn apply<const D: usize>(
+impl Elementwise<0> for GradientDescent {
+    type Factors = f64;
+
+    fn factors(&self, step: Step) -> f64 {
+        step.learning_rate
+    }
+
+    #[inline(always)]
+    fn update<X: Numbers>(
         &self,
         learning_rate: f64,
-        _step: u64,
-        parameter: Tensor<D>,
-        gradient: Tensor<D>,
-        slots: [Tensor<D>; 0],
-    ) -> (Tensor<D>, [Tensor<D>; 0]) {
+        parameter: X,
+        gradient: X,
+        slots: [X; 0],
+    ) -> (X, [X; 0]) {
         (parameter - gradient * learning_rate, slots)
     }
 }

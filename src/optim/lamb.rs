@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 
 use crate::ops::ordered_sum::ordered_sum;
 
-use super::{AdamW, Limit, Rule, optimizer};
+use super::{AdamW, Limit, Rule, Step, optimizer};
 
 optimizer! {
     /// `Lamb`.
@@ -35,9 +35,6 @@ impl Lamb {
 }
 
 impl Rule<2> for Lamb {
-    // Norms are of the whole.
-    const ELEMENTWISE: bool = false;
-
     fn apply<const D: usize>(
         &self,
         learning_rate: f64,
@@ -46,7 +43,8 @@ impl Rule<2> for Lamb {
         gradient: Tensor<D>,
         slots: [Tensor<D>; 2],
     ) -> (Tensor<D>, [Tensor<D>; 2]) {
-        let (direction, slots) = self.adam().direction(step, gradient, slots);
+        let corrections = self.adam().corrections(Step { learning_rate, number: step });
+        let (direction, slots) = self.adam().direction(corrections, gradient, slots);
         if D < 2 {
             return (parameter - direction * learning_rate, slots);
         }

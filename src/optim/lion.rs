@@ -4,9 +4,7 @@
 //! times larger. Chen et al. 2023 ("Symbolic Discovery of Optimization Algorithms"), algorithm 2 and
 //! its defaults.
 
-use burn::tensor::Tensor;
-
-use super::{Limit, Rule, optimizer};
+use super::{Elementwise, Limit, Numbers, Step, optimizer};
 
 optimizer! {
     /// `Lion`.
@@ -20,16 +18,22 @@ optimizer! {
     }
 }
 
-impl Rule<1> for Lion {
-    fn apply<const D: usize>(
+impl Elementwise<1> for Lion {
+    type Factors = f64;
+
+    fn factors(&self, step: Step) -> f64 {
+        step.learning_rate
+    }
+
+    #[inline(always)]
+    fn update<X: Numbers>(
         &self,
         learning_rate: f64,
-        _step: u64,
-        parameter: Tensor<D>,
-        gradient: Tensor<D>,
-        [mean]: [Tensor<D>; 1],
-    ) -> (Tensor<D>, [Tensor<D>; 1]) {
-        let mix = |mean: Tensor<D>, beta: f64| mean * beta + gradient.clone() * (1.0 - beta);
+        parameter: X,
+        gradient: X,
+        [mean]: [X; 1],
+    ) -> (X, [X; 1]) {
+        let mix = |mean: X, beta: f64| mean * beta + gradient.clone() * (1.0 - beta);
         let direction = mix(mean.clone(), self.beta_1).sign();
         let decayed = parameter * (1.0 - learning_rate * self.weight_decay);
         (decayed - direction * learning_rate, [mix(mean, self.beta_2)])

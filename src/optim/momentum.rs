@@ -2,9 +2,7 @@
 //!
 //! Source: TensorFlow's `ApplyMomentum` kernel (core/kernels/training_ops.cc).
 
-use burn::tensor::Tensor;
-
-use super::{Limit, Rule, optimizer};
+use super::{Elementwise, Limit, Numbers, Step, optimizer};
 
 optimizer! {
     /// `MomentumOptimizer`.
@@ -16,15 +14,21 @@ optimizer! {
     }
 }
 
-impl Rule<1> for Momentum {
-    fn apply<const D: usize>(
+impl Elementwise<1> for Momentum {
+    type Factors = f64;
+
+    fn factors(&self, step: Step) -> f64 {
+        step.learning_rate
+    }
+
+    #[inline(always)]
+    fn update<X: Numbers>(
         &self,
         learning_rate: f64,
-        _step: u64,
-        parameter: Tensor<D>,
-        gradient: Tensor<D>,
-        [accumulator]: [Tensor<D>; 1],
-    ) -> (Tensor<D>, [Tensor<D>; 1]) {
+        parameter: X,
+        gradient: X,
+        [accumulator]: [X; 1],
+    ) -> (X, [X; 1]) {
         let accumulator = accumulator * self.momentum + gradient.clone();
         let change = match self.use_nesterov {
             true => gradient * learning_rate + accumulator.clone() * self.momentum * learning_rate,

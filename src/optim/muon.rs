@@ -97,9 +97,6 @@ fn orthogonal(matrix: Tensor<2>) -> Tensor<2> {
 }
 
 impl Rule<2> for Muon {
-    // A matrix is orthogonalised whole.
-    const ELEMENTWISE: bool = false;
-
     /// A vector has the two slots of AdamW; a matrix has m in the first, the second stays 0.
     fn apply<const D: usize>(
         &self,

@@ -5,9 +5,7 @@
 //! a = `initial_accumulator_value`. Source: TensorFlow's `ApplyProximalGradientDescent` and
 //! `ApplyProximalAdagrad` kernels (core/kernels/training_ops.cc).
 
-use burn::tensor::Tensor;
-
-use super::{Limit, Rule, optimizer};
+use super::{Elementwise, Limit, Numbers, Step, optimizer};
 
 optimizer! {
     /// `ProximalGradientDescentOptimizer`.
@@ -32,28 +30,29 @@ optimizer! {
 }
 
 /// The step with a learning rate of its own for each number.
-fn proximal_step<const D: usize>(
-    parameter: Tensor<D>,
-    gradient: Tensor<D>,
-    rates: Tensor<D>,
-    l1: f64,
-    l2: f64,
-) -> Tensor<D> {
+#[inline(always)]
+fn proximal_step<X: Numbers>(parameter: X, gradient: X, rates: X, l1: f64, l2: f64) -> X {
     let moved = parameter - gradient * rates.clone();
-    let shrunk = (moved.clone().abs() - rates.clone() * l1).clamp_min(0.0);
+    let shrunk = (moved.clone().abs() - rates.clone() * l1).at_least(0.0);
     moved.sign() * shrunk / (rates * l2 + 1.0)
 }
 
-impl Rule<0> for ProximalGradientDescent {
-    fn apply<const D: usize>(
+impl Elementwise<0> for ProximalGradientDescent {
+    type Factors = f64;
+
+    fn factors(&self, step: Step) -> f64 {
+        step.learning_rate
+    }
+
+    #[inline(always)]
+    fn update<X: Numbers>(
         &self,
         learning_rate: f64,
-        _step: u64,
-        parameter: Tensor<D>,
-        gradient: Tensor<D>,
-        slots: [Tensor<D>; 0],
-    ) -> (Tensor<D>, [Tensor<D>; 0]) {
-        let rates = gradient.full_like(learning_rate);
+        parameter: X,
+        gradient: X,
+        slots: [X; 0],
+    ) -> (X, [X; 0]) {
+        let rates = gradient.like(learning_rate);
         (
             proximal_step(
                 parameter,
@@ -67,19 +66,25 @@ impl Rule<0> for ProximalGradientDescent {
     }
 }
 
-impl Rule<1> for ProximalAdagrad {
+impl Elementwise<1> for ProximalAdagrad {
     fn initial(&self) -> [f32; 1] {
         [self.initial_accumulator_value as f32]
     }
 
-    fn apply<const D: usize>(
+    type Factors = f64;
+
+    fn factors(&self, step: Step) -> f64 {
+        step.learning_rate
+    }
+
+    #[inline(always)]
+    fn update<X: Numbers>(
         &self,
         learning_rate: f64,
-        _step: u64,
-        parameter: Tensor<D>,
-        gradient: Tensor<D>,
-        [accumulator]: [Tensor<D>; 1],
-    ) -> (Tensor<D>, [Tensor<D>; 1]) {
+        parameter: X,
+        gradient: X,
+        [accumulator]: [X; 1],
+    ) -> (X, [X; 1]) {
         let accumulator = accumulator + gradient.clone().square();
         let rates = accumulator.clone().sqrt().recip() * learning_rate;
         (

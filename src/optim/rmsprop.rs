@@ -5,9 +5,7 @@
 //! `ApplyCenteredRMSProp` kernels (core/kernels/training_ops.cc) and `RMSPropOptimizer`, which lets
 //! s begin as 1. burn's own has ε outside the root and s begin as 0, so it is not TensorFlow's.
 
-use burn::tensor::Tensor;
-
-use super::{Limit, Rule, optimizer};
+use super::{Elementwise, Limit, Numbers, Step, optimizer};
 
 optimizer! {
     /// `RMSPropOptimizer`.
@@ -23,21 +21,26 @@ optimizer! {
     }
 }
 
-impl Rule<3> for RMSProp {
+impl Elementwise<3> for RMSProp {
     fn initial(&self) -> [f32; 3] {
         [1.0, 0.0, 0.0]
     }
 
-    fn apply<const D: usize>(
+    type Factors = f64;
+
+    fn factors(&self, step: Step) -> f64 {
+        step.learning_rate
+    }
+
+    #[inline(always)]
+    fn update<X: Numbers>(
         &self,
         learning_rate: f64,
-        _step: u64,
-        parameter: Tensor<D>,
-        gradient: Tensor<D>,
-        [squares, changes, means]: [Tensor<D>; 3],
-    ) -> (Tensor<D>, [Tensor<D>; 3]) {
-        let mean =
-            |mean: Tensor<D>, new: Tensor<D>| mean.clone() + (new - mean) * (1.0 - self.decay);
+        parameter: X,
+        gradient: X,
+        [squares, changes, means]: [X; 3],
+    ) -> (X, [X; 3]) {
+        let mean = |mean: X, new: X| mean.clone() + (new - mean) * (1.0 - self.decay);
         let squares = mean(squares, gradient.clone().square());
         let means = if self.centered { mean(means, gradient.clone()) } else { means };
         // Not centered, the means stay 0 and take nothing away.

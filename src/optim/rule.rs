@@ -8,23 +8,12 @@ use std::fmt::Debug;
 
 use burn::optim::LearningRate;
 use burn::optim::{Optimizer, RecordState, StateSink, StateSource};
-use burn::tensor::{Device, Tensor, TensorData};
-use rayon::prelude::*;
+use burn::tensor::{Device, Tensor};
 
 use crate::device::is_cpu;
-use crate::util::tensor::floats;
-
-/// From this many numbers on a parameter is updated in parts on the CPU.
-const PARALLEL_MIN_LEN: usize = 1 << 17;
-/// Numbers in a part: a few slots of as many stay in the second cache.
-const PART_LEN: usize = 1 << 14;
 
 /// An update rule with `N` slots for each parameter.
 pub trait Rule<const N: usize>: Clone + Debug + Send + Sync + 'static {
-    /// Whether each number of a parameter is updated by itself, so that the CPU's threads can have a
-    /// part of them each.
-    const ELEMENTWISE: bool = true;
-
     /// What the slots begin as.
     fn initial(&self) -> [f32; N] {
         [0.0; N]
@@ -39,6 +28,18 @@ pub trait Rule<const N: usize>: Clone + Debug + Send + Sync + 'static {
         gradient: Tensor<D>,
         slots: [Tensor<D>; N],
     ) -> (Tensor<D>, [Tensor<D>; N]);
+
+    /// The same for tensors of the CPU: an [elementwise](super::Elementwise) rule changes them where they are.
+    fn apply_on_cpu<const D: usize>(
+        &self,
+        learning_rate: f64,
+        step: u64,
+        parameter: Tensor<D>,
+        gradient: Tensor<D>,
+        slots: [Tensor<D>; N],
+    ) -> (Tensor<D>, [Tensor<D>; N]) {
+        self.apply(learning_rate, step, parameter, gradient, slots)
+    }
 }
 
 /// A [`Rule`] as an optimizer of burn's.
@@ -67,9 +68,8 @@ impl<R: Rule<N>, const N: usize> Optimizer for ByRule<R, N> {
             tensors: self.0.initial().map(|value| gradient.full_like(value)),
         });
         let step = step + 1;
-        let many = parameter.shape().num_elements() >= PARALLEL_MIN_LEN;
-        let (parameter, tensors) = match R::ELEMENTWISE && many && is_cpu(&parameter.device()) {
-            true => apply_in_parts(&self.0, learning_rate, step, parameter, gradient, tensors),
+        let (parameter, tensors) = match is_cpu(&parameter.device()) {
+            true => self.0.apply_on_cpu(learning_rate, step, parameter, gradient, tensors),
             false => self.0.apply(learning_rate, step, parameter, gradient, tensors),
         };
         (parameter, Some(Slots { step, tensors }))
@@ -78,44 +78,6 @@ impl<R: Rule<N>, const N: usize> Optimizer for ByRule<R, N> {
     fn to_device<const D: usize>(state: Slots<D, N>, device: &Device) -> Slots<D, N> {
         Slots { step: state.step, tensors: state.tensors.map(|tensor| tensor.to_device(device)) }
     }
-}
-
-/// [`Rule::apply`] on parts that stay in the cache from the rule's first operation to its last,
-/// shared out among the threads. Each number is what it is without parts.
-fn apply_in_parts<R: Rule<N>, const D: usize, const N: usize>(
-    rule: &R,
-    learning_rate: f64,
-    step: u64,
-    parameter: Tensor<D>,
-    gradient: Tensor<D>,
-    slots: [Tensor<D>; N],
-) -> (Tensor<D>, [Tensor<D>; N]) {
-    let (shape, device) = (parameter.dims(), parameter.device());
-    // The parameter and the slots are ours, and change where they are; the gradient may be somebody
-    // else's as well, and is only read.
-    let gradient = gradient.reshape([parameter.shape().num_elements()]);
-    let mut parameter = floats(parameter);
-    let mut slots = slots.map(floats);
-    let mut slot_parts = slots.each_mut().map(|slot| slot.chunks_mut(PART_LEN));
-    let parts: Vec<_> = parameter
-        .chunks_mut(PART_LEN)
-        .map(|part| (part, slot_parts.each_mut().map(|parts| parts.next().expect("as many parts"))))
-        .collect();
-    parts.into_par_iter().enumerate().for_each(|(number, (parameter, slots))| {
-        let tensor = |values: &[f32]| {
-            Tensor::<1>::from_data(TensorData::new(values.to_vec(), [values.len()]), &device)
-        };
-        let gradient = gradient.clone().narrow(0, number * PART_LEN, parameter.len());
-        let given = slots.each_ref().map(|slot| tensor(slot));
-        let (next, next_slots) =
-            rule.apply(learning_rate, step, tensor(parameter), gradient, given);
-        parameter.copy_from_slice(&floats(next));
-        for (slot, next) in slots.into_iter().zip(next_slots) {
-            slot.copy_from_slice(&floats(next));
-        }
-    });
-    let whole = |values| Tensor::from_data(TensorData::new(values, shape), &device);
-    (whole(parameter), slots.map(whole))
 }
 
 impl<const D: usize, const N: usize> RecordState for Slots<D, N> {

@@ -6,7 +6,8 @@
 //! set of the user's own is followed by its name and, if one was asked for, the size of its images:
 //! `ImageFolder_cats_64x64`. What is done to images and labels follows the penalty:
 //! `_augment=crop-4,flip_mixup=0.2_cutmix=1.0_label_smoothing=0.1_normalize=standard`, and among it
-//! `_class_weights=balanced_clip_norm=1.0_ema=0.999`. Last come `_validation_split={share}`, the comment and, of runs that are trained
+//! `_class_weights=balanced_clip_norm=1.0_ema=0.999`; to a schedule belong `_min_lr=` and, of a plateau, `_min_delta=`.
+//! Last come `_validation_split={share}`, the comment and, of runs that are trained
 //! together, `_fold={i}of{k}` and `_seed={seed}`. The whole is kept in `config.json` in the run's folder, so that another
 //! run cannot go on in it by mistake.
 
@@ -56,7 +57,7 @@ pub struct RunConfig {
     #[serde(default)]
     pub patience: Option<u64>,
     /// By how much a validation has to be better to count as one, for the patience and for a plateau.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub min_delta: f64,
     /// How the learning rate changes.
     #[serde(default, alias = "lr_decay")]
@@ -76,13 +77,13 @@ pub struct RunConfig {
     #[serde(default)]
     pub label_smoothing: f64,
     /// How much the examples of each class weigh in the loss.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub class_weights: ClassWeights,
     /// The most that the global norm of a step's gradients may be, if there is a bound.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub clip_norm: Option<f64>,
     /// Decay of the moving average of the weights that is validated and kept, if one is.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub ema: Option<f64>,
     /// From bytes to pixels.
     #[serde(default)]
@@ -106,6 +107,11 @@ pub struct RunConfig {
     /// The parameters that are trained, if not all are.
     #[serde(default)]
     pub trainable_scopes: Option<Scopes>,
+}
+
+/// What is so is not written: the groups and the sweeps of before there was the field are the same.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Weights that were trained elsewhere.
@@ -289,7 +295,7 @@ impl RunConfig {
     }
 
     /// `name: theirs, here ours` for each value in which this run differs from `other`. The patience is
-    /// no difference, nor is the number of epochs: a run may go on. But where the learning rate depends
+    /// no difference, nor is the least improvement without a plateau, nor the number of epochs: a run may go on. But where the learning rate depends
     /// on it from the first step on it is one: a run that goes on has to be the one that never stopped.
     ///
     /// # Panics
@@ -313,10 +319,18 @@ impl RunConfig {
             values
         };
         let (ours, theirs) = (flat(self), flat(other));
-        let rows = ours.as_object().expect("an object").iter();
-        rows.filter(|(name, value)| theirs[name.as_str()] != **value)
-            .map(|(name, value)| format!("{name}: {} there, {value} now", theirs[name.as_str()]))
-            .collect()
+        // What has its default may be left out.
+        let names = |values: &Value| -> Vec<String> {
+            values.as_object().expect("an object").keys().cloned().collect()
+        };
+        let (names, more) = (names(&ours), names(&theirs));
+        let more = more.iter().filter(|name| !names.contains(name));
+        let differs =
+            names.iter().chain(more).filter(|name| ours[name.as_str()] != theirs[name.as_str()]);
+        let line = |name: &String| {
+            format!("{name}: {} there, {} now", theirs[name.as_str()], ours[name.as_str()])
+        };
+        differs.map(line).collect()
     }
 }
 
@@ -505,10 +519,6 @@ mod tests {
             "mixup",
             "cutmix",
             "label_smoothing",
-            "class_weights",
-            "clip_norm",
-            "ema",
-            "min_delta",
             "normalize",
         ] {
             json.as_object_mut().unwrap().remove(new).unwrap();
@@ -527,6 +537,10 @@ mod tests {
         // Early stopping is no difference, a plateau is.
         theirs.min_delta = 0.1;
         assert_eq!(ours.differences(&theirs).len(), 1);
+        theirs.clip_norm = Some(1.0);
+        assert_eq!(ours.differences(&theirs)[1], "clip_norm: 1.0 there, null now");
+        assert_eq!(theirs.differences(&ours)[1], "clip_norm: null there, 1.0 now");
+        theirs.clip_norm = None;
         theirs.lr_schedule.warmup_epochs = 2;
         assert!(ours.differences(&theirs)[1].starts_with("lr_schedule: {"));
 

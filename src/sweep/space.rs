@@ -76,6 +76,9 @@ impl FromStr for Vary {
             "num_epochs" | "max_epochs" => "epochs".to_owned(),
             "early_stopping" => "patience".to_owned(),
             "arch" => "model".to_owned(),
+            "ema_decay" => "ema".to_owned(),
+            "clip_grad" | "max_grad_norm" => "clip_norm".to_owned(),
+            "lr_min" | "eta_min" => "min_lr".to_owned(),
             _ => name,
         };
         let domain = match separator(&name) {

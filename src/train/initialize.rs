@@ -55,7 +55,11 @@ pub(super) fn already_finished(
                 false => Ok(None),
             };
         }
-        Ok(config.is_over(result.epochs, Some(result.best), result.improved).then_some(result))
+        // One that was counted by another measure says nothing.
+        let there = RunFolder::config_at(path)?;
+        let is_same = there.is_some_and(|there| there.min_delta == config.min_delta);
+        let improved = result.improved.filter(|_| is_same);
+        Ok(config.is_over(result.epochs, Some(result.best), improved).then_some(result))
     };
     if reached()?.is_none() {
         return Ok(None);
@@ -66,6 +70,7 @@ pub(super) fn already_finished(
     StatusFile::finished(&folder, &result)?;
     let more = match result.epochs < config.epochs {
         // Early stopping.
+        true if config.min_delta > 0.0 => "more --patience or less --min_delta goes on",
         true => "more --patience goes on",
         false => "more --epochs go on",
     };

@@ -138,6 +138,10 @@ impl Learner {
         self.optimizer =
             optim::restore(&self.optimizer, checkpoint.optimizer, &parameters).map_err(damaged)?;
         let mut state = checkpoint.state;
+        if state.config.min_delta != config.min_delta {
+            // It was counted by another measure: the best validation is the last improvement now.
+            state.improvement = None;
+        }
         state.config = config.clone();
         state.data = Some(data.clone());
         Ok(state)

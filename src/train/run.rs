@@ -249,10 +249,13 @@ impl<'a> Run<'a> {
         if self.state.validation_is_due || is_told {
             let score = self.read_back().context("a step has a score")?;
             self.refuse_divergence("loss", score.loss())?;
-            let images_per_step = train.len() as f64 / self.steps_per_epoch as f64;
-            let (step, score) = (self.state.step, &score);
             let norm = norm.map(|norm| norm.into_scalar::<f32>());
-            let rate = learning_rate;
+            if let Some(norm) = norm {
+                // Clipped by an infinite one the gradients are 0, and nothing else is seen of it.
+                self.refuse_divergence("norm of the gradients", norm.into())?;
+            }
+            let images_per_step = self.data.train.len() as f64 / self.steps_per_epoch as f64;
+            let (step, score, rate) = (self.state.step, &score, learning_rate);
             self.notify(&Event::Step { step, epoch, score, rate, norm, images_per_step })?;
         }
         Ok(())
@@ -378,9 +381,11 @@ impl<'a> Run<'a> {
         if epochs < self.config.epochs {
             let patience = self.config.patience.unwrap_or(0);
             let epochs = if patience == 1 { "epoch" } else { "epochs" };
-            message(&format!(
-                "note: early stopping: {patience} {epochs} without a better validation"
-            ));
+            let what = match self.config.min_delta {
+                0.0 => "a better validation".to_owned(),
+                least => format!("an improvement of more than {least}"),
+            };
+            message(&format!("note: early stopping: {patience} {epochs} without {what}"));
         }
         self.options.interrupt.end_at_once();
         self.end_if_interrupted()?;

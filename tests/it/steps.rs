@@ -232,6 +232,10 @@ fn each_flag_does_what_it_says() {
         assert!(other.contains(name), "{other}");
         assert_ne!(parameters(&bench, &other, "checkpoints").0, without, "{flags}");
     }
+    // What a file says of a plateau belongs to a plateau.
+    let plateau = "--lr_schedule plateau --min_delta 0.1 --lr_decay_factor 0.5";
+    let other = run(&bench, "2", &format!("{plain} {plateau}"));
+    run(&bench, "2", &format!("--config {other}/config.json --lr_schedule constant --comment c"));
     // A bound that no gradient reaches changes no bit.
     let other = run(&bench, "2", &format!("{plain} --clip_norm 1e6"));
     assert_eq!(parameters(&bench, &other, "checkpoints").0, without);
@@ -250,7 +254,9 @@ fn a_least_improvement() {
     }
     let results = fs::read_to_string(bench.path("test_results.txt")).unwrap();
     assert_eq!(results.lines().count(), 1);
-    // It goes on without one.
+    // It goes on with a smaller one, and without one.
+    let done = bench.train(&line.replace("--min_delta 10", "--min_delta 1e-12")).ended(0);
+    assert!(done.json()["epochs"].as_u64() > Some(3));
     let done = bench.train(&line.replace("--min_delta 10", "")).ended(0);
     assert_eq!(done.json()["epochs"], 9);
 }

@@ -202,6 +202,17 @@ impl Sweep {
         // Its first values stand for all: that it can be configured is seen here, before anything is written.
         let values: Vec<_> = self.vary.iter().map(|vary| vary.domain.at(0.0)).collect();
         let runs = self.configure(0, &values)?;
+        // Nor does a range have an end, beside any other's, that cannot be configured: a draw between them can.
+        let ends = |end: f64, but: Option<usize>| -> Vec<_> {
+            let at = |number: usize| if Some(number) == but { 1.0 - end } else { end };
+            self.vary.iter().enumerate().map(|(number, vary)| vary.domain.at(at(number))).collect()
+        };
+        let is_range = |number: &usize| !matches!(self.vary[*number].domain, Domain::List(_));
+        for number in (0..self.vary.len()).filter(is_range) {
+            for (end, but) in [(0.0, Some(number)), (1.0, Some(number)), (1.0, None)] {
+                self.configure(0, &ends(end, but))?;
+            }
+        }
         for (number, vary) in self.vary.iter().enumerate() {
             let Domain::List(listed) = &vary.domain else { continue };
             for value in listed {

@@ -76,8 +76,10 @@ pub(super) struct Share {
 }
 
 impl Share {
-    /// Of each of `jobs` processes that begin now. One that begins later finds less free, and would take less.
-    pub fn of(jobs: usize) -> Self {
+    /// Of each of `jobs` processes of `sweep` that begin now. One that begins later finds less free, and would take
+    /// less. What a launcher starts, and where, is not known: its user says what each of it has.
+    pub fn of(sweep: &Sweep, jobs: usize) -> Self {
+        let jobs = if sweep.spec.launcher.is_empty() { jobs } else { 1 };
         Self { jobs, memory: if jobs > 1 { share_of_free(jobs) } else { None } }
     }
 }

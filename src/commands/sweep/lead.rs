@@ -49,7 +49,7 @@ pub(super) fn run(sweep: &mut Sweep, args: &Args, options: &Options, json: bool)
     let mut schedule = Schedule::new(sweep);
     let mut running: Vec<Running> = Vec::new();
     let mut is_fetched = false;
-    let share = Share::of(options.jobs);
+    let share = Share::of(sweep, options.jobs);
     interrupt.defer();
     let stop = loop {
         if let Some(exit) = reap(sweep, &mut schedule, &mut running)? {
@@ -80,7 +80,12 @@ pub(super) fn run(sweep: &mut Sweep, args: &Args, options: &Options, json: bool)
                 schedule.begin(task);
                 running.push(Running { task, child });
             }
-            Next::Draw => draw_next(sweep, args, &mut schedule)?,
+            Next::Draw => {
+                if let Err(error) = draw_next(sweep, args, &mut schedule) {
+                    end_all(&mut running)?;
+                    return Err(error);
+                }
+            }
             Next::Nothing => break None,
             Next::Train(_) | Next::Wait => thread::sleep(POLL),
         }

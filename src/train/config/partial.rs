@@ -140,6 +140,10 @@ impl PartialRunConfig {
         let optimizer = self.optimizer.or(base.optimizer.clone());
         let same_optimizer = optimizer == base.optimizer;
         let of_dataset = |value| if same_dataset { value } else { None };
+        let schedule = self.schedule.or(base.schedule);
+        let patience = self.patience.or(base.patience);
+        let waits = patience.is_some() || schedule.lr_schedule == Some("plateau");
+        let base_min_delta = base.min_delta.filter(|_| waits);
         Self {
             model: self.model.or(base.model),
             dataset: self.dataset.or(base.dataset),
@@ -151,9 +155,9 @@ impl PartialRunConfig {
             learning_rate: self.learning_rate,
             batch_size: self.batch_size.or(base.batch_size),
             epochs: self.epochs.or(base.epochs),
-            patience: self.patience.or(base.patience),
-            min_delta: self.min_delta.or(base.min_delta),
-            schedule: self.schedule.or(base.schedule),
+            patience,
+            min_delta: self.min_delta.or(base_min_delta),
+            schedule,
             l2_penalty: self.l2_penalty.or(base.l2_penalty),
             images: self.images.or(base.images),
             steps: self.steps.or(base.steps),
@@ -176,7 +180,10 @@ impl PartialSchedule {
         let decays = matches!(lr_schedule, Some("step" | "exponential"));
         let is_plateau = lr_schedule == Some("plateau");
         let falls = !matches!(lr_schedule, None | Some("constant"));
-        let base_factor = base.lr_decay_factor.filter(|_| decays || is_plateau);
+        let base_decays = matches!(base.lr_schedule, Some("step" | "exponential"));
+        let base_is_plateau = base.lr_schedule == Some("plateau");
+        let is_alike = decays && base_decays || is_plateau && base_is_plateau;
+        let base_factor = base.lr_decay_factor.filter(|_| is_alike);
         Self {
             lr_schedule,
             warmup_epochs: self.warmup_epochs.or(base.warmup_epochs),

@@ -225,9 +225,10 @@ impl PartialSchedule {
     fn refuse_unused(&self, name: &str, shape: Shape) -> Result<()> {
         let (decays, is_plateau) = (shape.decay().is_some(), shape.plateau().is_some());
         let decaying = "--lr_schedule step (or --lr_decay) or --lr_schedule exponential";
+        let falling = "--lr_schedule step (or --lr_decay), exponential or plateau";
         for (flag, is_given, is_used, schedules) in [
             ("lr_decay_epochs", self.lr_decay_epochs.is_some(), decays, decaying),
-            ("lr_decay_factor", self.lr_decay_factor.is_some(), decays || is_plateau, decaying),
+            ("lr_decay_factor", self.lr_decay_factor.is_some(), decays || is_plateau, falling),
             ("lr_patience", self.lr_patience.is_some(), is_plateau, "--lr_schedule plateau"),
             (
                 "min_lr",

@@ -132,7 +132,7 @@ impl Exchange {
     ///
     /// # Panics
     /// When one of `own` has another length, or the first rank has none.
-    pub(crate) fn chain(&self, own: &[Vec<f32>], len: usize, mut sum: Vec<f32>) -> Vec<f32> {
+    pub fn chain(&self, own: &[Vec<f32>], len: usize, mut sum: Vec<f32>) -> Vec<f32> {
         assert!(own.iter().all(|own| own.len() == len) && !(self.is_first() && own.is_empty()));
         sum.resize(len, 0.0);
         match self {

@@ -1,0 +1,263 @@
+//! Rules that update each number of a parameter by itself, in one sweep over memory.
+//!
+//! On the CPU the parameter and its slots change where they are: a few numbers of each are read into registers, the
+//! whole rule is applied to them, and they are written back; the threads have a part of them each. Operation by operation
+//! each would read and write all of them, into new memory. The numbers are the same, to the last bit, however they are
+//! shared out.
+
+use burn::tensor::{Tensor, TensorData};
+use rayon::prelude::*;
+
+use super::numbers::{LANES, Lanes, Numbers};
+use super::rule::Rule;
+use crate::ops::simd::{Kernel, Simd, SimdLevel};
+use crate::util::tensor::floats;
+
+/// Numbers that a thread has at a time; a parameter of fewer is not shared out.
+const PART: usize = 1 << 14;
+
+/// What of a step is the same for all numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// η.
+    pub learning_rate: f64,
+    /// t; 1 is the first.
+    pub number: u64,
+}
+
+impl Step {
+    /// 1 - βᵗ: what the mean of t values of 1 with the decay β is, from 0.
+    pub fn correction(self, beta: f64) -> f64 {
+        1.0 - beta.powf(self.number as f64)
+    }
+}
+
+/// An update rule of which each number of a parameter has to do with its own gradient and slots alone.
+pub trait Elementwise<const N: usize>: Clone + std::fmt::Debug + Send + Sync + 'static {
+    /// What of a step the rule computes once for all numbers.
+    type Factors: Copy + Send + Sync;
+
+    /// What the slots begin as.
+    fn initial(&self) -> [f32; N] {
+        [0.0; N]
+    }
+
+    /// What the numbers have in common in this step.
+    fn factors(&self, step: Step) -> Self::Factors;
+
+    /// The next parameter and slots.
+    fn update<X: Numbers>(
+        &self,
+        factors: Self::Factors,
+        parameter: X,
+        gradient: X,
+        slots: [X; N],
+    ) -> (X, [X; N]);
+}
+
+impl<R: Elementwise<N>, const N: usize> Rule<N> for R {
+    fn initial(&self) -> [f32; N] {
+        Elementwise::initial(self)
+    }
+
+    fn apply<const D: usize>(
+        &self,
+        learning_rate: f64,
+        step: u64,
+        parameter: Tensor<D>,
+        gradient: Tensor<D>,
+        slots: [Tensor<D>; N],
+    ) -> (Tensor<D>, [Tensor<D>; N]) {
+        let factors = self.factors(Step { learning_rate, number: step });
+        self.update(factors, parameter, gradient, slots)
+    }
+
+    fn apply_on_cpu<const D: usize>(
+        &self,
+        learning_rate: f64,
+        step: u64,
+        parameter: Tensor<D>,
+        gradient: Tensor<D>,
+        slots: [Tensor<D>; N],
+    ) -> (Tensor<D>, [Tensor<D>; N]) {
+        let (shape, device) = (parameter.dims(), parameter.device());
+        // Ours alone, they are not copied.
+        let (mut parameter, gradient) = (floats(parameter), floats(gradient));
+        let mut slots = slots.map(floats);
+        let factors = self.factors(Step { learning_rate, number: step });
+        sweep((self, factors), SimdLevel::best(), &mut parameter, &gradient, &mut slots);
+        let whole = |values| Tensor::from_data(TensorData::new(values, shape), &device);
+        (whole(parameter), slots.map(whole))
+    }
+}
+
+/// Applies a rule to all numbers of a parameter and its slots, which the threads share.
+fn sweep<R: Elementwise<N>, const N: usize>(
+    (rule, factors): (&R, R::Factors),
+    level: SimdLevel,
+    parameter: &mut [f32],
+    gradient: &[f32],
+    slots: &mut [Vec<f32>; N],
+) {
+    let mut slot_parts = slots.each_mut().map(|slot| slot.chunks_mut(PART));
+    let parts: Vec<_> = parameter
+        .chunks_mut(PART)
+        .zip(gradient.chunks(PART))
+        .map(|(parameter, gradient)| {
+            let slots = slot_parts.each_mut().map(|parts| parts.next().expect("as many parts"));
+            Sweep { rule, factors, parameter, gradient, slots }
+        })
+        .collect();
+    match parts.len() {
+        1 => parts.into_iter().for_each(|part| level.run(part)),
+        _ => parts.into_par_iter().for_each(|part| level.run(part)),
+    }
+}
+
+/// One thread's part.
+struct Sweep<'a, R: Elementwise<N>, const N: usize> {
+    rule: &'a R,
+    factors: R::Factors,
+    parameter: &'a mut [f32],
+    gradient: &'a [f32],
+    slots: [&'a mut [f32]; N],
+}
+
+impl<R: Elementwise<N>, const N: usize> Kernel for Sweep<'_, R, N> {
+    // Compiled for each vector unit; the vectors are the compiler's.
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        self.lanes();
+    }
+
+    fn plain(self) {
+        self.lanes();
+    }
+}
+
+impl<R: Elementwise<N>, const N: usize> Sweep<'_, R, N> {
+    #[inline(always)]
+    fn lanes(mut self) {
+        let len = self.parameter.len();
+        // Where there are more, nothing says to the compiler that an index is inside.
+        let (gradient, parameter) = (&self.gradient[..len], &mut self.parameter[..len]);
+        let mut slots = self.slots.each_mut().map(|slot| &mut slot[..len]);
+        let whole = len - len % LANES;
+        for at in (0..whole).step_by(LANES) {
+            let read = |from: &[f32]| {
+                Lanes(*from[at..at + LANES].first_chunk::<LANES>().expect("as many as lanes"))
+            };
+            let before = slots.each_ref().map(|slot| read(slot));
+            let (next, after) =
+                self.rule.update(self.factors, read(parameter), read(gradient), before);
+            parameter[at..at + LANES].copy_from_slice(&next.0);
+            for (slot, after) in slots.iter_mut().zip(after) {
+                slot[at..at + LANES].copy_from_slice(&after.0);
+            }
+        }
+        if whole == len {
+            return;
+        }
+        let read = |from: &[f32]| {
+            let mut lanes = [0.0; LANES];
+            lanes[..len - whole].copy_from_slice(&from[whole..]);
+            Lanes(lanes)
+        };
+        let before = slots.each_ref().map(|slot| read(slot));
+        let (next, after) = self.rule.update(self.factors, read(parameter), read(gradient), before);
+        parameter[whole..].copy_from_slice(&next.0[..len - whole]);
+        for (slot, after) in slots.iter_mut().zip(after) {
+            slot[whole..].copy_from_slice(&after.0[..len - whole]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::super::*;
+    use super::*;
+
+    /// Numbers of all sizes, zeros and what is not finite among them.
+    fn values(len: usize, seed: u32) -> Vec<f32> {
+        let value = |i: u32| match i.wrapping_mul(0x9e37_79b9).wrapping_add(seed) % 97 {
+            0 => 0.0,
+            1 => -0.0,
+            2 => f32::INFINITY,
+            3 => f32::NAN,
+            4 => 1e-30,
+            other => (other as f32 - 50.0) / 37.0,
+        };
+        (0..len as u32).map(value).collect()
+    }
+
+    /// Three steps of `rule` in sweeps, on each vector unit, and as tensors one operation after the other.
+    fn compare<R: Elementwise<N>, const N: usize>(rule: R) {
+        let device = Device::flex();
+        for len in [1, 15, 16, 17, 2 * PART + 5] {
+            for level in SimdLevel::available() {
+                let mut parameter = values(len, 1);
+                let mut slots = Elementwise::initial(&rule).map(|value| vec![value; len]);
+                let tensor = |values: &[f32]| {
+                    Tensor::<1>::from_data(TensorData::new(values.to_vec(), [len]), &device)
+                };
+                let mut theirs = (tensor(&parameter), slots.each_ref().map(|slot| tensor(slot)));
+                for number in 1..=3 {
+                    let gradient = values(len, 7 * number as u32);
+                    let factors = rule.factors(Step { learning_rate: 0.01, number });
+                    sweep((&rule, factors), level, &mut parameter, &gradient, &mut slots);
+                    let (parameter, slots) = theirs;
+                    theirs = rule.apply(0.01, number, parameter, tensor(&gradient), slots);
+                }
+                let same = |ours: &[f32], theirs: Tensor<1>| {
+                    let is_same = |(a, b): (&f32, f32)| {
+                        a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan()
+                    };
+                    ours.iter().zip(floats(theirs)).all(is_same)
+                };
+                let all = slots.iter().zip(theirs.1).all(|(ours, theirs)| same(ours, theirs));
+                assert!(same(&parameter, theirs.0) && all, "{rule:?}: {len} on {level:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_sweep_has_the_bits_of_the_operations() {
+        let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-8);
+        let (beta_1, beta_2, weight_decay) = (beta1, beta2, 0.1);
+        let initial_accumulator_value = 0.1;
+        let (l1_regularization_strength, l2_regularization_strength) = (0.05, 0.2);
+        compare(Adadelta { rho: 0.95, epsilon });
+        compare(Adagrad { initial_accumulator_value });
+        compare(AdagradDA {
+            initial_gradient_squared_accumulator_value: 0.1,
+            l1_regularization_strength,
+            l2_regularization_strength,
+        });
+        compare(Adam { beta1, beta2, epsilon });
+        compare(AdamW { beta_1, beta_2, epsilon, weight_decay });
+        compare(Adan { beta_1, beta_2, beta_3: 0.99, epsilon, weight_decay });
+        for learning_rate_power in [-0.5, -0.3, -2.0, -1.0, 0.0] {
+            compare(Ftrl {
+                learning_rate_power,
+                initial_accumulator_value,
+                l1_regularization_strength,
+                l2_regularization_strength,
+                l2_shrinkage_regularization_strength: 0.1,
+            });
+        }
+        compare(GradientDescent {});
+        compare(Lion { beta_1, beta_2, weight_decay });
+        for flag in [false, true] {
+            compare(Momentum { momentum: 0.9, use_nesterov: flag });
+            compare(RMSProp { decay: 0.9, momentum: 0.5, epsilon, centered: flag });
+        }
+        compare(ProximalGradientDescent { l1_regularization_strength, l2_regularization_strength });
+        compare(ProximalAdagrad {
+            initial_accumulator_value,
+            l1_regularization_strength,
+            l2_regularization_strength,
+        });
+    }
+}

@@ -1,0 +1,164 @@
+//! What an update rule computes with: tensors on any device, or a few numbers in a register of the CPU. A rule is written
+//! once, and both have the same bits: each operation rounds to 32 bits, and a factor of 64 bits is rounded to 32 first,
+//! as burn does.
+
+use std::ops::{Add, Div, Mul, Sub};
+
+use burn::tensor::Tensor;
+
+/// Numbers that go the same way, each by itself.
+pub trait Numbers:
+    Clone
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Add<f64, Output = Self>
+    + Sub<f64, Output = Self>
+    + Mul<f64, Output = Self>
+    + Div<f64, Output = Self>
+{
+    /// x².
+    fn square(self) -> Self;
+    /// √x.
+    fn sqrt(self) -> Self;
+    /// |x|.
+    fn abs(self) -> Self;
+    /// -1, 0 or 1.
+    fn sign(self) -> Self;
+    /// 1 / x.
+    fn recip(self) -> Self;
+    /// x to this power.
+    fn power(self, exponent: f64) -> Self;
+    /// x, or `least` where that is more; NaN stays.
+    fn at_least(self, least: f64) -> Self;
+    /// 0 where `test` is `bound` or less, else x.
+    fn zero_where_at_most(self, test: Self, bound: f64) -> Self;
+    /// As many numbers, each `value`.
+    fn like(&self, value: f64) -> Self;
+}
+
+impl<const D: usize> Numbers for Tensor<D> {
+    fn square(self) -> Self {
+        <Tensor<D>>::square(self)
+    }
+    fn sqrt(self) -> Self {
+        Tensor::sqrt(self)
+    }
+    fn abs(self) -> Self {
+        Tensor::abs(self)
+    }
+    fn sign(self) -> Self {
+        Tensor::sign(self)
+    }
+    fn recip(self) -> Self {
+        Tensor::recip(self)
+    }
+    fn power(self, exponent: f64) -> Self {
+        self.powf_scalar(exponent)
+    }
+    fn at_least(self, least: f64) -> Self {
+        self.clamp_min(least)
+    }
+    fn zero_where_at_most(self, test: Self, bound: f64) -> Self {
+        self.mask_fill(test.lower_equal_elem(bound), 0.0)
+    }
+    fn like(&self, value: f64) -> Self {
+        self.full_like(value)
+    }
+}
+
+/// Numbers in [`Lanes`].
+pub(super) const LANES: usize = 16;
+
+/// A few numbers that stay in registers from a rule's first operation to its last: the widest vector of any processor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lanes(pub [f32; LANES]);
+
+impl Lanes {
+    #[inline(always)]
+    fn map(self, each: impl Fn(f32) -> f32) -> Self {
+        Self(self.0.map(each))
+    }
+
+    #[inline(always)]
+    fn zip(self, other: Self, each: impl Fn(f32, f32) -> f32) -> Self {
+        Self(std::array::from_fn(|lane| each(self.0[lane], other.0[lane])))
+    }
+}
+
+/// An operation of two, and of one and a factor.
+macro_rules! operation {
+    ($operation:ident, $name:ident, $sign:tt) => {
+        impl $operation for Lanes {
+            type Output = Self;
+            #[inline(always)]
+            fn $name(self, other: Self) -> Self {
+                self.zip(other, |x, y| x $sign y)
+            }
+        }
+
+        impl $operation<f64> for Lanes {
+            type Output = Self;
+            #[inline(always)]
+            fn $name(self, factor: f64) -> Self {
+                let factor = factor as f32;
+                self.map(|x| x $sign factor)
+            }
+        }
+    };
+}
+operation!(Add, add, +);
+operation!(Sub, sub, -);
+operation!(Mul, mul, *);
+operation!(Div, div, /);
+
+impl Numbers for Lanes {
+    #[inline(always)]
+    fn square(self) -> Self {
+        self.map(|x| x * x)
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        self.map(f32::sqrt)
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        self.map(f32::abs)
+    }
+    #[inline(always)]
+    fn sign(self) -> Self {
+        // As burn has it: 0 of both zeros and of NaN.
+        self.map(|x| if x.is_nan() || x == 0.0 { 0.0 } else { 1.0f32.copysign(x) })
+    }
+    #[inline(always)]
+    fn recip(self) -> Self {
+        self.map(|x| 1.0 / x)
+    }
+    #[inline(always)]
+    fn power(self, exponent: f64) -> Self {
+        // Whole exponents as burn takes them.
+        match exponent {
+            0.0 => self.like(1.0),
+            1.0 => self,
+            2.0 => self.square(),
+            -1.0 => self.recip(),
+            -2.0 => self.square().recip(),
+            _ => self.map(|x| x.powf(exponent as f32)),
+        }
+    }
+    #[inline(always)]
+    fn at_least(self, least: f64) -> Self {
+        let least = least as f32;
+        self.map(|x| if x.is_nan() || x > least { x } else { least })
+    }
+    #[inline(always)]
+    fn zero_where_at_most(self, test: Self, bound: f64) -> Self {
+        let bound = bound as f32;
+        self.zip(test, |x, test| if test <= bound { 0.0 } else { x })
+    }
+    #[inline(always)]
+    fn like(&self, value: f64) -> Self {
+        Self([value as f32; LANES])
+    }
+}
