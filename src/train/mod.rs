@@ -9,7 +9,8 @@
 //! | [`exchange`], `ranks`, `shared_step`, `shared_evaluation` | the same, shared out over several processes |
 //! | `any_model`, `build`, `probe` | a type-erased model, built by its name, tried with one image |
 //! | `observer`, `observers` | what watches a run: TensorBoard, progress, status |
-//! | `pretrained`, `name_matching` | weights from elsewhere |
+//! | `pretrained`, `name_matching`, `other_pixels` | weights from elsewhere |
+//! | `run_data`, `copies`, `targets` | what is trained on, images that are in two splits, the loss of labels |
 //! | [`config`] | from flags and `--config` to a [`RunConfig`](crate::run::RunConfig) |
 
 mod any_model;
