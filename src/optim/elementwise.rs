@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::numbers::{LANES, Lanes, Numbers};
 use super::rule::Rule;
+use crate::device::is_cpu;
 use crate::ops::simd::{Kernel, Simd, SimdLevel};
 use crate::util::tensor::floats;
 
@@ -69,22 +70,13 @@ impl<R: Elementwise<N>, const N: usize> Rule<N> for R {
         slots: [Tensor<D>; N],
     ) -> (Tensor<D>, [Tensor<D>; N]) {
         let factors = self.factors(Step { learning_rate, number: step });
-        self.update(factors, parameter, gradient, slots)
-    }
-
-    fn apply_on_cpu<const D: usize>(
-        &self,
-        learning_rate: f64,
-        step: u64,
-        parameter: Tensor<D>,
-        gradient: Tensor<D>,
-        slots: [Tensor<D>; N],
-    ) -> (Tensor<D>, [Tensor<D>; N]) {
+        if !is_cpu(&parameter.device()) {
+            return self.update(factors, parameter, gradient, slots);
+        }
         let (shape, device) = (parameter.dims(), parameter.device());
         // Ours alone, they are not copied.
         let (mut parameter, gradient) = (floats(parameter), floats(gradient));
         let mut slots = slots.map(floats);
-        let factors = self.factors(Step { learning_rate, number: step });
         sweep((self, factors), SimdLevel::best(), &mut parameter, &gradient, &mut slots);
         let whole = |values| Tensor::from_data(TensorData::new(values, shape), &device);
         (whole(parameter), slots.map(whole))
@@ -208,7 +200,7 @@ mod tests {
                     let factors = rule.factors(Step { learning_rate: 0.01, number });
                     sweep((&rule, factors), level, &mut parameter, &gradient, &mut slots);
                     let (parameter, slots) = theirs;
-                    theirs = rule.apply(0.01, number, parameter, tensor(&gradient), slots);
+                    theirs = rule.update(factors, parameter, tensor(&gradient), slots);
                 }
                 let same = |ours: &[f32], theirs: Tensor<1>| {
                     let is_same = |(a, b): (&f32, f32)| {

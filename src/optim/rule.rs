@@ -10,8 +10,6 @@ use burn::optim::LearningRate;
 use burn::optim::{Optimizer, RecordState, StateSink, StateSource};
 use burn::tensor::{Device, Tensor};
 
-use crate::device::is_cpu;
-
 /// An update rule with `N` slots for each parameter.
 pub trait Rule<const N: usize>: Clone + Debug + Send + Sync + 'static {
     /// What the slots begin as.
@@ -28,18 +26,6 @@ pub trait Rule<const N: usize>: Clone + Debug + Send + Sync + 'static {
         gradient: Tensor<D>,
         slots: [Tensor<D>; N],
     ) -> (Tensor<D>, [Tensor<D>; N]);
-
-    /// The same for tensors of the CPU: an [elementwise](super::Elementwise) rule changes them where they are.
-    fn apply_on_cpu<const D: usize>(
-        &self,
-        learning_rate: f64,
-        step: u64,
-        parameter: Tensor<D>,
-        gradient: Tensor<D>,
-        slots: [Tensor<D>; N],
-    ) -> (Tensor<D>, [Tensor<D>; N]) {
-        self.apply(learning_rate, step, parameter, gradient, slots)
-    }
 }
 
 /// A [`Rule`] as an optimizer of burn's.
@@ -68,10 +54,7 @@ impl<R: Rule<N>, const N: usize> Optimizer for ByRule<R, N> {
             tensors: self.0.initial().map(|value| gradient.full_like(value)),
         });
         let step = step + 1;
-        let (parameter, tensors) = match is_cpu(&parameter.device()) {
-            true => self.0.apply_on_cpu(learning_rate, step, parameter, gradient, tensors),
-            false => self.0.apply(learning_rate, step, parameter, gradient, tensors),
-        };
+        let (parameter, tensors) = self.0.apply(learning_rate, step, parameter, gradient, tensors);
         (parameter, Some(Slots { step, tensors }))
     }
 

@@ -9,6 +9,7 @@
 //! after that.
 
 use crate::util::atomic_file::{cannot_write, sync_folder, write_atomically_with};
+use crate::util::defaults::is_default;
 use crate::util::hex::hex;
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
@@ -54,7 +55,7 @@ pub struct State {
     /// Steps taken.
     pub step: u64,
     /// Whether these steps end an epoch whose validation has not been done yet: a signal came.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub validation_is_due: bool,
     /// The scores of the steps of an epoch that is not at its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,10 +65,6 @@ pub struct State {
     /// The last improvement, where it is not the best validation: with `--min_delta`, or on a plateau.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub improvement: Option<Improvement>,
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 /// A validation.

@@ -25,6 +25,7 @@ use crate::metrics::{Metric, Score};
 use crate::nn::Scopes;
 use crate::optim;
 use crate::optim::{Arguments, Entry};
+use crate::util::defaults::is_default;
 use crate::util::hex::hex;
 use crate::util::python_number::python_repr;
 
@@ -107,11 +108,6 @@ pub struct RunConfig {
     /// The parameters that are trained, if not all are.
     #[serde(default)]
     pub trainable_scopes: Option<Scopes>,
-}
-
-/// What is so is not written: the groups and the sweeps of before there was the field are the same.
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 /// Weights that were trained elsewhere.

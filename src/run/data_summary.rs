@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::store::content_sha256;
 use crate::data::{Examples, Normalization};
 use crate::error::{Exit, Failure};
+use crate::util::defaults::is_default;
 
 /// Class names in a message, at the most.
 const SHOWN: usize = 20;
@@ -28,22 +29,14 @@ pub struct DataSummary {
     /// Of their labels and pixels, in lower-case hexadecimal digits.
     pub sha256: String,
     /// Whether the examples for validation are the test's too.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub validation_is_test: bool,
     /// Mean and deviation by which the images are normalised; `None` for -1..=1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub normalization: Option<Normalization>,
     /// Examples for validation that are for training too, byte for byte.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub validation_in_train: usize,
-}
-
-fn is_zero(count: &usize) -> bool {
-    *count == 0
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 impl DataSummary {

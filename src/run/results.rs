@@ -4,6 +4,7 @@
 //! A finished run that is run again appends nothing: its folder's `results.json` says that it has.
 
 use crate::util::atomic_file::cannot_write;
+use crate::util::defaults::is_default;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -36,17 +37,13 @@ pub struct RunResult {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub test_metrics: BTreeMap<Metric, f64>,
     /// Whether the best validation was chosen on the test examples: those of the data set are its test's too.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub validation_is_test: bool,
     /// The accuracy of each class, of a classifier.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub test_classes: Vec<ClassScore>,
     /// Whether the lines are in the results files.
     recorded: bool,
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 impl RunResult {

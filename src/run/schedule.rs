@@ -28,6 +28,7 @@ use std::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
 
+use crate::util::defaults::is_default;
 use crate::util::python_number::python_repr;
 
 /// How the learning rate changes in a run; [`Schedule::default`]: not at all.
@@ -39,12 +40,8 @@ pub struct Schedule {
     /// Epochs in which it grows to what the optimizer's arguments say.
     pub warmup_epochs: u64,
     /// The least that it falls to.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub min_lr: f64,
-}
-
-fn is_zero(value: &f64) -> bool {
-    *value == 0.0
 }
 
 /// The share of the steps in which `one_cycle` rises: PyTorch's `pct_start`.
@@ -92,6 +89,10 @@ pub struct LearningRateDecay {
 }
 
 impl Shape {
+    /// All names, as `--lr_schedule` takes them.
+    pub const NAMES: [&str; 6] =
+        ["constant", "step", "exponential", "cosine", "plateau", "one_cycle"];
+
     /// Its name, as `--lr_schedule` takes it.
     pub fn name(self) -> &'static str {
         match self {

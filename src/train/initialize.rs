@@ -125,10 +125,12 @@ pub(super) fn initialize(
         // Another process deleted the checkpoints meanwhile.
         loaded = learner.load_pretrained(config)?;
     }
-    if let (Some(loaded), Some(from)) = (loaded, &config.pretrained) {
+    if let (Some((loaded, theirs)), Some(from)) = (loaded, &config.pretrained) {
         let from = from.checkpoint_path.display();
         message(&format!("weights of `{from}`\n{loaded}"));
-        warn_of_other_pixels(config, data);
+        if let Some(theirs) = theirs {
+            warn_of_other_pixels(config, data, &theirs);
+        }
     }
     let state = State::new(config.clone(), data.clone());
     Ok(Beginning { folder: Some(folder), learner, state })

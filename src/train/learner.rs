@@ -105,7 +105,10 @@ impl Learner {
     }
 
     /// Takes the weights that the run `config` begins with, if they are not all drawn; which they are.
-    pub fn load_pretrained(&mut self, config: &RunConfig) -> Result<Option<Transfer>> {
+    pub fn load_pretrained(
+        &mut self,
+        config: &RunConfig,
+    ) -> Result<Option<(Transfer, Option<State>)>> {
         let pretrained = config.pretrained.as_ref();
         pretrained.map(|from| pretrained::load(self.model.network_mut(), from)).transpose()
     }

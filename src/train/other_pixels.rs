@@ -6,15 +6,14 @@
 //! to.
 
 use crate::data::{Normalization, Normalize};
-use crate::run::{DataSummary, RunConfig, find_checkpoint};
+use crate::run::{DataSummary, RunConfig, State};
 use crate::util::stderr::message;
 
-/// Warns of the weights that the run `config` begins with, on `data`.
-pub(super) fn warn_of_other_pixels(config: &RunConfig, data: &DataSummary) {
+/// Warns of the weights that the run `config` begins with, on `data`, which are those of a run that stood at `source`.
+pub(super) fn warn_of_other_pixels(config: &RunConfig, data: &DataSummary, source: &State) {
     let Some(pretrained) = &config.pretrained else { return };
-    let Ok((_, checkpoint)) = find_checkpoint(&pretrained.checkpoint_path) else { return };
-    let Ok(theirs) = checkpoint.state.normalization() else { return };
-    let both_standard = [&config.normalize, &checkpoint.state.config.normalize]
+    let Ok(theirs) = source.normalization() else { return };
+    let both_standard = [&config.normalize, &source.config.normalize]
         .iter()
         .all(|normalize| **normalize == Normalize::Standard);
     if both_standard || theirs == data.normalization.as_ref() {

@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::error::{Exit, Failure};
 use crate::nn::Scopes;
 use crate::nn::{Network, Parameter};
-use crate::run::Pretrained;
+use crate::run::{Checkpoint, Pretrained, State};
 use crate::train::name_matching::Fitted;
 use crate::weights::{Found, Weights};
 
@@ -27,14 +27,20 @@ const ENDINGS: [&str; 4] = ["safetensors", "pt", "pth", "bin"];
 /// # Errors
 /// When it cannot be read, or is something else.
 pub(crate) fn read(path: &Path) -> Result<Found> {
+    Ok(read_with_state(path)?.0)
+}
+
+/// The same, and where the run stood whose checkpoint it is, if it is one.
+fn read_with_state(path: &Path) -> Result<(Found, Option<State>)> {
     let ending = path.extension().and_then(|end| end.to_str()).unwrap_or("");
     let found = match path.is_file() || (!path.exists() && ENDINGS.contains(&ending)) {
         true => Found::read(path).transpose(),
         false => None,
     };
-    let found = found.unwrap_or_else(|| {
-        let weights = Weights::from_pack(find_checkpoint(path)?.1.model)?;
-        Ok(Found { weights, ..Found::default() })
+    let found = found.map(|found| found.map(|found| (found, None))).unwrap_or_else(|| {
+        let Checkpoint { state, model, .. } = find_checkpoint(path)?.1;
+        let found = Found { weights: Weights::from_pack(model)?, ..Found::default() };
+        Ok((found, Some(state)))
     });
     found.map_err(|error| match error.is::<Failure>() {
         true => error,
@@ -64,19 +70,24 @@ pub(crate) fn freeze(network: &mut dyn Network, scopes: &Scopes) -> Result<()> {
     Ok(())
 }
 
-/// Puts the weights of `pretrained` into `network` and returns what became of each.
+/// Puts the weights of `pretrained` into `network` and returns what became of each, and where the run stood that they
+/// are from, if they are a run's.
 ///
 /// # Errors
 /// When they cannot be read or are others than the configuration says, when an excluded scope has
 /// none of the parameters, and when no tensor fits.
-pub(crate) fn load(network: &mut dyn Network, pretrained: &Pretrained) -> Result<Transfer> {
+pub(crate) fn load(
+    network: &mut dyn Network,
+    pretrained: &Pretrained,
+) -> Result<(Transfer, Option<State>)> {
     let path = pretrained.checkpoint_path.display();
     let parameters = network.parameters();
     if let Some(scopes) = &pretrained.exclude_scopes {
         let names = parameters.iter().map(|parameter| parameter.name.as_str());
         refuse_empty("--exclude_scopes", scopes, names)?;
     }
-    let Found { weights, below, mut aside, skipped } = read(&pretrained.checkpoint_path)?;
+    let (found, state) = read_with_state(&pretrained.checkpoint_path)?;
+    let Found { weights, below, mut aside, skipped } = found;
     if weights.sha256() != pretrained.sha256 {
         return Err(Failure::new(Exit::Failed, format!("`{path}` has changed"))
             .why("its weights are not those that this run was to begin with")
@@ -105,7 +116,7 @@ pub(crate) fn load(network: &mut dyn Network, pretrained: &Pretrained) -> Result
     }
     weights.keep(&transfer.loaded);
     network.set(&weights);
-    Ok(transfer)
+    Ok((transfer, state))
 }
 
 /// Fails when one of `scopes`, which `flag` gave, has none of the parameters called `names`.

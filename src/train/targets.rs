@@ -77,7 +77,7 @@ mod tests {
     use burn::tensor::Device;
     use serde_json::Value;
 
-    use crate::data::augment::tests::golden;
+    use crate::data::augment::tests::{golden, unpacked};
     use crate::data::{BatchWeights, ClassWeights, Examples, Mix, Mixed, mix};
     use crate::nn::ForwardContext;
 
@@ -148,10 +148,7 @@ mod tests {
     /// PyTorch's `CrossEntropyLoss(weight, label_smoothing)`, twice where it is mixed (`tests/golden/training.py`).
     #[test]
     fn weighted_losses_are_pytorchs() {
-        let packed = include_bytes!("../../tests/golden/training.json.gz");
-        let golden: Value =
-            serde_json::from_reader(flate2::read::GzDecoder::new(&packed[..])).unwrap();
-        let golden = &golden["weights"];
+        let golden = &unpacked(include_bytes!("../../tests/golden/training.json.gz"))["weights"];
         let list = |name: &str| golden[name].as_array().unwrap();
         let labels: Vec<_> =
             list("training").iter().map(|label| label.as_u64().unwrap() as u32).collect();

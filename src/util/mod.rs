@@ -3,6 +3,7 @@
 pub(crate) mod atomic_file;
 pub(crate) mod bar;
 pub(crate) mod csv;
+pub(crate) mod defaults;
 pub(crate) mod file_lock;
 pub mod hex;
 mod lease;

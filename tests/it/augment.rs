@@ -16,29 +16,21 @@ const ALL: &str = "--model SingleLayerCAEClassifier --dataset Digits --seed 3 --
                    --augment crop:2,flip,rotate:15,shift:1,scale:0.9..1.1,cutout:3,jitter:0.2,erase:0.5,rand:2,9 \
                    --mixup 0.2 --cutmix 1 --label_smoothing 0.1 --normalize standard --lr 0.01";
 
-/// The folder of the run of `line` on `bench`, of so many `threads`, when it is done.
-fn run(bench: &Bench, threads: &str, line: &str) -> String {
-    let mut command = bench.command(env!("CARGO_BIN_EXE_train_classifier"), line);
-    let output = command.arg("--json").env("RAYON_NUM_THREADS", threads).output().unwrap();
-    let done = crate::common::command::Done::from(output).ended(0);
-    done.json()["folder"].as_str().unwrap().to_owned()
-}
-
 #[test]
 fn threads_and_interruptions_change_nothing() {
     let (through, paused) = (Bench::new(), Bench::new());
     let line = format!("{ALL} --epochs 3");
-    let folder = run(&through, "1", &line);
+    let folder = through.folder_of("1", &line);
     for threads in ["2", "3"] {
         let other = Bench::new();
-        run(&other, threads, &line);
+        other.folder_of(threads, &line);
         assert_same(&through, &other, &folder);
     }
     for epochs in 1..=2 {
         let line = format!("{line} --stop_after {epochs}");
         paused.train_classifier(&line).ended(0);
     }
-    run(&paused, "2", &line);
+    paused.folder_of("2", &line);
     assert_same(&through, &paused, &folder);
 }
 
@@ -48,7 +40,7 @@ fn threads_and_interruptions_change_nothing() {
 fn killed_and_resumed_it_ends_the_same() {
     let (through, killed) = (Bench::new(), Bench::new());
     let line = format!("{ALL} --epochs 12");
-    let folder = run(&through, "2", &line);
+    let folder = through.folder_of("2", &line);
     for signal in ["TERM", "KILL"] {
         let mut child =
             killed.command(env!("CARGO_BIN_EXE_train_classifier"), &line).spawn().unwrap();
@@ -62,7 +54,7 @@ fn killed_and_resumed_it_ends_the_same() {
         std::process::Command::new("kill").args(["-s", signal, &pid]).status().unwrap();
         child.wait().unwrap();
     }
-    run(&killed, "2", &line);
+    killed.folder_of("2", &line);
     assert_same(&through, &killed, &folder);
 }
 
@@ -72,16 +64,16 @@ fn what_changes_nothing_is_the_run_without_it() {
     let bench = Bench::new();
     let plain =
         "--model SingleLayerCAEClassifier --dataset Digits --seed 1 --epochs 1 --images_every 0";
-    let folder = run(&bench, "1", plain);
+    let folder = bench.folder_of("1", plain);
     let parameters =
         |folder: &str| latest(&bench.path(folder).join("best")).unwrap().unwrap().1.model;
     for flags in ["--augment none", "--normalize 0.5/0.5"] {
-        let other = run(&bench, "1", &format!("{plain} {flags}"));
+        let other = bench.folder_of("1", &format!("{plain} {flags}"));
         assert_ne!(other, folder);
         assert!(parameters(&other) == parameters(&folder), "{flags}");
     }
     for flags in ["--mixup 0", "--cutmix 0 --label_smoothing 0", "--normalize range"] {
-        assert_eq!(run(&bench, "1", &format!("{plain} {flags}")), folder);
+        assert_eq!(bench.folder_of("1", &format!("{plain} {flags}")), folder);
     }
     for flags in [
         "--augment flip",
@@ -90,7 +82,7 @@ fn what_changes_nothing_is_the_run_without_it() {
         "--label_smoothing 0.1",
         "--normalize standard",
     ] {
-        let other = run(&bench, "1", &format!("{plain} {flags}"));
+        let other = bench.folder_of("1", &format!("{plain} {flags}"));
         assert!(parameters(&other) != parameters(&folder), "{flags}");
     }
 }
@@ -99,7 +91,7 @@ fn what_changes_nothing_is_the_run_without_it() {
 #[test]
 fn the_numbers_of_a_normalisation_are_kept() {
     let bench = Bench::new();
-    let folder = run(&bench, "1", &format!("{ALL} --epochs 1"));
+    let folder = bench.folder_of("1", &format!("{ALL} --epochs 1"));
     let digits = registry::dataset("Digits", &Source::default()).unwrap();
     let train = digits.load(Split::Train).unwrap();
     let pixels: Vec<u8> =

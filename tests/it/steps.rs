@@ -11,7 +11,7 @@ use dytb::run::{Improvement, Plateau, Schedule, Shape, latest};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-use crate::common::command::{Bench, Done};
+use crate::common::command::Bench;
 use crate::common::golden::{assert_close, flat, golden};
 use crate::common::remains::assert_same;
 
@@ -140,14 +140,6 @@ const ALL: &str = "--model SingleLayerCAEClassifier --dataset Digits --seed 3 --
                    --mixup 0.2 --lr_schedule plateau --lr_patience 0 --lr_decay_factor 0.5 \
                    --label_smoothing 0.1 --l2_penalty 1e-4 --optimizer Adam --lr 0.01";
 
-/// The folder of the run of `line` on `bench`, of so many `threads`, when it is done or paused.
-fn run(bench: &Bench, threads: &str, line: &str) -> String {
-    let mut command = bench.command(env!("CARGO_BIN_EXE_train_classifier"), line);
-    let output = command.arg("--json").env("RAYON_NUM_THREADS", threads).output().unwrap();
-    let done = Done::from(output).ended(0);
-    done.json()["folder"].as_str().unwrap().to_owned()
-}
-
 /// 2N epochs are N, and N more; on any number of threads.
 #[test]
 fn threads_and_interruptions_change_nothing() {
@@ -155,9 +147,9 @@ fn threads_and_interruptions_change_nothing() {
     for schedule in [plateau, "--lr_schedule one_cycle"] {
         let line = ALL.replace(plateau, schedule);
         let (through, paused) = (Bench::new(), Bench::new());
-        let folder = run(&through, "1", &format!("{line} --epochs 6"));
+        let folder = through.folder_of("1", &format!("{line} --epochs 6"));
         for stop in ["--stop_after 1", "--stop_after 3", "--stop_after 4", ""] {
-            assert_eq!(run(&paused, "3", &format!("{line} --epochs 6 {stop}")), folder);
+            assert_eq!(paused.folder_of("3", &format!("{line} --epochs 6 {stop}")), folder);
         }
         assert_same(&through, &paused, &folder);
         if schedule == plateau {
@@ -194,7 +186,7 @@ fn an_average_of_the_weights_is_kept() {
     let (plain, averaged) = (Bench::new(), Bench::new());
     let mut mean: Vec<f32> = Vec::new();
     for stop in ["--stop_after 1", "--stop_after 2", "--stop_after 3", ""] {
-        let folder = run(&plain, "2", &format!("{line} {stop}"));
+        let folder = plain.folder_of("2", &format!("{line} {stop}"));
         let (now, training) = parameters(&plain, &folder, "checkpoints");
         assert!(training.is_none());
         mean = match mean.is_empty() {
@@ -202,7 +194,7 @@ fn an_average_of_the_weights_is_kept() {
             false => mean.iter().zip(now).map(|(mean, now)| mean + 0.25 * (now - mean)).collect(),
         };
     }
-    let folder = run(&averaged, "2", &format!("{line} --ema 0.75"));
+    let folder = averaged.folder_of("2", &format!("{line} --ema 0.75"));
     assert!(folder.ends_with("_ema=0.75"), "{folder}");
     let (ours, training) = parameters(&averaged, &folder, "checkpoints");
     assert_close("average", &ours, &mean, 1e-5, 1e-7);
@@ -216,10 +208,10 @@ fn each_flag_does_what_it_says() {
     let bench = Bench::new();
     let plain =
         "--model SingleLayerCAEClassifier --dataset Digits --seed 3 --epochs 1 --images_every 0";
-    let folder = run(&bench, "2", plain);
+    let folder = bench.folder_of("2", plain);
     let (without, _) = parameters(&bench, &folder, "checkpoints");
     for flags in ["--class_weights none", "--clip_norm 0", "--ema 0", "--min_lr 0 --min_delta 0"] {
-        assert_eq!(run(&bench, "2", &format!("{plain} {flags}")), folder, "{flags}");
+        assert_eq!(bench.folder_of("2", &format!("{plain} {flags}")), folder, "{flags}");
     }
     for (flags, name) in [
         ("--class_weights balanced", "_class_weights=balanced"),
@@ -228,16 +220,19 @@ fn each_flag_does_what_it_says() {
         ("--lr_schedule one-cycle", "_one_cycle_lr"),
         ("--lr_schedule cosine --min_lr 1e-4", "_cosine_lr_min_lr=0.0001"),
     ] {
-        let other = run(&bench, "2", &format!("{plain} {flags}"));
+        let other = bench.folder_of("2", &format!("{plain} {flags}"));
         assert!(other.contains(name), "{other}");
         assert_ne!(parameters(&bench, &other, "checkpoints").0, without, "{flags}");
     }
     // What a file says of a plateau belongs to a plateau.
     let plateau = "--lr_schedule plateau --min_delta 0.1 --lr_decay_factor 0.5";
-    let other = run(&bench, "2", &format!("{plain} {plateau}"));
-    run(&bench, "2", &format!("--config {other}/config.json --lr_schedule constant --comment c"));
+    let other = bench.folder_of("2", &format!("{plain} {plateau}"));
+    bench.folder_of(
+        "2",
+        &format!("--config {other}/config.json --lr_schedule constant --comment c"),
+    );
     // A bound that no gradient reaches changes no bit.
-    let other = run(&bench, "2", &format!("{plain} --clip_norm 1e6"));
+    let other = bench.folder_of("2", &format!("{plain} --clip_norm 1e6"));
     assert_eq!(parameters(&bench, &other, "checkpoints").0, without);
 }
 

@@ -24,6 +24,7 @@ pub(super) struct Survey {
 }
 
 /// What is in a split.
+#[derive(Clone)]
 pub(super) struct SplitSurvey {
     pub split: Split,
     pub examples: Examples,
@@ -38,6 +39,7 @@ pub(super) struct SplitSurvey {
 }
 
 /// `[height, width]` of pictures.
+#[derive(Clone)]
 pub(super) struct PictureSizes {
     /// Of the fewest pixels.
     pub smallest: [u32; 2],
@@ -76,8 +78,7 @@ impl Survey {
         }
         let duplicates = duplicates(&splits)?;
         if validation_is_test {
-            let validation = SplitSurvey::of(Split::Test, splits[1].examples.clone(), classes)?;
-            splits.push(validation);
+            splits.push(SplitSurvey { split: Split::Test, ..splits[1].clone() });
         }
         Ok(Self {
             name: name.to_owned(),

@@ -199,24 +199,23 @@ impl Sweep {
             (Search::Grid, Ok(size)) => self.trials.unwrap_or(*size).min(*size),
             _ => self.trials.unwrap_or(20),
         };
-        // Its first values stand for all: that it can be configured is seen here, before anything is written.
-        let values: Vec<_> = self.vary.iter().map(|vary| vary.domain.at(0.0)).collect();
-        let runs = self.configure(0, &values)?;
-        // Nor does a range have an end, beside any other's, that cannot be configured: a draw between them can.
-        let ends = |end: f64, but: Option<usize>| -> Vec<_> {
-            let at = |number: usize| if Some(number) == but { 1.0 - end } else { end };
-            self.vary.iter().enumerate().map(|(number, vary)| vary.domain.at(at(number))).collect()
-        };
-        let is_range = |number: &usize| !matches!(self.vary[*number].domain, Domain::List(_));
-        for number in (0..self.vary.len()).filter(is_range) {
-            for (end, but) in [(0.0, Some(number)), (1.0, Some(number)), (1.0, None)] {
-                self.configure(0, &ends(end, but))?;
-            }
+        let ends =
+            |end: f64| -> Vec<_> { self.vary.iter().map(|vary| vary.domain.at(end)).collect() };
+        let (first, last) = (ends(0.0), ends(1.0));
+        // Its first values stand for all: that it can be configured is seen here, before anything is written. So it is
+        // seen of each listed value and, where there are ranges, of all last values and of the end of each range that the
+        // others do not have: what is drawn lies between.
+        let runs = self.configure(0, &first)?;
+        if self.vary.iter().any(|vary| !matches!(vary.domain, Domain::List(_))) {
+            self.configure(0, &last)?;
         }
         for (number, vary) in self.vary.iter().enumerate() {
-            let Domain::List(listed) = &vary.domain else { continue };
-            for value in listed {
-                let mut values = values.clone();
+            let tried: Vec<_> = match &vary.domain {
+                Domain::List(listed) => listed.iter().map(|value| (&first, value)).collect(),
+                _ => vec![(&first, &last[number]), (&last, &first[number])],
+            };
+            for (others, value) in tried {
+                let mut values = others.clone();
                 values[number] = value.clone();
                 self.configure(0, &values)?;
             }

@@ -1,7 +1,5 @@
 //! Each operation with fixed numbers against torchvision (`tests/golden/augment.py`), and what all have in common.
 
-use std::io::Read;
-
 use serde_json::Value;
 
 use super::affine::{Affine, IDENTITY, rotate, warp};
@@ -11,10 +9,12 @@ use super::*;
 
 /// torchvision's images, mixes and losses.
 pub(crate) fn golden() -> Value {
-    let packed = include_bytes!("../../../tests/golden/augment.json.gz");
-    let mut text = String::new();
-    flate2::read::GzDecoder::new(&packed[..]).read_to_string(&mut text).unwrap();
-    serde_json::from_str(&text).unwrap()
+    unpacked(include_bytes!("../../../tests/golden/augment.json.gz"))
+}
+
+/// The numbers in a file of tests/golden.
+pub(crate) fn unpacked(packed: &[u8]) -> Value {
+    serde_json::from_reader(flate2::read::GzDecoder::new(packed)).unwrap()
 }
 
 fn bytes(value: &Value) -> Vec<u8> {

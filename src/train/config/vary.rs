@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::partial::{GivenArguments, PartialRunConfig};
 use crate::error::{Exit, Failure};
 use crate::optim::{self, OPTIMIZERS};
+use crate::run::Shape;
 
 /// The flags that can be varied beside the arguments of the optimizers.
 const FLAGS: [&str; 24] = [
@@ -33,8 +34,6 @@ const FLAGS: [&str; 24] = [
     "min_lr",
     "select",
 ];
-/// The shapes of the learning rate's schedule.
-const SHAPES: [&str; 6] = ["constant", "step", "exponential", "cosine", "plateau", "one_cycle"];
 
 impl PartialRunConfig {
     /// The same, but for the flag `name`. An argument that the run's optimizer does not have is left out: with
@@ -85,8 +84,9 @@ impl PartialRunConfig {
             "normalize" => self.images.normalize = Some(text()?.parse().map_err(unreadable)?),
             "lr_schedule" => {
                 let given = text()?;
-                let shape = SHAPES.into_iter().find(|shape| *shape == given);
-                let unknown = || wrong("schedule").why(format!("there are: {}", SHAPES.join(", ")));
+                let shape = Shape::NAMES.into_iter().find(|shape| *shape == given);
+                let unknown =
+                    || wrong("schedule").why(format!("there are: {}", Shape::NAMES.join(", ")));
                 self.schedule.lr_schedule = Some(shape.ok_or_else(unknown)?);
             }
             "warmup_epochs" => self.schedule.warmup_epochs = Some(whole()?),

@@ -80,6 +80,14 @@ impl Bench {
         text.lines().map(str::to_owned).collect()
     }
 
+    /// The folder of the run of `train_classifier` with `line`, of so many `threads`, when it is done or paused.
+    #[track_caller]
+    pub fn folder_of(&self, threads: &str, line: &str) -> String {
+        let mut command = self.command(env!("CARGO_BIN_EXE_train_classifier"), line);
+        let output = command.arg("--json").env("RAYON_NUM_THREADS", threads).output().unwrap();
+        Done::from(output).ended(0).json()["folder"].as_str().unwrap().to_owned()
+    }
+
     /// `program` with the arguments in `line`, ready to start.
     pub fn command(&self, program: &str, line: &str) -> Command {
         let mut command = Command::new(program);
