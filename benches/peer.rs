@@ -19,7 +19,7 @@ use dytb::models::MODELS;
 use dytb::optim;
 use dytb::optim::Arguments;
 use dytb::train::AnyModel;
-use dytb::train::{StepConfig, loss_and_gradients, loss_and_predictions};
+use dytb::train::{StepConfig, Updater, loss_and_predictions};
 use dytb::{Examples, Initializer};
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
@@ -99,7 +99,7 @@ fn train(args: &Args) -> Vec<f64> {
     let loader = loader(args.shape(), &device, IMAGES);
     let adam = optim::find("AdamOptimizer").unwrap();
     let arguments = serde_json::from_str(r#"{"learning_rate": 1e-5}"#).unwrap();
-    let mut optimizer = (adam.build)(&Arguments::new(adam, arguments).unwrap());
+    let mut updater = Updater::new(adam, &Arguments::new(adam, arguments).unwrap(), None);
     let mut model = args.model(&device);
 
     let mut order: Vec<_> = (0..loader.len()).collect();
@@ -108,8 +108,7 @@ fn train(args: &Args) -> Vec<f64> {
     let mut steps = |steps| {
         for indices in batches.by_ref().take(steps) {
             let config = StepConfig { l2_penalty: 0.0, seed: 1 };
-            let step = loss_and_gradients(&model, &loader, Batch::plain(indices), config);
-            model.network_mut().update(step.gradients, &mut optimizer, 1e-5);
+            updater.train(&mut model, &loader, Batch::plain(indices), config, 1e-5).unwrap();
         }
     };
     steps(WARM_UP);

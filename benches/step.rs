@@ -22,7 +22,7 @@ use dytb::ops::conv::conv2d;
 use dytb::optim;
 use dytb::optim::Arguments;
 use dytb::train::AnyModel;
-use dytb::train::{StepConfig, loss_and_gradients, loss_and_predictions};
+use dytb::train::{StepConfig, Updater, loss_and_predictions};
 use dytb::{Activation, Examples, ForwardContext, Initializer};
 
 // As the programs have it.
@@ -179,15 +179,13 @@ fn step<const BATCH: usize>(bencher: Bencher, Named(shape): Named) {
     let arguments = Arguments::new(adam, arguments).unwrap();
     let loader = loader(shape, &device);
     let mut model = model(shape, &device);
-    let mut optimizer = (adam.build)(&arguments);
+    let mut updater = Updater::new(adam, &arguments, None);
     // 17 has no divisor in common with the number of images.
     let indices: Vec<_> = (0..BATCH).map(|i| i * 17 % loader.len()).collect();
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
         let config = StepConfig { l2_penalty: 0.0, seed: 1 };
-        let step = loss_and_gradients(&model, &loader, Batch::plain(&indices), config);
-        let rate = arguments.learning_rate();
-        model.network_mut().update(step.gradients, &mut optimizer, rate);
-        step.output.loss
+        let (batch, rate) = (Batch::plain(&indices), arguments.learning_rate());
+        updater.train(&mut model, &loader, batch, config, rate).unwrap().loss
     });
 }
 

@@ -48,8 +48,8 @@ pub(crate) struct DeferredLayer {
     pub weight: ParamId,
     /// Of its bias `[out]`.
     pub bias: ParamId,
-    /// The weight, if it is in the L2 penalty.
-    pub penalised: Option<Tensor<2>>,
+    /// Whether the weight is in the L2 penalty.
+    pub penalised: bool,
     /// What its backward pass leaves.
     pub operands: Deferred,
 }
@@ -173,9 +173,8 @@ impl<'a> ForwardContext<'a> {
     ) -> Option<Deferred> {
         let deferred = self.deferred.as_mut()?;
         let (id, weight) = weight;
-        let penalised = penalised.then(|| weight.inner());
-        if let (Some(penalties), Some(weight)) = (&mut self.penalties, &penalised) {
-            let weight = Tensor::from_inner(weight.clone());
+        if let Some(penalties) = self.penalties.as_mut().filter(|_| penalised) {
+            let weight = Tensor::from_inner(weight.inner());
             penalties.push(ordered_sum(weight.square()) / 2.0);
         }
         let operands = Deferred::default();

@@ -31,7 +31,7 @@ use anyhow::{Context, Result};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::store::ModuleRecord;
-use burn::tensor::{Bytes, Int, Tensor};
+use burn::tensor::{Bytes, Int, Tensor, TensorData};
 
 use crate::nn::ForwardContext;
 use crate::nn::Freeze;
@@ -159,8 +159,8 @@ pub trait Network: Send + Sync {
     /// The largest absolute value of all parameters and statistics; NaN if one is NaN.
     fn largest(&self) -> f32;
 
-    /// The names of the trainable parameters that have none of `gradients`.
-    fn without_gradient(&self, gradients: &GradientsParams) -> Vec<String>;
+    /// The names of the trainable parameters that have none of `gradients`, but for those of `others`.
+    fn without_gradient(&self, gradients: &GradientsParams, others: &[ParamId]) -> Vec<String>;
 
     /// The gradients of `loss` `[1]`.
     fn gradients(&self, loss: Tensor<1>) -> GradientsParams;
@@ -187,6 +187,12 @@ pub trait Network: Send + Sync {
         optimizer: &mut ModuleOptimizer,
         learning_rate: f64,
     );
+
+    /// The values of the trained parameter `id`; `None` where there is none.
+    fn value(&self, id: ParamId) -> Option<Vec<f32>>;
+
+    /// Changes the values of the trained parameters of these `ids`, in their places, one after the other.
+    fn change(&mut self, ids: &[ParamId], change: &mut dyn FnMut(ParamId, &mut [f32]));
 
     /// The trained parameters as they are.
     fn values(&self) -> Average;
@@ -253,8 +259,8 @@ impl<M: Module + Sync + 'static> Network for M {
         largest.0
     }
 
-    fn without_gradient(&self, gradients: &GradientsParams) -> Vec<String> {
-        let mut search = Search { gradients, path: Vec::new(), found: Vec::new() };
+    fn without_gradient(&self, gradients: &GradientsParams, others: &[ParamId]) -> Vec<String> {
+        let mut search = Search { gradients, others, path: Vec::new(), found: Vec::new() };
         self.visit(&mut search);
         search.found
     }
@@ -285,10 +291,17 @@ impl<M: Module + Sync + 'static> Network for M {
         optimizer: &mut ModuleOptimizer,
         learning_rate: f64,
     ) {
-        // The parameters must have one owner: a step that shares them has to copy them first.
-        let hollow = self.clone().map(&mut Placeholder);
-        let model = std::mem::replace(self, hollow);
-        *self = optimizer.step(learning_rate, model, gradients);
+        *self = optimizer.step(learning_rate, taken(self), gradients);
+    }
+
+    fn value(&self, id: ParamId) -> Option<Vec<f32>> {
+        let mut value = Value { id, found: None };
+        self.visit(&mut value);
+        value.found
+    }
+
+    fn change(&mut self, ids: &[ParamId], change: &mut dyn FnMut(ParamId, &mut [f32])) {
+        *self = taken(self).map(&mut Change { ids, change });
     }
 
     fn clip_norm(&self, gradients: &mut GradientsParams, most: f64) -> Option<Tensor<1>> {
@@ -325,6 +338,50 @@ impl<M: Module + Sync + 'static> Network for M {
 
     fn train_only(&mut self, scopes: &Scopes) {
         *self = self.clone().map(&mut Freeze::all_but(scopes));
+    }
+}
+
+/// The network, of whose trained parameters `network` keeps none: they must have one owner, as what shares them has to
+/// copy them before it changes them.
+fn taken<M: Module>(network: &mut M) -> M {
+    let hollow = network.clone().map(&mut Placeholder);
+    std::mem::replace(network, hollow)
+}
+
+/// Looks for the values of a parameter.
+struct Value {
+    id: ParamId,
+    found: Option<Vec<f32>>,
+}
+
+impl ModuleVisitor for Value {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if param.id == self.id && param.is_require_grad() {
+            self.found = Some(floats(param.val().inner()));
+        }
+    }
+}
+
+/// Changes some parameters.
+struct Change<'a> {
+    ids: &'a [ParamId],
+    change: &'a mut dyn FnMut(ParamId, &mut [f32]),
+}
+
+impl ModuleMapper for Change<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if !self.ids.contains(&param.id) {
+            return param;
+        }
+        let id = param.id;
+        param.map(|tensor| {
+            let tensor = tensor.inner();
+            let (shape, device) = (tensor.shape(), tensor.device());
+            let mut values = floats(tensor);
+            (self.change)(id, &mut values);
+            let tensor = Tensor::from_data(TensorData::new(values, shape), &device);
+            Tensor::from_inner(tensor).require_grad()
+        })
     }
 }
 
@@ -377,6 +434,7 @@ pub(crate) fn larger(most: f32, value: f32) -> f32 {
 /// Looks for trainable parameters without a gradient.
 struct Search<'a> {
     gradients: &'a GradientsParams,
+    others: &'a [ParamId],
     path: Vec<String>,
     found: Vec<String>,
 }
@@ -391,7 +449,9 @@ impl ModuleVisitor for Search<'_> {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if param.is_require_grad() && self.gradients.get::<D>(param.id).is_none() {
+        let has_one =
+            self.gradients.get::<D>(param.id).is_some() || self.others.contains(&param.id);
+        if param.is_require_grad() && !has_one {
             self.found.push(self.path.join("."));
         }
     }

@@ -1,9 +1,11 @@
 //! burn's pack format, written once more so that the same content has the same bytes in every process: burn
 //! has hash tables' order in an optimizer's slots, and random ids of running statistics in a model.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use burn::tensor::{Bytes, DType};
-use burn_pack::{Reader, Shape, Tensor, Writer};
+use burn_pack::{Reader, Scalar, Shape, Tensor, Writer};
 
 use crate::nn::Parameter;
 
@@ -20,19 +22,27 @@ pub(crate) struct Packed {
     pub bytes: Bytes,
 }
 
-/// `pack` with what `change` makes of its tensors.
+/// What is in a pack.
+pub(crate) struct Pack {
+    pub tensors: Vec<Packed>,
+    pub scalars: BTreeMap<String, Scalar>,
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// `pack` with what `change` makes of its content.
 ///
 /// # Errors
 /// When it is damaged.
-pub(crate) fn repack(pack: Bytes, change: impl FnOnce(&mut Vec<Packed>)) -> Result<Vec<u8>> {
+pub(crate) fn repack(pack: Bytes, change: impl FnOnce(&mut Pack)) -> Result<Vec<u8>> {
     let reader = Reader::from_bytes(pack)?;
     let (metadata, scalars) = (reader.metadata().clone(), reader.scalars().clone());
-    let mut tensors = Vec::new();
+    let mut pack = Pack { tensors: Vec::new(), scalars, metadata };
     for tensor in reader.into_tensors()? {
         let (name, dtype, shape, id, bytes) = tensor.into_parts()?;
-        tensors.push(Packed { name, dtype, shape, id, bytes });
+        pack.tensors.push(Packed { name, dtype, shape, id, bytes });
     }
-    change(&mut tensors);
+    change(&mut pack);
+    let Pack { tensors, scalars, metadata } = pack;
     let tensors = tensors
         .into_iter()
         .map(|Packed { name, dtype, shape, id, bytes }| Tensor::new(name, dtype, shape, id, bytes));
@@ -60,8 +70,8 @@ pub(crate) fn without_random_ids(pack: Vec<u8>, parameters: &[Parameter]) -> Res
     if !parameters.iter().any(is_random) {
         return Ok(pack);
     }
-    repack(Bytes::from_bytes_vec(pack), |tensors| {
-        for tensor in tensors {
+    repack(Bytes::from_bytes_vec(pack), |pack| {
+        for tensor in &mut pack.tensors {
             let of_tensor = |own: &Parameter| own.name == tensor.name && is_random(own);
             if let Some(place) = parameters.iter().position(of_tensor) {
                 tensor.id = tensor.id.map(|_| FIRST_RANDOM_ID - 1 - place as u64);

@@ -148,13 +148,15 @@ macro_rules! optimizer {
                 arguments: &[
                     $($crate::optim::Argument::$kind(stringify!($field), $($of_kind),*),)*
                 ],
-                build: |_arguments| {
-                    $crate::optim::ByRule($type {
-                        $($field: $crate::optim::ArgumentValue::read(_arguments, stringify!($field)),)*
-                    })
-                    .into()
-                },
+                build: |arguments| $crate::optim::ByRule($type::read(arguments)).into(),
+                rows: |arguments| $crate::optim::Rule::rows(&$type::read(arguments)),
             };
+
+            fn read(_arguments: &$crate::optim::Arguments) -> Self {
+                $type {
+                    $($field: $crate::optim::ArgumentValue::read(_arguments, stringify!($field)),)*
+                }
+            }
         }
     };
 }

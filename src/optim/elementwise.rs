@@ -9,7 +9,8 @@ use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
 use super::numbers::{LANES, Lanes, Numbers};
-use super::rule::Rule;
+use super::rows::RowRule;
+use super::rule::{ByRule, Rule};
 use crate::device::is_cpu;
 use crate::ops::simd::{Kernel, Simd, SimdLevel};
 use crate::util::tensor::floats;
@@ -61,6 +62,10 @@ impl<R: Elementwise<N>, const N: usize> Rule<N> for R {
         Elementwise::initial(self)
     }
 
+    fn rows(&self) -> Option<Box<dyn RowRule>> {
+        Some(Box::new(ByRule(self.clone())))
+    }
+
     fn apply<const D: usize>(
         &self,
         learning_rate: f64,
@@ -80,6 +85,25 @@ impl<R: Elementwise<N>, const N: usize> Rule<N> for R {
         sweep((self, factors), SimdLevel::best(), &mut parameter, &gradient, &mut slots);
         let whole = |values| Tensor::from_data(TensorData::new(values, shape), &device);
         (whole(parameter), slots.map(whole))
+    }
+}
+
+impl<R: Elementwise<N>, const N: usize> RowRule for ByRule<R, N> {
+    fn initial(&self) -> Vec<f32> {
+        Elementwise::initial(&self.0).to_vec()
+    }
+
+    fn update(
+        &self,
+        step: Step,
+        parameter: &mut [f32],
+        gradient: &[f32],
+        slots: &mut [&mut [f32]],
+    ) {
+        let mut slots = slots.iter_mut();
+        let slots = std::array::from_fn(|_| &mut **slots.next().expect("as many as the rule has"));
+        let (rule, factors) = (&self.0, self.0.factors(step));
+        SimdLevel::best().run(Sweep { rule, factors, parameter, gradient, slots });
     }
 }
 

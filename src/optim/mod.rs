@@ -34,6 +34,7 @@ mod muon;
 mod numbers;
 mod proximal;
 mod rmsprop;
+mod rows;
 mod rule;
 mod slots;
 
@@ -57,6 +58,7 @@ pub use muon::{LearningRates, Muon};
 pub use numbers::Numbers;
 pub use proximal::{ProximalAdagrad, ProximalGradientDescent};
 pub use rmsprop::RMSProp;
+pub use rows::{RowOptimizer, RowRule, Rows};
 pub use rule::{ByRule, Rule, Slots};
 pub(crate) use slots::{MOST_STEPS, to_bytes_and_largest};
 pub use slots::{restore, to_bytes};
@@ -73,6 +75,8 @@ pub struct Entry {
     pub arguments: &'static [Argument],
     /// Makes the optimizer.
     pub build: fn(&Arguments) -> ModuleOptimizer,
+    /// Its rule for rows of matrices; `None` where the numbers of a parameter have to do with each other.
+    pub rows: fn(&Arguments) -> Option<Box<dyn RowRule>>,
 }
 
 /// Every optimizer, by name.

@@ -10,11 +10,18 @@ use burn::optim::LearningRate;
 use burn::optim::{Optimizer, RecordState, StateSink, StateSource};
 use burn::tensor::{Device, Tensor};
 
+use super::RowRule;
+
 /// An update rule with `N` slots for each parameter.
 pub trait Rule<const N: usize>: Clone + Debug + Send + Sync + 'static {
     /// What the slots begin as.
     fn initial(&self) -> [f32; N] {
         [0.0; N]
+    }
+
+    /// The same rule for numbers wherever they are, if each has to do with its own gradient and slots alone.
+    fn rows(&self) -> Option<Box<dyn RowRule>> {
+        None
     }
 
     /// The next parameter and slots. `step` is 1 at first.

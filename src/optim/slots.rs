@@ -10,10 +10,10 @@ use burn_pack::Reader;
 
 use crate::nn::Parameter;
 use crate::nn::larger;
-use crate::nn::pack::repack;
+use crate::nn::pack::{Pack, repack};
 
 /// The number in which burn keeps how many dimensions a parameter has.
-const RANK: &str = "__rank";
+pub(super) const RANK: &str = "__rank";
 /// The most steps that can be counted on from.
 pub(crate) const MOST_STEPS: u64 = i64::MAX as u64 / 2;
 
@@ -22,16 +22,21 @@ pub(crate) const MOST_STEPS: u64 = i64::MAX as u64 / 2;
 /// # Errors
 /// When they cannot be read back from the device.
 pub fn to_bytes(optimizer: &ModuleOptimizer) -> Result<Vec<u8>> {
-    Ok(to_bytes_and_largest(optimizer)?.0)
+    Ok(to_bytes_and_largest(optimizer, |_| ())?.0)
 }
 
-/// The slots of `optimizer`, and the largest absolute value in them; NaN if one is NaN.
+/// The slots of `optimizer` with what `change` adds to them, and the largest absolute value in them; NaN if one is NaN.
 ///
 /// # Errors
 /// When they cannot be read back from the device.
-pub(crate) fn to_bytes_and_largest(optimizer: &ModuleOptimizer) -> Result<(Vec<u8>, f32)> {
+pub(crate) fn to_bytes_and_largest(
+    optimizer: &ModuleOptimizer,
+    change: impl FnOnce(&mut Pack),
+) -> Result<(Vec<u8>, f32)> {
     let mut most = 0.0;
-    let bytes = repack(optimizer.into_bytes()?, |tensors| {
+    let bytes = repack(optimizer.into_bytes()?, |pack| {
+        change(pack);
+        let tensors = &mut pack.tensors;
         for tensor in tensors.iter().filter(|tensor| tensor.dtype == DType::F32) {
             let values = tensor.bytes.chunks_exact(4);
             let values =
@@ -139,7 +144,7 @@ mod tests {
                 };
                 two = step(two, 0.5);
                 let seen = |two: &Two, optimizer: &ModuleOptimizer| {
-                    larger(two.largest(), to_bytes_and_largest(optimizer).unwrap().1)
+                    larger(two.largest(), to_bytes_and_largest(optimizer, |_| ()).unwrap().1)
                 };
                 two = step(two, wrong);
                 two = step(two, 0.5);

@@ -68,6 +68,7 @@ impl Built {
 }
 
 /// The output of a forward pass of a batch.
+#[derive(Clone)]
 pub struct BatchOutput {
     /// The mean over the examples `[1]`, without the L2 penalty.
     pub loss: Tensor<1>,

@@ -6,8 +6,9 @@
 //! dW = λ W + Σ_m x_mᵀ dz_m    λ the L2 penalty, of a weight that has it        db = Σ_m Σ_e dz_m[e]
 //! ```
 //!
-//! in the order of the examples. Ranks send each other x and dz, compute some rows of dW each, and send each other
-//! these: the numbers of one process, with less to send than dW from rank to rank.
+//! in the order of the examples. Ranks send each other x and dz, compute dW for some rows each, and send each other
+//! these rows or, if they have [updated](super::updater) them, the new ones of W: the numbers of one process, with less
+//! to send than dW from rank to rank.
 
 use std::ops::Range;
 
@@ -15,11 +16,10 @@ use burn::module::ParamId;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::exchange::{Exchange, share};
-use crate::nn::DeferredLayer;
-use crate::ops::dense::{Operands, weight_gradient};
+use super::exchange::Exchange;
+use crate::nn::{DeferredLayer, Network};
+use crate::ops::dense::{Operands, rows_of_gradient, weight_gradient};
 use crate::ops::simd::SimdLevel;
-use crate::util::tensor::floats;
 
 /// One passing of examples through a large layer.
 pub(super) struct Passage {
@@ -41,11 +41,13 @@ pub(super) fn parameters(passages: &[Passage]) -> Vec<ParamId> {
 
 /// A layer and what has passed through it, microbatch after microbatch.
 pub(super) struct Layer {
-    weight: ParamId,
-    bias: ParamId,
+    /// `[inputs, outputs]`.
+    pub weight: ParamId,
+    /// `[outputs]`.
+    pub bias: ParamId,
     inputs: usize,
-    /// The weight, if it is in the L2 penalty.
-    penalised: Option<Tensor<2>>,
+    /// λ; 0 where the weight is not in the penalty.
+    penalty: f64,
     operands: Operands,
 }
 
@@ -53,7 +55,7 @@ pub(super) struct Layer {
 ///
 /// # Panics
 /// When the microbatches have passed through different layers.
-pub(super) fn layers(microbatches: Vec<Vec<Passage>>) -> Vec<Layer> {
+pub(super) fn layers(microbatches: Vec<Vec<Passage>>, l2_penalty: f64) -> Vec<Layer> {
     let mut layers: Vec<Vec<Passage>> = Vec::new();
     for (number, passages) in microbatches.into_iter().enumerate() {
         if number == 0 {
@@ -62,18 +64,19 @@ pub(super) fn layers(microbatches: Vec<Vec<Passage>>) -> Vec<Layer> {
         assert_eq!(passages.len(), layers.len(), "microbatches pass through the same layers");
         layers.iter_mut().zip(passages).for_each(|(layer, passage)| layer.push(passage));
     }
-    layers.into_iter().map(Layer::of).collect()
+    layers.into_iter().map(|passages| Layer::of(passages, l2_penalty)).collect()
 }
 
 impl Layer {
-    fn of(passages: Vec<Passage>) -> Self {
+    fn of(passages: Vec<Passage>, l2_penalty: f64) -> Self {
         let (layers, operands): (Vec<_>, Vec<_>) =
             passages.into_iter().map(|passage| (passage.layer, passage.operands)).unzip();
         let operands = Operands::concat(&operands);
         let inputs = operands.x.len() / operands.examples();
         let first = layers.into_iter().next().expect("a layer was passed");
         let DeferredLayer { weight, bias, penalised, .. } = first;
-        Self { weight, bias, inputs, penalised, operands }
+        let penalty = if penalised { l2_penalty } else { 0.0 };
+        Self { weight, bias, inputs, penalty, operands }
     }
 
     /// Its weight and its bias.
@@ -81,45 +84,42 @@ impl Layer {
         [self.weight, self.bias]
     }
 
-    /// Which layer it is, and how large: `[weight, bias, inputs, outputs]`.
-    pub fn to_numbers(&self) -> [u64; 4] {
-        let [inputs, outputs] = [self.inputs, self.operands.outputs].map(|size| size as u64);
-        [self.weight.val(), self.bias.val(), inputs, outputs]
+    /// Outputs: numbers in a row of the weight.
+    pub fn outputs(&self) -> usize {
+        self.operands.outputs
+    }
+
+    /// λ; 0 where the weight is not in the penalty.
+    pub fn penalty(&self) -> f64 {
+        self.penalty
+    }
+
+    /// The rows of the weight whose gradient is this rank's.
+    pub fn rows(&self, exchange: &Exchange) -> Range<usize> {
+        exchange.share(self.inputs)
+    }
+
+    /// How many numbers of the weight each rank has.
+    pub fn counts(&self, exchange: &Exchange) -> Vec<usize> {
+        exchange.row_counts(self.inputs, self.outputs())
+    }
+
+    /// Which layer it is, and how large: `[weight, bias, inputs, outputs, λ]`.
+    pub fn to_numbers(&self) -> [u64; 5] {
+        let [inputs, outputs] = [self.inputs, self.outputs()].map(|size| size as u64);
+        [self.weight.val(), self.bias.val(), inputs, outputs, self.penalty.to_bits()]
     }
 
     /// The layer of these numbers, through which nothing has passed here.
-    pub fn from_numbers(&[weight, bias, inputs, outputs]: &[u64; 4]) -> Self {
+    pub fn from_numbers(&[weight, bias, inputs, outputs, penalty]: &[u64; 5]) -> Self {
         let [weight, bias] = [weight, bias].map(ParamId::from);
         let operands = Operands { x: Vec::new(), dz: Vec::new(), outputs: outputs as usize };
-        Self { weight, bias, inputs: inputs as usize, penalised: None, operands }
+        let penalty = f64::from_bits(penalty);
+        Self { weight, bias, inputs: inputs as usize, penalty, operands }
     }
 
-    /// Registers its gradients on `device` among `gradients`, where it adds to those that are there. On rank r of
-    /// `exchange` `examples[r]` examples have passed.
-    pub fn add_to(
-        mut self,
-        gradients: &mut GradientsParams,
-        l2_penalty: f64,
-        device: &Device,
-        (exchange, examples): (&Exchange, &[usize]),
-    ) {
-        self.gather(exchange, examples);
-        let (inputs, outputs) = (self.inputs, self.operands.outputs);
-        // A rank that it was not passed on does not have its weight.
-        let active = examples.iter().filter(|examples| **examples > 0).count();
-        let rows = |rank| if rank < active { share(rank, active, inputs) } else { 0..0 };
-        let own = rows(exchange.rank());
-        let mut dw = self.penalty(l2_penalty, own.clone());
-        weight_gradient(SimdLevel::best(), &self.operands, own.start, &mut dw);
-        let counts: Vec<_> = (0..examples.len()).map(|rank| rows(rank).len() * outputs).collect();
-        let dw = TensorData::new(exchange.all_gather(dw, &counts), [inputs, outputs]);
-        let db = TensorData::new(self.operands.bias_gradient(), [outputs]);
-        add(gradients, self.weight, Tensor::<2>::from_data(dw, device));
-        add(gradients, self.bias, Tensor::<1>::from_data(db, device));
-    }
-
-    /// Leaves in the operands those of all ranks.
-    fn gather(&mut self, exchange: &Exchange, examples: &[usize]) {
+    /// Leaves here what has passed through it on all ranks of `exchange`: on rank r `examples[r]` examples.
+    pub fn gather(&mut self, exchange: &Exchange, examples: &[usize]) {
         let Operands { x, dz, outputs } = &mut self.operands;
         for (values, size) in [(x, self.inputs), (dz, *outputs)] {
             let counts: Vec<_> = examples.iter().map(|examples| examples * size).collect();
@@ -127,14 +127,37 @@ impl Layer {
         }
     }
 
-    /// The gradient of the penalty, of these rows of the weight `[rows, outputs]`.
-    fn penalty(&self, l2_penalty: f64, rows: Range<usize>) -> Vec<f32> {
-        match &self.penalised {
-            Some(weight) if l2_penalty > 0.0 && !rows.is_empty() => {
-                floats(weight.clone().slice([rows]) * l2_penalty)
-            }
-            _ => vec![0.0; rows.len() * self.operands.outputs],
+    /// Adds the gradient of the rows of its weight from `first` on, without the penalty, to `sums` `[rows, outputs]`: on
+    /// this thread.
+    pub fn add_rows(&self, first: usize, sums: &mut [f32]) {
+        rows_of_gradient(SimdLevel::best(), &self.operands, first, sums);
+    }
+
+    /// Registers the gradient of its weight, a parameter of `network`, on `device` among `gradients`, where it adds to
+    /// what is there.
+    pub fn register_weight(
+        &self,
+        network: &dyn Network,
+        gradients: &mut GradientsParams,
+        (device, exchange): (&Device, &Exchange),
+    ) {
+        let (outputs, rows) = (self.outputs(), self.rows(exchange));
+        let mut dw = vec![0.0; rows.len() * outputs];
+        if self.penalty > 0.0 {
+            let weight = network.value(self.weight).expect("it is trained");
+            let weight = weight[rows.start * outputs..].iter();
+            dw.iter_mut().zip(weight).for_each(|(dw, weight)| *dw = weight * self.penalty as f32);
         }
+        weight_gradient(SimdLevel::best(), &self.operands, rows.start, &mut dw);
+        let dw = exchange.all_gather(dw, &self.counts(exchange));
+        let dw = TensorData::new(dw, [self.inputs, outputs]);
+        add(gradients, self.weight, Tensor::<2>::from_data(dw, device));
+    }
+
+    /// Registers the gradient of its bias likewise.
+    pub fn register_bias(&self, gradients: &mut GradientsParams, device: &Device) {
+        let db = TensorData::new(self.operands.bias_gradient(), [self.outputs()]);
+        add(gradients, self.bias, Tensor::<1>::from_data(db, device));
     }
 }
 

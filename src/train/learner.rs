@@ -4,16 +4,16 @@ use crate::train::evaluate::{self, Measures};
 use std::path::Path;
 
 use anyhow::Result;
-use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 
+use super::batch_step::BatchStep;
 use super::build::{build_model, build_probed_model};
+use super::updater::Updater;
 use crate::data::DataLoader;
 use crate::device::is_cpu;
 use crate::error::{Exit, Failure};
 use crate::metrics::EvalReport;
 use crate::nn::{Average, Initializer, Operation, larger};
-use crate::optim;
 use crate::run::{Checkpoint, DataSummary, RunConfig, State};
 use crate::train::AnyModel;
 use crate::train::Interrupt;
@@ -27,16 +27,16 @@ use crate::weights::Weights;
 pub(crate) struct Learner {
     /// On the training device, with autodiff.
     pub model: AnyModel,
-    /// With its slots.
-    pub optimizer: ModuleOptimizer,
+    /// The optimizer.
+    updater: Updater,
+    /// Where the training computes, without autodiff.
+    device: Device,
     /// On the evaluation device; has the parameters of the last validation.
     evaluated: AnyModel,
     /// What it does with an image.
     operations: Vec<Operation>,
     /// The moving average of its trained parameters and the average's decay, where there is one.
     average: Option<(Average, f64)>,
-    /// The most that the global norm of the gradients may be, where there is a bound.
-    clip_norm: Option<f64>,
     /// Whether a step has shown that all that is trained has gradients.
     all_have_gradients: bool,
 }
@@ -95,11 +95,15 @@ impl Learner {
         }
         Ok(Self {
             model,
-            optimizer: (config.optimizer_entry()?.build)(&config.optimizer_args),
+            updater: Updater::new(
+                config.optimizer_entry()?,
+                &config.optimizer_args,
+                config.clip_norm,
+            ),
+            device: train_device.clone().autodiff().inner(),
             evaluated,
             operations,
             average: config.ema.map(|decay| (Average::default(), decay)),
-            clip_norm: config.clip_norm,
             all_have_gradients: false,
         })
     }
@@ -138,8 +142,7 @@ impl Learner {
             self.model.network_mut().load_bytes(model).map_err(damaged)?;
         }
         let parameters = self.model.network().parameters();
-        self.optimizer =
-            optim::restore(&self.optimizer, checkpoint.optimizer, &parameters).map_err(damaged)?;
+        self.updater.restore(checkpoint.optimizer, &parameters).map_err(damaged)?;
         let mut state = checkpoint.state;
         if state.config.min_delta != config.min_delta {
             // It was counted by another measure: the best validation is the last improvement now.
@@ -150,13 +153,13 @@ impl Learner {
         Ok(state)
     }
 
-    /// Fails at the first step where a parameter that should be trained has none of its `gradients`: it
-    /// would stay for ever what it was drawn as.
-    pub fn refuse_untrained(&mut self, gradients: &GradientsParams) -> Result<()> {
+    /// Fails at the first `step` where a parameter that should be trained has no gradient: it would stay for ever what
+    /// it was drawn as.
+    pub fn refuse_untrained(&mut self, step: &BatchStep) -> Result<()> {
         if self.all_have_gradients {
             return Ok(());
         }
-        let names = self.model.network().without_gradient(gradients);
+        let names = self.model.network().without_gradient(&step.gradients, &step.left());
         if !names.is_empty() {
             let what = format!("the loss does not depend on {}", names.join(", "));
             return Err(Failure::new(Exit::Failed, what)
@@ -185,28 +188,35 @@ impl Learner {
         self.average.as_ref().map(|(average, _)| average).filter(|average| !average.is_empty())
     }
 
-    /// The run as it stands at `state`, its parameters serialised as `model`, and the largest absolute value
-    /// among its parameters, buffers and slots; NaN if one is NaN.
-    pub fn checkpoint(&self, model: Vec<u8>, state: &State) -> Result<(Checkpoint, f32)> {
-        let (optimizer, in_slots) = optim::to_bytes_and_largest(&self.optimizer)?;
+    /// The run as it stands at `state` on the ranks of `exchange`, its parameters serialised as `model`, and the
+    /// largest absolute value among its parameters, buffers and slots; NaN if one is NaN.
+    pub fn checkpoint(
+        &self,
+        model: Vec<u8>,
+        state: &State,
+        exchange: &Exchange,
+    ) -> Result<(Checkpoint, f32)> {
+        let parameters = self.model.network().parameters();
+        let (optimizer, in_slots) = self.updater.to_bytes_and_largest(&parameters, exchange)?;
         let largest = larger(self.model.network().largest(), in_slots);
         let training = self.average().map(|_| self.model.network().to_bytes()).transpose()?;
         Ok((Checkpoint::new(state, model, optimizer, training), largest))
     }
 
-    /// One step of the optimizer down `gradients`; their global norm `[1]`, still on the device, where it has a bound.
+    /// One step of the optimizer down the gradients of `step`, of the ranks of `exchange`; their global norm `[1]`, still
+    /// on the device, where it has a bound.
     pub fn update(
         &mut self,
-        mut gradients: GradientsParams,
+        step: BatchStep,
         learning_rate: f64,
-    ) -> Option<Tensor<1>> {
+        exchange: &Exchange,
+    ) -> Result<Option<Tensor<1>>> {
         let network = self.model.network_mut();
-        let norm = self.clip_norm.and_then(|most| network.clip_norm(&mut gradients, most));
-        network.update(gradients, &mut self.optimizer, learning_rate);
+        let norm = self.updater.step(network, step, learning_rate, (&self.device, exchange))?;
         if let Some((average, decay)) = &mut self.average {
             network.follow(average, *decay);
         }
-        norm
+        Ok(norm)
     }
 
     /// How the model with these `parameters` does on the examples of `validation`, shared out over the ranks of

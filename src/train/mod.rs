@@ -14,6 +14,7 @@
 //! | [`config`] | from flags and `--config` to a [`RunConfig`](crate::run::RunConfig) |
 
 mod any_model;
+mod batch_step;
 mod build;
 pub mod config;
 mod copies;
@@ -40,6 +41,7 @@ mod shared_evaluation;
 mod shared_step;
 mod step;
 mod targets;
+mod updater;
 
 pub use crate::ops::parallel::MICROBATCH;
 pub use any_model::{AnyModel, BatchOutput};
@@ -54,3 +56,4 @@ pub(crate) use pictures::Pictures;
 pub use run::train;
 pub use run_data::fetch_data;
 pub use step::{EvalOutput, StepConfig, StepOutput, loss_and_gradients, loss_and_predictions};
+pub use updater::Updater;

@@ -100,7 +100,7 @@ pub(super) fn begin(
     }
     let checkpoint = first.as_ref().map(|first| {
         let parameters = first.learner.parameters()?;
-        Ok(first.learner.checkpoint(parameters, &first.state)?.0)
+        Ok(first.learner.checkpoint(parameters, &first.state, &Exchange::Alone)?.0)
     });
     let checkpoint = checkpoint_of_first(exchange, checkpoint.transpose())?;
     let beginning = match first {

@@ -8,14 +8,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+use super::batch_step::BatchStep;
 use super::evaluate::Measures;
 use super::initialize::{Beginning, already_finished};
 use super::observer::{self, Event, Observer};
 use super::observers::{HistoryFile, Progress, TensorBoard};
 use super::ranks::{begin, checkpoint_of_first, refuse_differences, refuse_unshared};
 use super::run_data::RunData;
-use super::shared_step::{Rows, shared_loss_and_gradients};
-use super::step::StepOutput;
+use super::shared_step::{Rows, passes_of_shared_batch};
 use super::step::{self, StepConfig};
 use super::{
     BatchOutput, Exchange, FinishedRun, Learner, PausedRun, Pictures, TrainEnd, TrainOptions,
@@ -235,16 +235,18 @@ impl<'a> Run<'a> {
         let batch = batch.with_bytes(bytes);
         let learning_rate = self.learning_rate(self.state.step);
         let step_config = StepConfig { l2_penalty: config.l2_penalty, seed };
-        let step = self.gradients(batch, step_config);
-        self.options.exchange.alike(self.learner.refuse_untrained(&step.gradients))?;
-        let norm = self.learner.update(step.gradients, learning_rate);
+        let step = self.passes(batch, step_config);
+        let exchange = &self.options.exchange;
+        exchange.alike(self.learner.refuse_untrained(&step))?;
+        let output = step.output.clone();
+        let norm = self.learner.update(step, learning_rate, exchange)?;
         self.state.step += 1;
         self.state.validation_is_due = self.state.step.is_multiple_of(self.steps_per_epoch);
 
         // Read back from the device only where it is told: a GPU goes on meanwhile.
         let labelled = batch.larger_shares().iter();
         let labels = labelled.map(|&index| train.examples().labels()[index]).collect();
-        self.pending.push((step.output, labels));
+        self.pending.push((output, labels));
         let is_told = self.state.step.is_multiple_of(self.options.log_every);
         if self.state.validation_is_due || is_told {
             let score = self.read_back().context("a step has a score")?;
@@ -267,16 +269,16 @@ impl<'a> Run<'a> {
         self.config.learning_rate(steps, self.steps_per_epoch, reductions)
     }
 
-    /// The loss and the gradients of `batch`, of all ranks.
-    fn gradients(&mut self, batch: Batch, config: StepConfig) -> StepOutput {
+    /// The forward and the backward pass of `batch`, of all ranks.
+    fn passes(&mut self, batch: Batch, config: StepConfig) -> BatchStep {
         let (model, train) = (&self.learner.model, &self.data.train);
         let TrainOptions { exchange, interrupt, .. } = self.options;
         if exchange.is_alone() {
-            return step::loss_and_gradients(model, train, batch, config);
+            return step::passes_of_batch(model, train, batch, config);
         }
         let signal = interrupt.signal();
         let by = (exchange, &self.rows);
-        let (step, signal) = shared_loss_and_gradients(model, train, batch, config, by, signal);
+        let (step, signal) = passes_of_shared_batch(model, train, batch, config, by, signal);
         self.agreed_signal = signal;
         step
     }
@@ -362,7 +364,8 @@ impl<'a> Run<'a> {
         // A loss that was not finite in between has no mean, also of a run that goes on from here.
         self.state.epoch_so_far = self.state.epoch_so_far.filter(|steps| steps.mean_is_finite());
         self.notify(&Event::BeforeCheckpoint)?;
-        let (checkpoint, largest) = self.learner.checkpoint(parameters, &self.state)?;
+        let exchange = &self.options.exchange;
+        let (checkpoint, largest) = self.learner.checkpoint(parameters, &self.state, exchange)?;
         self.refuse_divergence("largest parameter or slot", largest.into())?;
         if let Some(folder) = self.folder {
             folder.keep(&checkpoint, is_best)?;

@@ -1,4 +1,4 @@
-//! A step of several ranks: the same numbers as [`loss_and_gradients`](super::step::loss_and_gradients).
+//! The passes of a batch on several ranks: the same numbers as [on one](super::step::passes_of_batch).
 //!
 //! What a microbatch gives is one row,
 //!
@@ -15,6 +15,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
 
 use super::any_model::{AnyModel, BatchOutput};
+use super::batch_step::BatchStep;
 use super::deferred::{self, Layer, Passage};
 use super::exchange::{Exchange, add_to, share};
 use super::ordered::fold_in_order;
@@ -40,19 +41,19 @@ impl Rows {
     }
 }
 
-/// The loss and the gradients of `batch`, of which this rank computes its share, and the largest `signal` that a
+/// The passes of `batch`, of which this rank computes its share, and the largest `signal` that a
 /// rank has noted. A model that needs a batch whole is [refused](super::ranks) before.
 ///
 /// # Panics
 /// When the batch is empty.
-pub(super) fn shared_loss_and_gradients(
+pub(super) fn passes_of_shared_batch(
     model: &AnyModel,
     loader: &DataLoader,
     batch: Batch,
     config: StepConfig,
     (exchange, buffers): (&Exchange, &Rows),
     signal: Option<i32>,
-) -> (StepOutput, Option<i32>) {
+) -> (BatchStep, Option<i32>) {
     let (microbatches, packed) = (batch.chunks(MICROBATCH), SharedWeights::default());
     let own = exchange.share(microbatches.len());
     let predicted = if model.kind() == Kind::Classifier { batch.len() } else { 0 };
@@ -86,7 +87,7 @@ pub(super) fn shared_loss_and_gradients(
             None => rows.push(row),
         }
     });
-    let layers = layers(passages, microbatches.len(), exchange);
+    let layers = layers(passages, (microbatches.len(), config.l2_penalty), exchange);
     let deferred: Vec<_> = layers.iter().flat_map(Layer::parameters).collect();
     if rows.is_empty() {
         let mut row = model.network().flatten(GradientsParams::new(), &deferred, buffers.take());
@@ -109,29 +110,29 @@ pub(super) fn shared_loss_and_gradients(
     });
     let output = BatchOutput { loss, predictions };
     let signal = signals.iter().map(|signal| *signal as i32).max().filter(|signal| *signal != 0);
-    let mut gradients = model.network().unflatten(row, &deferred);
+    let gradients = model.network().unflatten(row, &deferred);
     buffers.give([sum]);
     let shares = (0..exchange.size()).map(|rank| share(rank, exchange.size(), microbatches.len()));
     let examples: Vec<_> =
         shares.map(|share| microbatches[share].iter().map(|part| part.len()).sum()).collect();
-    for layer in layers {
-        let examples = (exchange, &examples[..]);
-        layer.add_to(&mut gradients, config.l2_penalty, &device, examples);
-    }
-    (StepOutput { output, gradients }, signal)
+    (BatchStep { output, gradients, layers, examples }, signal)
 }
 
 /// The layers that leave their gradients to the batch, with what has passed through them in `passages`, this rank's
 /// share of the `microbatches`. A rank without a share learns of the first one which they are.
-fn layers(passages: Vec<Vec<Passage>>, microbatches: usize, exchange: &Exchange) -> Vec<Layer> {
+fn layers(
+    passages: Vec<Vec<Passage>>,
+    (microbatches, l2_penalty): (usize, f64),
+    exchange: &Exchange,
+) -> Vec<Layer> {
     let has_none = passages.is_empty();
-    let layers = deferred::layers(passages);
+    let layers = deferred::layers(passages, l2_penalty);
     if microbatches >= exchange.size() {
         return layers;
     }
     let numbers = exchange.numbers_of_first(layers.iter().flat_map(Layer::to_numbers).collect());
     match has_none {
-        true => numbers.as_chunks::<4>().0.iter().map(Layer::from_numbers).collect(),
+        true => numbers.as_chunks::<5>().0.iter().map(Layer::from_numbers).collect(),
         false => layers,
     }
 }

@@ -15,6 +15,7 @@ use burn::tensor::{Int, Tensor};
 use rayon::prelude::*;
 
 use super::any_model::{AnyModel, BatchOutput};
+use super::batch_step::BatchStep;
 use super::deferred::{self, Passage};
 use super::ordered::fold_in_order;
 use super::{Exchange, Interrupt};
@@ -54,6 +55,19 @@ pub fn loss_and_gradients(
     batch: Batch,
     config: StepConfig,
 ) -> StepOutput {
+    let device = loader.device().clone().inner();
+    let step = passes_of_batch(model, loader, batch, config);
+    let (output, gradients) = step.all_gradients(model.network(), &device, &Exchange::Alone);
+    StepOutput { output, gradients }
+}
+
+/// The same, with the gradients of large layers still to be made.
+pub(super) fn passes_of_batch(
+    model: &AnyModel,
+    loader: &DataLoader,
+    batch: Batch,
+    config: StepConfig,
+) -> BatchStep {
     // What a layer of burn's own draws comes from the device's generator.
     let _alone = model.requirements().seeded_device.then(|| {
         let alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,13 +88,9 @@ pub fn loss_and_gradients(
     if model.requirements().synced_statistics {
         model.network().sync_statistics();
     }
-    let (mut output, passages) = sum.into_parts();
-    let device = loader.device().clone().inner();
-    for layer in deferred::layers(passages) {
-        let examples = (&Exchange::Alone, &[batch.len()][..]);
-        layer.add_to(&mut output.gradients, config.l2_penalty, &device, examples);
-    }
-    output
+    let (StepOutput { output, gradients }, passages) = sum.into_parts();
+    let layers = deferred::layers(passages, config.l2_penalty);
+    BatchStep { output, gradients, layers, examples: vec![batch.len()] }
 }
 
 /// What a microbatch adds to its batch.

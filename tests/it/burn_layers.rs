@@ -119,7 +119,7 @@ fn trained(model: Model, seed: u64) -> (Vec<f32>, Vec<u8>) {
     let losses = (0..10).map(|number| {
         let config = StepConfig { l2_penalty: 0.0, seed: number };
         let step = loss_and_gradients(&model, &loader, Batch::plain(&all), config);
-        assert!(model.network().without_gradient(&step.gradients).is_empty());
+        assert!(model.network().without_gradient(&step.gradients, &[]).is_empty());
         model.network_mut().update(step.gradients, &mut optimizer, 1e-2);
         step.output.loss.into_scalar::<f32>()
     });
@@ -279,7 +279,7 @@ fn what_gets_no_gradient_is_named() {
     let model = build(model, 1, &device).unwrap();
     let config = StepConfig { l2_penalty: 0.0, seed: 1 };
     let step = loss_and_gradients(&model, &loader(&device), Batch::plain(&[0, 1]), config);
-    let names = model.network().without_gradient(&step.gradients);
+    let names = model.network().without_gradient(&step.gradients, &[]);
     assert_eq!(names, ["idle.weight", "idle.bias", "alone"]);
 }
 

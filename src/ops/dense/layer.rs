@@ -12,7 +12,7 @@ use crate::ops::simd::{Derive, MAX_LANES, SimdLevel};
 
 /// Rows of the weight's gradient that a thread computes at a time, at least: the gradients of all examples are
 /// copied together once for them.
-const ROWS: usize = 144;
+pub const ROWS: usize = 144;
 
 /// What the weight's gradient is made of: dW = xᵀ dz, db = Σ dz over the examples.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,23 +108,30 @@ pub fn weight_gradient(level: SimdLevel, operands: &Operands, first: usize, dw: 
     let outputs = operands.outputs;
     let rows = dw.len() / outputs;
     let each = rows.div_ceil(rayon::current_num_threads()).max(ROWS);
+    let parts = dw.par_chunks_mut(each * outputs).enumerate();
+    parts.for_each(|(number, dw)| rows_of_gradient(level, operands, first + number * each, dw));
+}
+
+/// The same on this thread, for about [`ROWS`] rows.
+///
+/// # Panics
+/// When the weight has fewer rows.
+pub fn rows_of_gradient(level: SimdLevel, operands: &Operands, first: usize, dw: &mut [f32]) {
+    let outputs = operands.outputs;
     let pitch = outputs.next_multiple_of(MAX_LANES);
-    dw.par_chunks_mut(each * outputs).enumerate().for_each(|(number, dw)| {
-        let from = first + number * each;
-        if pitch == outputs {
-            return rows_of_gradient(level, operands, from, dw);
-        }
-        // The kernel writes whole vectors.
-        let mut padded = vec![0.0; dw.len() / outputs * pitch];
-        rows_of_gradient(level, operands, from, &mut padded);
-        for (dw, sums) in dw.chunks_exact_mut(outputs).zip(padded.chunks_exact(pitch)) {
-            dw.iter_mut().zip(sums).for_each(|(dw, sum)| *dw += sum);
-        }
-    });
+    if pitch == outputs {
+        return rows_of_whole_vectors(level, operands, first, dw);
+    }
+    // The kernel writes whole vectors.
+    let mut padded = vec![0.0; dw.len() / outputs * pitch];
+    rows_of_whole_vectors(level, operands, first, &mut padded);
+    for (dw, sums) in dw.chunks_exact_mut(outputs).zip(padded.chunks_exact(pitch)) {
+        dw.iter_mut().zip(sums).for_each(|(dw, sum)| *dw += sum);
+    }
 }
 
 /// Adds to the rows `out` of the weight's gradient, of whole vectors, from the row `from` on.
-fn rows_of_gradient(level: SimdLevel, operands: &Operands, from: usize, out: &mut [f32]) {
+fn rows_of_whole_vectors(level: SimdLevel, operands: &Operands, from: usize, out: &mut [f32]) {
     let Operands { x, dz, outputs } = operands;
     let examples = operands.examples();
     let rows = out.len() / outputs.next_multiple_of(MAX_LANES);

@@ -23,7 +23,7 @@ use crate::device::is_cpu;
 use crate::ops::Activation;
 use crate::ops::simd::SimdLevel;
 
-pub use layer::{Operands, weight_gradient};
+pub use layer::{Operands, ROWS, rows_of_gradient, weight_gradient};
 pub use op::Deferred;
 use op::{DenseAttributes, FusedDense};
 

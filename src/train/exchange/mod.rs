@@ -40,8 +40,9 @@ pub trait Ranks: Debug + Send + Sync {
     /// and all of `own` have the same length on all ranks; rank 0 has one of its own at least.
     fn chain(&self, sum: &mut [f32], own: &[Vec<f32>]);
 
-    /// What all ranks have given as `own`, in their order; `counts[r]` numbers on rank r.
-    fn all_gather(&self, own: &[f32], counts: &[usize]) -> Vec<f32>;
+    /// Fills `all`, which consists of `counts[r]` numbers of each rank r, with those of the others: this one's are
+    /// there.
+    fn all_gather(&self, all: &mut [f32], counts: &[usize]);
 
     /// Leaves in `bytes` on all ranks what rank `from` has there.
     fn broadcast(&self, from: usize, bytes: &mut Vec<u8>);
@@ -128,6 +129,12 @@ impl Exchange {
         share(self.rank(), self.size(), count)
     }
 
+    /// How many numbers of a matrix of so many `rows` each rank has, whose [`share`](Self::share) of them is its own.
+    pub(crate) fn row_counts(&self, rows: usize, columns: usize) -> Vec<usize> {
+        let size = self.size();
+        (0..size).map(|rank| share(rank, size, rows).len() * columns).collect()
+    }
+
     /// The `own` of all ranks, added up in their order; `len` numbers, which are written to `sum`.
     ///
     /// # Panics
@@ -144,9 +151,21 @@ impl Exchange {
 
     /// The `own` numbers of all ranks, in their order, of which rank r has `counts[r]`.
     pub(crate) fn all_gather(&self, own: Vec<f32>, counts: &[usize]) -> Vec<f32> {
-        match self {
-            Self::Alone => own,
-            Self::Several { ranks, .. } => ranks.all_gather(&own, counts),
+        if self.is_alone() {
+            return own;
+        }
+        let mut all = vec![0.0; counts.iter().sum()];
+        let before: usize = counts[..self.rank()].iter().sum();
+        all[before..][..own.len()].copy_from_slice(&own);
+        self.all_gather_into(&mut all, counts);
+        all
+    }
+
+    /// Fills `all`, which consists of `counts[r]` numbers of each rank r, with those of the others: this one's are
+    /// there.
+    pub(crate) fn all_gather_into(&self, all: &mut [f32], counts: &[usize]) {
+        if let Self::Several { ranks, .. } = self {
+            ranks.all_gather(all, counts);
         }
     }
 
@@ -245,4 +264,4 @@ pub(super) fn add_to(sum: &mut [f32], next: &[f32]) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

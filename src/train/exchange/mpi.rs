@@ -117,16 +117,14 @@ impl Ranks for World {
         self.wait(|| world.process_at_rank(last as i32).broadcast_into(sum));
     }
 
-    fn all_gather(&self, own: &[f32], counts: &[usize]) -> Vec<f32> {
-        let mut all = vec![0.0; counts.iter().sum()];
-        let mut rest = &mut all[..];
+    fn all_gather(&self, all: &mut [f32], counts: &[usize]) {
+        let mut rest = all;
         // From each to all: MPI's gathering counts in 32 bits.
         for (rank, count) in counts.iter().enumerate() {
             let (values, more) = rest.split_at_mut(*count);
             rest = more;
             if rank == self.rank {
-                values.copy_from_slice(own);
-                self.sends(size_of_val(own));
+                self.sends(size_of_val(values));
             }
             let root = SimpleCommunicator::world();
             let root = root.process_at_rank(rank as i32);
@@ -134,7 +132,6 @@ impl Ranks for World {
                 self.wait(|| root.broadcast_into(piece));
             }
         }
-        all
     }
 
     fn broadcast(&self, from: usize, bytes: &mut Vec<u8>) {

@@ -35,15 +35,16 @@ impl Ranks for Thread {
         self.barrier.wait();
     }
 
-    fn all_gather(&self, own: &[f32], counts: &[usize]) -> Vec<f32> {
-        assert_eq!(own.len(), counts[self.rank]);
-        let mut all = Vec::new();
-        for rank in 0..self.size {
-            let mut bytes = own.iter().flat_map(|x| x.to_le_bytes()).collect();
+    fn all_gather(&self, all: &mut [f32], counts: &[usize]) {
+        let mut rest = all;
+        for (rank, count) in counts.iter().enumerate() {
+            let (values, more) = rest.split_at_mut(*count);
+            rest = more;
+            let mut bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
             self.broadcast(rank, &mut bytes);
-            all.extend(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)));
+            let sent = bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+            values.iter_mut().zip(sent).for_each(|(value, sent)| *value = sent);
         }
-        all
     }
 
     fn broadcast(&self, from: usize, bytes: &mut Vec<u8>) {
@@ -65,7 +66,7 @@ impl Ranks for Thread {
 }
 
 /// What `work` returns on each of `size` ranks.
-fn on_ranks<T: Send>(size: usize, work: impl Fn(&Exchange) -> T + Sync) -> Vec<T> {
+pub fn on_ranks<T: Send>(size: usize, work: impl Fn(&Exchange) -> T + Sync) -> Vec<T> {
     let (barrier, sum, bytes) = (Arc::new(Barrier::new(size)), Arc::default(), Arc::default());
     let rank = |rank| Thread {
         rank,
