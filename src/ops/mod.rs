@@ -12,6 +12,7 @@ pub(crate) mod norm;
 pub mod ordered_sum;
 pub(crate) mod parallel;
 pub(crate) mod pool;
+pub(crate) mod product;
 pub(crate) mod simd;
 pub(crate) mod windows;
 

@@ -1,9 +1,9 @@
 //! The forward pass of a convolution over a batch: one image per thread, pooled while it is in the cache.
 
 use super::correlation::Correlation;
-use super::im2col;
-use super::layer::{Layer, Scratch};
+use super::layer::{Layer, Method, Scratch};
 use super::op::PackedWeights;
+use super::{im2col, winograd};
 use crate::ops::layout::Images;
 use crate::ops::parallel::{of_images, of_images_with_argmax};
 use crate::ops::windows::MaxPool;
@@ -17,8 +17,14 @@ impl Layer {
         (weight, packed): (&[f32], &PackedWeights),
         bias: &[f32],
     ) -> (Vec<f32>, Vec<u8>) {
-        if self.uses_im2col() {
-            return (im2col::forward(self, x, (weight, packed), bias), Vec::new());
+        match self.method() {
+            Method::Direct => {}
+            Method::Im2col => {
+                return (im2col::forward(self, x, (weight, packed), bias), Vec::new());
+            }
+            Method::Winograd(side) => {
+                return winograd::forward(side, self, x, (weight, packed), bias);
+            }
         }
         let padded = (self.padded(), x.layout);
         let correlation =

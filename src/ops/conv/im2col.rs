@@ -13,7 +13,7 @@ use burn::tensor::Shape;
 use burn_flex::{FlexTensor, Layout};
 
 use crate::ops::conv::layer::{Layer, LayerGradients, Outputs, Scratch};
-use crate::ops::conv::op::PackedWeights;
+use crate::ops::conv::op::{PackedWeights, Packing};
 use crate::ops::flex_tensor::flat;
 use crate::ops::layout::{ImageLayout, Images, Size};
 use crate::ops::parallel::{GROUP, for_groups, of_images};
@@ -42,7 +42,7 @@ fn forward_in(
     (weight, packed): (&[f32], &PackedWeights),
     bias: &[f32],
 ) -> Vec<f32> {
-    let weights = packed.get_or_pack(|| weight_matrix(layer, weight));
+    let weights = packed.get_or_pack(Packing::Columns, || weight_matrix(layer, weight));
     let mut out = Vec::with_capacity(images_in(x) * layer.output().len());
     for x in chunks(most_bytes, layer, x) {
         let product = Flex::float_matmul(im2col(layer, x), weights.clone());
@@ -80,8 +80,8 @@ fn backward_in(
     for dz in dz.chunks_exact(outputs) {
         bias.iter_mut().zip(dz).for_each(|(sum, dz)| *sum += dz);
     }
-    let weights =
-        input_too.then(|| transposed(packed.get_or_pack(|| weight_matrix(layer, weight))));
+    let weights = input_too
+        .then(|| transposed(packed.get_or_pack(Packing::Columns, || weight_matrix(layer, weight))));
     let (mut dx, mut dw) = (Vec::new(), None::<FlexTensor>);
     let mut rest = &dz[..];
     for x in chunks(most_bytes, layer, x) {
@@ -118,7 +118,7 @@ fn images_in(x: Images) -> usize {
 }
 
 /// The gradient before the activation, in NHWC.
-fn derived(layer: &Layer, Outputs { y, gradient, .. }: Outputs) -> Vec<f32> {
+pub(super) fn derived(layer: &Layer, Outputs { y, gradient, .. }: Outputs) -> Vec<f32> {
     let size = layer.output();
     let images = gradient.values.len() / size.len();
     of_images(images, size.len(), |i, (a, b): &mut Scratch, out| {

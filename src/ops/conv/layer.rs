@@ -2,7 +2,8 @@
 //! to the largest values of its windows.
 
 use crate::ops::Activation;
-use crate::ops::conv::correlation::output_layout;
+use crate::ops::conv::correlation::{is_wide, output_layout};
+use crate::ops::conv::winograd::Side;
 use crate::ops::layout::{ImageLayout, Images, Size, place};
 use crate::ops::simd::SimdLevel;
 use crate::ops::windows::Windows;
@@ -13,6 +14,17 @@ const IM2COL_MIN_WEIGHTS: usize = 1 << 18;
 /// Whether a layer with weights of this shape is better off as a product of matrices.
 pub(super) fn is_better_as_im2col(weight: [usize; 4]) -> bool {
     weight.iter().product::<usize>() >= IM2COL_MIN_WEIGHTS
+}
+
+/// How a layer is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    /// By kernels that read the pixels where they are.
+    Direct,
+    /// As a product of matrices.
+    Im2col,
+    /// As products in a transformed domain.
+    Winograd(Side),
 }
 
 /// What a layer computes.
@@ -68,17 +80,27 @@ impl Layer {
 
     /// The order of the output.
     pub(super) fn output_layout(&self) -> ImageLayout {
-        if self.uses_im2col() {
-            return ImageLayout::Nhwc;
+        match self.method() {
+            Method::Direct => output_layout(self.input.channels, self.outputs),
+            Method::Im2col | Method::Winograd(_) => ImageLayout::Nhwc,
         }
-        output_layout(self.input.channels, self.outputs)
     }
 
-    /// Whether it is a product of matrices. A pooling is never part of one.
-    pub(super) fn uses_im2col(&self) -> bool {
+    /// How its maps are computed; the backward pass through a pooling, most of whose gradients are zeros, is always the
+    /// direct one.
+    pub(super) fn method(&self) -> Method {
         let [height, width] = self.kernel;
         let weight = [self.outputs, self.input.channels, height, width];
-        self.pool.is_none() && is_better_as_im2col(weight)
+        let maps = self.maps();
+        let is_pooled = self.pool.is_some();
+        if is_pooled && !is_wide(self.input.channels, self.outputs) {
+            return Method::Direct;
+        }
+        match Side::of(weight, [maps.rows, maps.columns]) {
+            Some(side) => Method::Winograd(side),
+            None if !is_pooled && is_better_as_im2col(weight) => Method::Im2col,
+            None => Method::Direct,
+        }
     }
 
     /// The size of the padded input.

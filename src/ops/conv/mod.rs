@@ -27,6 +27,7 @@ pub(in crate::ops) mod kernels;
 mod layer;
 mod op;
 mod sparse;
+mod winograd;
 
 use crate::device::is_cpu;
 use crate::ops::{Activation, simd::SimdLevel, windows::Windows};
@@ -72,16 +73,16 @@ pub(crate) fn conv2d_packed(
     fused(x, weight, bias, ConvAttributes { padding, activation, pool: None, level, packed })
 }
 
-/// The largest value of each of the `windows` of [`conv2d`], which [`can_pool`].
+/// The largest value of each of the `windows` of [`conv2d_packed`], which [`can_pool`].
 pub(crate) fn pooled(
     x: Tensor<4>,
-    weight: Tensor<4>,
+    (weight, packed): (Tensor<4>, PackedWeights),
     bias: Option<Tensor<1>>,
     padding: [usize; 4],
     activation: Activation,
     windows: Windows,
 ) -> Tensor<4> {
-    let (level, pool, packed) = (SimdLevel::best(), Some(windows), PackedWeights::default());
+    let (level, pool) = (SimdLevel::best(), Some(windows));
     fused(x, weight, bias, ConvAttributes { padding, activation, pool, level, packed })
 }
 

@@ -33,12 +33,27 @@ pub struct ConvAttributes {
 /// The weights of a layer in the order in which a product of matrices takes them: made by the first pass that needs
 /// them, for all that have a copy of this, which must be passes with the same weights.
 #[derive(Clone, Debug, Default)]
-pub struct PackedWeights(Arc<OnceLock<FlexTensor>>);
+pub struct PackedWeights(Arc<[OnceLock<FlexTensor>; 3]>);
+
+/// What weights are packed for: a layer that meets maps of several sizes may need more than one.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Packing {
+    /// Columns of pixels.
+    Columns,
+    /// Tiles of 2 x 2.
+    SmallTiles,
+    /// Tiles of 4 x 4.
+    Tiles,
+}
 
 impl PackedWeights {
-    /// The packed weights, which `pack` makes if they are not there.
-    pub(super) fn get_or_pack(&self, pack: impl FnOnce() -> FlexTensor) -> FlexTensor {
-        self.0.get_or_init(pack).clone()
+    /// The weights packed for `packing`, which `pack` does if it has not been done.
+    pub(super) fn get_or_pack(
+        &self,
+        packing: Packing,
+        pack: impl FnOnce() -> FlexTensor,
+    ) -> FlexTensor {
+        self.0[packing as usize].get_or_init(pack).clone()
     }
 }
 

@@ -14,8 +14,12 @@ fn cases() -> Vec<Case> {
         (1, 32, 3, [3, 3], [34, 13], [0; 4]),
         (1, 1, 1, [1, 1], [1, 1], [0; 4]),
         (3, 32, 32, [3, 3], [8, 8], [1; 4]),
-        // Enough weights for im2col.
+        // Tiles of 2 x 2 and of 4 x 4, whole and not, and more images than are transformed at a time.
         (17, 180, 170, [3, 3], [4, 3], [1, 0, 2, 1]),
+        (35, 32, 47, [3, 3], [2, 2], [1; 4]),
+        (19, 40, 33, [3, 3], [9, 6], [1; 4]),
+        (3, 33, 64, [3, 3], [24, 21], [0, 2, 1, 0]),
+        // Enough weights for im2col.
         (9, 64, 1025, [2, 2], [2, 2], [0; 4]),
     ];
     let widths = [1, 7, 8, 13, 28, 30, 34];
@@ -147,7 +151,13 @@ fn pooling_as_a_part_agrees_with_pooling_afterwards() {
 fn threads_do_not_change_a_bit() {
     // More than two groups of images, the last one not full.
     let case = (21, 3, 17, [3, 3], [9, 7], [2, 1, 0, 2]);
-    for pool in [None, Some(Windows { side: 2, stride: 2 })] {
+    let pool = Windows { side: 2, stride: 2 };
+    let tiles = (53, 33, 48, [3, 3], [9, 7], [1; 4]);
+    let small_tiles = (53, 33, 48, [3, 3], [3, 4], [1; 4]);
+    let im2col = (40, 128, 128, [4, 4], [5, 5], [1; 4]);
+    let cases =
+        [(case, None), (case, Some(pool)), (tiles, None), (small_tiles, None), (im2col, None)];
+    for (case, pool) in cases {
         let (padding, activation, level) = (case.5, Activation::Tanh, SimdLevel::best());
         let packed = PackedWeights::default();
         let settings = ConvAttributes { padding, activation, pool, level, packed };

@@ -53,7 +53,7 @@ pub(crate) fn conv2d_max_pool2d(
     check(conv::check(&x, &weight, bias.as_ref(), padding), window, stride);
     let windows = Windows { side: window, stride };
     if conv::can_pool(&x, &weight, bias.as_ref(), windows) {
-        return conv::pooled(x, weight, bias, padding, activation, windows);
+        return conv::pooled(x, (weight, packed), bias, padding, activation, windows);
     }
     max_pool2d(conv2d_packed(x, weight, bias, padding, activation, packed), window, stride)
 }

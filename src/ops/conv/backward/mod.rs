@@ -12,9 +12,9 @@ mod pooled;
 
 use std::ops::Range;
 
-use crate::ops::conv::im2col;
-use crate::ops::conv::layer::{Layer, LayerGradients, Outputs};
+use crate::ops::conv::layer::{Layer, LayerGradients, Method, Outputs};
 use crate::ops::conv::op::PackedWeights;
+use crate::ops::conv::{im2col, winograd};
 use crate::ops::layout::{ImageLayout, Images};
 use crate::ops::parallel::{GROUP, for_groups, zeros};
 use dense::Dense;
@@ -57,13 +57,14 @@ impl Layer {
         (weight, packed): (&[f32], &PackedWeights),
         input_too: bool,
     ) -> LayerGradients {
-        if self.uses_im2col() {
-            return im2col::backward(self, x, outputs, (weight, packed), input_too);
+        if let Some(windows) = self.pool {
+            return batch(&Pooled::new(self, windows, weight, input_too), x, outputs, input_too);
         }
-        match self.pool {
-            None => batch(&Dense::new(self, weight, input_too), x, outputs, input_too),
-            Some(windows) => {
-                batch(&Pooled::new(self, windows, weight, input_too), x, outputs, input_too)
+        match self.method() {
+            Method::Direct => batch(&Dense::new(self, weight, input_too), x, outputs, input_too),
+            Method::Im2col => im2col::backward(self, x, outputs, (weight, packed), input_too),
+            Method::Winograd(side) => {
+                winograd::backward(side, self, x, outputs, (weight, packed), input_too)
             }
         }
     }

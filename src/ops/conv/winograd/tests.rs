@@ -1,0 +1,88 @@
+use super::*;
+use crate::ops::Activation;
+use crate::ops::simd::SimdLevel;
+
+fn noise(n: usize, seed: u64) -> Vec<f32> {
+    use rand::{RngExt, SeedableRng};
+    let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(seed);
+    (0..n).map(|_| rng.random_range(-1.0..1.0)).collect()
+}
+
+/// The root mean square of the error of `got`, as a share of that of `want`.
+fn error(got: &[f32], want: &[f64]) -> f64 {
+    assert_eq!(got.len(), want.len());
+    let errors = got.iter().zip(want).map(|(got, want)| (f64::from(*got) - want).powi(2));
+    (errors.sum::<f64>() / want.iter().map(|want| want * want).sum::<f64>()).sqrt()
+}
+
+/// `[y, dx, dw]` in 64 bits, of planes y and pixels dx.
+fn exact(layer: &Layer, x: &[f32], weight: &[f32], dy: &[f32]) -> [Vec<f64>; 3] {
+    let (input, output) = (layer.input, layer.maps());
+    let images = x.len() / input.len();
+    let (mut y, mut dx, mut dw) =
+        (vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; weight.len()]);
+    let [top, _, left, _] = layer.padding;
+    for n in 0..images {
+        for r in 0..output.rows {
+            for p in 0..output.columns {
+                for tap in 0..9 {
+                    let (row, column) = (r + tap / 3, p + tap % 3);
+                    let inside = (top..top + input.rows).contains(&row)
+                        && (left..left + input.columns).contains(&column);
+                    if !inside {
+                        continue;
+                    }
+                    let from = ((row - top) * input.columns + column - left) * input.channels;
+                    let to = (r * output.columns + p) * output.channels;
+                    for k in 0..output.channels {
+                        for c in 0..input.channels {
+                            let at = (k * input.channels + c) * 9 + tap;
+                            let from = n * input.len() + from + c;
+                            let to = n * output.len() + to + k;
+                            let [x, w, dy] = [x[from], weight[at], dy[to]].map(f64::from);
+                            y[to] += x * w;
+                            dx[from] += dy * w;
+                            dw[at] += dy * x;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    [y, dx, dw]
+}
+
+/// What the module says of the error, of outputs and both gradients.
+#[test]
+fn error_is_as_stated() {
+    for (side, rows, most) in [(Side::Two, 4, 6e-7), (Side::Four, 8, 5e-6)] {
+        let input = Size { channels: 96, rows, columns: rows };
+        let layer = Layer {
+            level: SimdLevel::best(),
+            activation: Activation::Identity,
+            input,
+            outputs: 48,
+            kernel: [3, 3],
+            padding: [1; 4],
+            pool: None,
+        };
+        let (images, output) = (5, layer.maps());
+        let (x, dy) = (noise(images * input.len(), 1), noise(images * output.len(), 3));
+        let weight: Vec<_> =
+            noise(48 * 96 * 9, 2).iter().map(|value| value / (96f32 * 9.0).sqrt()).collect();
+        let of = |values, size| Images { values, size, layout: ImageLayout::Nhwc };
+        let weights = (&weight[..], &PackedWeights::default());
+        let (y, _) = forward(side, &layer, of(&x, input), weights, &[0.0; 48]);
+        let outputs = Outputs { y: of(&y, output), gradient: of(&dy, output), argmax: &[] };
+        let gradients = backward(side, &layer, of(&x, input), outputs, weights, true);
+        let (dx, layout) = gradients.input.unwrap();
+        assert_eq!(layout, ImageLayout::Nhwc);
+        let exact = exact(&layer, &x, &weight, &dy);
+        for (got, (want, what)) in
+            [y, dx, gradients.weight].iter().zip(exact.iter().zip(["y", "dx", "dw"]))
+        {
+            let error = error(got, want);
+            assert!(error < most && error > 1e-9, "{what} {side:?}: {error:e}");
+        }
+    }
+}
