@@ -13,6 +13,10 @@ use super::tile::{LANES, Lanes, Tile};
 use crate::ops::product::pitch;
 use crate::ops::simd::{Kernel, Simd};
 
+/// Inputs at a time, whose weights are brought together from the outputs they lie at: one after the other they would fall
+/// on the same few lines of the cache.
+const BLOCK: usize = 16;
+
 /// `[outputs, inputs, 3, 3]` to U `[IN * IN, inputs, outputs]`.
 pub(super) struct Weights<'a, F, const IN: usize, const OUT: usize> {
     pub tile: PhantomData<F>,
@@ -45,29 +49,35 @@ impl<F: Tile<IN, OUT>, const IN: usize, const OUT: usize> Weights<'_, F, IN, OUT
     fn lanes(self) {
         let Self { weight, outputs, out, .. } = self;
         let inputs = weight.len() / (9 * outputs);
-        // U is read and written line after line; the weights of all outputs for an input stay in the cache.
-        for c in 0..inputs {
+        let mut block = [[0.0; BLOCK * 9]; LANES];
+        for first in (0..inputs).step_by(BLOCK) {
+            let count = BLOCK.min(inputs - first);
             for k in (0..outputs).step_by(LANES) {
                 let n = LANES.min(outputs - k);
-                let mut g = [[Lanes::ZERO; 3]; 3];
                 for lane in 0..n {
-                    let of_lane = &weight[((k + lane) * inputs + c) * 9..][..9];
-                    for tap in 0..9 {
-                        g[tap / 3][tap % 3].0[lane] = of_lane[tap];
-                    }
+                    let from = &weight[((k + lane) * inputs + first) * 9..][..count * 9];
+                    block[lane][..count * 9].copy_from_slice(from);
                 }
-                let mut half = [[Lanes::ZERO; 3]; IN];
-                for j in 0..3 {
-                    let column = F::weight([g[0][j], g[1][j], g[2][j]]);
+                for c in 0..count {
+                    let mut half = [[Lanes::ZERO; 3]; IN];
+                    for j in 0..3 {
+                        let mut column = [Lanes::ZERO; 3];
+                        for i in 0..3 {
+                            for lane in 0..LANES {
+                                column[i].0[lane] = block[lane][c * 9 + i * 3 + j];
+                            }
+                        }
+                        let column = F::weight(column);
+                        for i in 0..IN {
+                            half[i][j] = column[i];
+                        }
+                    }
                     for i in 0..IN {
-                        half[i][j] = column[i];
-                    }
-                }
-                for i in 0..IN {
-                    let row = F::weight(half[i]);
-                    for j in 0..IN {
-                        let at = (i * IN + j) * pitch(inputs * outputs) + c * outputs + k;
-                        row[j].write(&mut out[at..][..n]);
+                        let row = F::weight(half[i]);
+                        for j in 0..IN {
+                            let at = (i * IN + j) * pitch(inputs * outputs);
+                            row[j].write(&mut out[at + (first + c) * outputs + k..][..n]);
+                        }
                     }
                 }
             }
@@ -93,31 +103,37 @@ impl<F: Tile<IN, OUT>, const IN: usize, const OUT: usize> WeightsAdjoint<'_, F, 
     fn lanes(self) {
         let Self { gradient, outputs, out, .. } = self;
         let inputs = out.len() / (9 * outputs);
-        // U is read and written line after line; the weights of all outputs for an input stay in the cache.
-        for c in 0..inputs {
+        let mut block = [[0.0; BLOCK * 9]; LANES];
+        for first in (0..inputs).step_by(BLOCK) {
+            let count = BLOCK.min(inputs - first);
             for k in (0..outputs).step_by(LANES) {
                 let n = LANES.min(outputs - k);
-                let mut half = [[Lanes::ZERO; IN]; 3];
-                for j in 0..IN {
-                    let mut column = [Lanes::ZERO; IN];
-                    for i in 0..IN {
-                        let at = (i * IN + j) * pitch(inputs * outputs) + c * outputs + k;
-                        column[i] = Lanes::read(&gradient[at..][..n]);
+                for c in 0..count {
+                    let mut half = [[Lanes::ZERO; IN]; 3];
+                    for j in 0..IN {
+                        let mut column = [Lanes::ZERO; IN];
+                        for i in 0..IN {
+                            let at = (i * IN + j) * pitch(inputs * outputs);
+                            let from = &gradient[at + (first + c) * outputs + k..][..n];
+                            column[i] = Lanes::read(from);
+                        }
+                        let column = F::weight_adjoint(column);
+                        for i in 0..3 {
+                            half[i][j] = column[i];
+                        }
                     }
-                    let column = F::weight_adjoint(column);
                     for i in 0..3 {
-                        half[i][j] = column[i];
+                        let row = F::weight_adjoint(half[i]);
+                        for j in 0..3 {
+                            for lane in 0..LANES {
+                                block[lane][c * 9 + i * 3 + j] = row[j].0[lane];
+                            }
+                        }
                     }
-                }
-                let mut g = [[Lanes::ZERO; 3]; 3];
-                for i in 0..3 {
-                    g[i] = F::weight_adjoint(half[i]);
                 }
                 for lane in 0..n {
-                    let of_lane = &mut out[((k + lane) * inputs + c) * 9..][..9];
-                    for tap in 0..9 {
-                        of_lane[tap] = g[tap / 3][tap % 3].0[lane];
-                    }
+                    let to = &mut out[((k + lane) * inputs + first) * 9..][..count * 9];
+                    to.copy_from_slice(&block[lane][..count * 9]);
                 }
             }
         }
