@@ -187,7 +187,8 @@ impl TrainArgs {
             run.config.seed = seed;
         }
         if self.several.are_several() {
-            return train_several(&runs, &options, self.json);
+            let each_class = self.several.score_of_each_class();
+            return train_several(&runs, &options, each_class, self.json);
         }
         let PlannedRun { config, folder, .. } = runs.remove(0);
         let end = train(&config, &TrainOptions { folder, ..options })?;
@@ -222,9 +223,49 @@ impl TrainArgs {
     /// When a value is wrong, or the data set, the weights or a folder's configuration cannot be read.
     fn runs(&self, kind: Option<Kind>, model: Option<&str>) -> Result<Vec<PlannedRun>> {
         let file = self.config.as_ref().map(|path| config_file::read(path, kind)).transpose()?;
-        let members = self.several.members()?;
+        let classes = match self.several.takes_each_class() {
+            true => Some(self.classes_one_by_one(file.as_ref(), model)?),
+            false => None,
+        };
+        let members = self.several.members(classes.as_deref())?;
         let flags = self.partial(model)?;
         members.iter().map(|member| self.run(file.as_ref(), flags.clone(), member)).collect()
+    }
+
+    /// The names of the classes that `--each_class` trains `model` on, of the data set of the flags or of `file`.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] where the model is a classifier, or there is one class alone; when the data set cannot be
+    /// opened.
+    fn classes_one_by_one(
+        &self,
+        file: Option<&RunConfig>,
+        model: Option<&str>,
+    ) -> Result<Vec<String>> {
+        let of_file = |of: fn(&RunConfig) -> &str| file.map(of);
+        let model = model.or(of_file(|file| &file.model));
+        if let Some(model) = model
+            && registry::kind(model)? == Kind::Classifier
+        {
+            return Err(Failure::new(Exit::Usage, format!("`--each_class` with `--model {model}`"))
+                .why("a classifier needs two classes or more; an autoencoder of one class tells the rest by its error")
+                .help("name an autoencoder, or leave the flag out")
+                .into());
+        }
+        let dataset = self.dataset.as_deref().or(of_file(|file| &file.dataset)).unwrap_or_default();
+        let image_size = self.image_size.or(file.and_then(|file| file.image_size));
+        let source = Source { image_size, ..self.source()? };
+        let classes = registry::dataset(dataset, &source)?.class_names();
+        if classes.len() < 2 {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("`--each_class` with `--dataset {dataset}`"),
+            )
+            .why("it has one class: there is no rest to tell it from")
+            .help("leave the flag out")
+            .into());
+        }
+        Ok(classes)
     }
 
     /// The runs of a trial of a sweep: as the flags describe them, but for these `values` by flag, and called by the
