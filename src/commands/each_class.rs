@@ -15,12 +15,40 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::output::spread;
-use crate::data::Split;
+use crate::data::{Source, Split};
+use crate::error::{Exit, Failure};
 use crate::metrics::{AnomalyScore, fixed};
+use crate::nn::Kind;
+use crate::registry;
 use crate::stats::Summary;
 use crate::train::{AnomalyReport, AnomalyRequest, TrainOptions, tell_apart};
 use crate::util::stderr::message;
 use crate::util::table::columns;
+
+/// The names of the classes of the data set `dataset` with its files at `source`, on each of which `model` is trained
+/// alone.
+///
+/// # Errors
+/// [`Exit::Usage`] where the model is a classifier, or there is one class alone; when the data set cannot be opened.
+pub(super) fn classes(model: &str, dataset: &str, source: &Source) -> Result<Vec<String>> {
+    if registry::kind(model)? == Kind::Classifier {
+        return Err(Failure::new(Exit::Usage, format!("`--each_class` with `--model {model}`"))
+            .why("a classifier needs two classes or more; an autoencoder of one class tells the rest by its error")
+            .help("name an autoencoder, or leave the flag out")
+            .into());
+    }
+    let classes = registry::dataset(dataset, source)?.class_names();
+    if classes.len() < 2 {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("`--each_class` with `--dataset {dataset}`"),
+        )
+        .why("it has one class: there is no rest to tell it from")
+        .help("leave the flag out")
+        .into());
+    }
+    Ok(classes)
+}
 
 /// What runs of one class each reach.
 pub(super) struct ClassTable {

@@ -14,7 +14,7 @@ use super::steps::StepArgs;
 use super::train_several::{PlannedRun, train_several};
 use super::transfer::TransferArgs;
 use super::values::{Instead, MetricNames};
-use super::{SourceArgs, config_file, output, values};
+use super::{SourceArgs, config_file, each_class, output, values};
 use crate::data::Source;
 use crate::device::DeviceName;
 use crate::error::{Exit, Failure};
@@ -235,37 +235,18 @@ impl TrainArgs {
     /// The names of the classes that `--each_class` trains `model` on, of the data set of the flags or of `file`.
     ///
     /// # Errors
-    /// [`Exit::Usage`] where the model is a classifier, or there is one class alone; when the data set cannot be
-    /// opened.
+    /// As those of [`each_class::classes`].
     fn classes_one_by_one(
         &self,
         file: Option<&RunConfig>,
         model: Option<&str>,
     ) -> Result<Vec<String>> {
-        let of_file = |of: fn(&RunConfig) -> &str| file.map(of);
-        let model = model.or(of_file(|file| &file.model));
-        if let Some(model) = model
-            && registry::kind(model)? == Kind::Classifier
-        {
-            return Err(Failure::new(Exit::Usage, format!("`--each_class` with `--model {model}`"))
-                .why("a classifier needs two classes or more; an autoencoder of one class tells the rest by its error")
-                .help("name an autoencoder, or leave the flag out")
-                .into());
-        }
-        let dataset = self.dataset.as_deref().or(of_file(|file| &file.dataset)).unwrap_or_default();
+        let model = model.or(file.map(|file| file.model.as_str()));
+        let dataset = self.dataset.as_deref().or(file.map(|file| file.dataset.as_str()));
         let image_size = self.image_size.or(file.and_then(|file| file.image_size));
         let source = Source { image_size, ..self.source()? };
-        let classes = registry::dataset(dataset, &source)?.class_names();
-        if classes.len() < 2 {
-            return Err(Failure::new(
-                Exit::Usage,
-                format!("`--each_class` with `--dataset {dataset}`"),
-            )
-            .why("it has one class: there is no rest to tell it from")
-            .help("leave the flag out")
-            .into());
-        }
-        Ok(classes)
+        // The parser wants them where there is no file.
+        each_class::classes(model.unwrap_or_default(), dataset.unwrap_or_default(), &source)
     }
 
     /// The runs of a trial of a sweep: as the flags describe them, but for these `values` by flag, and called by the

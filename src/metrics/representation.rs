@@ -15,7 +15,7 @@ use rayon::prelude::*;
 pub const NEIGHBOURS: usize = 5;
 /// The most vectors that are known, and of large ones the most products of two of them, in numbers: a few seconds.
 const MOST_KNOWN: usize = 2000;
-const MOST_PRODUCTS: usize = 20_000_000_000;
+const MOST_PRODUCTS: usize = 4_000_000_000;
 
 /// What vectors tell of classes.
 #[derive(Clone, Copy, Debug, PartialEq)]
