@@ -4,6 +4,7 @@
 use anyhow::Result;
 use clap::Parser;
 
+use super::anomalies::AnomalyArgs;
 use super::evaluate::{ClassArgs, EvaluateArgs};
 use super::train::TrainArgs;
 use super::values;
@@ -46,6 +47,8 @@ pub struct EvaluateAutoencoder {
     model: Option<String>,
     #[command(flatten)]
     args: EvaluateArgs,
+    #[command(flatten)]
+    anomalies: AnomalyArgs,
 }
 
 /// Print the accuracy of a trained classifier on a data set's validation or test images
@@ -85,10 +88,13 @@ impl EvaluateAutoencoder {
     /// Evaluates it and prints its error.
     ///
     /// # Errors
-    /// As [`evaluate`](crate::train::evaluate()).
+    /// As [`evaluate`](crate::train::evaluate()) or [`tell_apart`](crate::train::tell_apart).
     pub fn run(&self) -> Result<()> {
-        let kind = Some(Kind::Autoencoder);
-        self.args.run(kind, self.model.as_deref(), &ClassArgs::default())
+        let (kind, model) = (Some(Kind::Autoencoder), self.model.as_deref());
+        match self.anomalies.are_given() {
+            true => self.args.tell_apart(model, &self.anomalies),
+            false => self.args.run(kind, model, &ClassArgs::default()),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use super::evaluate::Evaluate;
 use super::sweep::Sweep;
 use super::train::TrainArgs;
-use super::{Compare, Data, Export, Reconstruct, output, values};
+use super::{Compare, Data, Embed, Export, Predict, Reconstruct, output, values};
 use crate::models::MODELS;
 use crate::util::atomic_file::write_atomically;
 
@@ -31,6 +31,8 @@ enum Command {
     Sweep(Box<Sweep>),
     Compare(Compare),
     Reconstruct(Box<Reconstruct>),
+    Predict(Predict),
+    Embed(Box<Embed>),
     Export(Export),
     Data(Box<Data>),
     Completions(Completions),
@@ -80,6 +82,8 @@ impl Dytb {
             Command::Sweep(sweep) => sweep.run(),
             Command::Compare(compare) => compare.run(),
             Command::Reconstruct(reconstruct) => reconstruct.run(),
+            Command::Predict(predict) => predict.run(),
+            Command::Embed(embed) => embed.run(),
             Command::Export(export) => export.run(),
             Command::Data(data) => data.run(),
             Command::Completions(Completions { shell }) => completions(*shell),

@@ -5,17 +5,19 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, Parser};
 
+use super::anomalies::AnomalyArgs;
 use super::run_args::{RunArgs, SplitName};
 use super::values::MetricNames;
-use super::{SourceArgs, confusion_matrix, output, values};
-use crate::data::Split;
+use super::{SourceArgs, confusion_matrix, gallery, output, values};
+use crate::data::{DataLoader, Split};
 use crate::device::DeviceName;
 use crate::error::{Exit, Failure};
 use crate::inputs::INPUTS;
-use crate::metrics::EvalReport;
+use crate::metrics::{AnomalyScore, EvalReport};
 use crate::models::MODELS;
 use crate::nn::Kind;
-use crate::train::{EvalRequest, evaluate, kind_of};
+use crate::train::{AnomalyRequest, EvalRequest, Evaluated, evaluate, kind_of};
+use crate::util::stderr::message;
 
 /// Evaluate a trained model on the validation or test images of a data set.
 ///
@@ -31,15 +33,24 @@ pub struct Evaluate {
     args: EvaluateArgs,
     #[command(flatten)]
     classes: ClassArgs,
+    #[command(flatten)]
+    anomalies: AnomalyArgs,
 }
 
 impl Evaluate {
-    /// Evaluates it and prints its error or accuracy.
+    /// Evaluates it and prints its error or accuracy, or how well it tells the normal from the odd.
     ///
     /// # Errors
-    /// As [`evaluate()`], and when the confusion matrix cannot be written.
+    /// As [`evaluate()`] or [`tell_apart`](crate::train::tell_apart), and when a file cannot be written.
     pub fn run(&self) -> Result<()> {
-        self.args.run(None, self.model.as_deref(), &self.classes)
+        let model = self.model.as_deref();
+        match self.anomalies.are_given() {
+            true => {
+                self.classes.refuse("--normal")?;
+                self.args.tell_apart(model, &self.anomalies)
+            }
+            false => self.args.run(None, model, &self.classes),
+        }
     }
 }
 
@@ -84,7 +95,19 @@ pub(super) struct ClassArgs {
     /// PATH is not doubled
     #[arg(long = "confusion_matrix", alias = "confusion-matrix", value_name = "PATH")]
     confusion_matrix: Option<PathBuf>,
+    /// Print the N pairs of classes that are confused most often [without a number: 10]
+    #[arg(long, value_parser = values::at_least_one, num_args = 0..=1, default_missing_value = "10", allow_negative_numbers = true, value_name = "N")]
+    confused: Option<usize>,
+    /// Draw the images that are predicted worst to this PNG file, each with its class and the one it is taken for
+    #[arg(long, value_parser = values::png, value_name = "FILE")]
+    gallery: Option<PathBuf>,
+    /// How many images --gallery shows [default: 16]
+    #[arg(long, value_parser = values::at_least_one, allow_negative_numbers = true, value_name = "N", requires = "gallery")]
+    worst: Option<usize>,
 }
+
+/// Images of a gallery where nothing is said.
+const WORST: usize = 16;
 
 impl EvaluateArgs {
     /// Evaluates a model of this `kind`, or of any, as the flags say, and prints the result; it has to be the
@@ -98,51 +121,104 @@ impl EvaluateArgs {
         model: Option<&str>,
         of_classes: &ClassArgs,
     ) -> Result<()> {
-        let split = if self.test { Split::Test } else { self.split.into() };
+        let split = self.split();
         let metrics = match &self.metrics {
             Some(metrics) => metrics.of(kind_of(&self.run.path())?)?,
             None => Vec::new(),
         };
-        let report = evaluate(&EvalRequest {
+        let Evaluated { report, loader } = evaluate(&EvalRequest {
             model: model.map(str::to_owned),
             kind,
             dataset: self.dataset.clone(),
             checkpoint: self.run.path(),
             split,
             metrics,
+            images: of_classes.gallery.is_some(),
             classes: self.classes.clone(),
             source: self.source.source(),
             device: DeviceName::resolve_or_best(self.device),
         })?;
-        let files = of_classes.write(&report)?;
-        output::print(&match self.json {
-            true => output::report_as_json(split, &report, &files),
-            false => output::report_as_text(split, &report),
-        })?;
-        match of_classes.per_class && !self.json {
-            true => output::print(&output::classes_as_text(&report.class_scores())),
-            false => Ok(()),
+        let files = of_classes.write(&report, &loader)?;
+        let confused = of_classes.confused.map(|count| report.most_confused(count));
+        if self.json {
+            let confused = confused.as_deref();
+            return output::print(&output::report_as_json(split, &report, confused, &files));
         }
+        output::print(&output::report_as_text(split, &report))?;
+        if of_classes.per_class {
+            output::print(&output::classes_as_text(&report.class_scores()))?;
+        }
+        confused.map_or(Ok(()), |pairs| output::print(&output::confused_as_text(&pairs)))
+    }
+
+    /// How well the model, which has to be the one called `model`, if one is, tells the normal from the odd.
+    ///
+    /// # Errors
+    /// As [`tell_apart`](crate::train::tell_apart), and when a file cannot be written.
+    pub fn tell_apart(&self, model: Option<&str>, anomalies: &AnomalyArgs) -> Result<()> {
+        let request = AnomalyRequest {
+            model: model.map(str::to_owned),
+            dataset: self.dataset.clone(),
+            checkpoint: self.run.path(),
+            split: self.split(),
+            normal: None,
+            others: self.classes.clone(),
+            score: AnomalyScore::default(),
+            source: self.source.source(),
+            device: DeviceName::resolve_or_best(self.device),
+        };
+        anomalies.run(request, self.json)
+    }
+
+    fn split(&self) -> Split {
+        if self.test { Split::Test } else { self.split.into() }
     }
 }
 
 impl ClassArgs {
-    /// Writes the confusion matrix, if one is asked for; the files.
-    fn write(&self, report: &EvalReport) -> Result<Vec<PathBuf>> {
-        let flag = match self {
-            Self { confusion_matrix: Some(_), .. } => "--confusion_matrix",
-            Self { per_class: true, .. } => "--per_class",
-            _ => return Ok(Vec::new()),
-        };
+    /// Fails where one of these flags is given beside `other`, which is of autoencoders.
+    pub fn refuse(&self, other: &str) -> Result<()> {
+        let Some(flag) = self.first_given() else { return Ok(()) };
+        Err(Failure::new(Exit::Usage, format!("`{flag}` with `{other}`"))
+            .why(format!("`{flag}` is for classifiers, and `{other}` for autoencoders"))
+            .help("leave one of them out")
+            .into())
+    }
+
+    fn first_given(&self) -> Option<&'static str> {
+        match self {
+            Self { confusion_matrix: Some(_), .. } => Some("--confusion_matrix"),
+            Self { per_class: true, .. } => Some("--per_class"),
+            Self { confused: Some(_), .. } => Some("--confused"),
+            Self { gallery: Some(_), .. } => Some("--gallery"),
+            _ => None,
+        }
+    }
+
+    /// Writes the confusion matrix of `report` and the gallery of the images of `loader`, if they are asked for; the
+    /// files.
+    fn write(&self, report: &EvalReport, loader: &DataLoader) -> Result<Vec<PathBuf>> {
+        let Some(flag) = self.first_given() else { return Ok(Vec::new()) };
         let Some(confusion) = &report.confusion else {
             return Err(Failure::new(Exit::Usage, format!("`{flag}` with an autoencoder"))
                 .why("it predicts no classes")
-                .help("leave the flag out; it is for classifiers")
+                .help(match flag {
+                    "--gallery" => {
+                        "dytb reconstruct RUN --worst 16 shows what an autoencoder does worst"
+                    }
+                    _ => "leave the flag out; it is for classifiers",
+                })
                 .into());
         };
-        match &self.confusion_matrix {
-            Some(path) => confusion_matrix::write(path, confusion, &report.class_names),
-            None => Ok(Vec::new()),
+        let mut files = match &self.confusion_matrix {
+            Some(path) => confusion_matrix::write(path, confusion, &report.class_names)?,
+            None => Vec::new(),
+        };
+        if let Some(path) = &self.gallery {
+            gallery::write(path, self.worst.unwrap_or(WORST), report, loader)?;
+            message(&format!("written: {}", path.display()));
+            files.push(path.clone());
         }
+        Ok(files)
     }
 }

@@ -1,16 +1,21 @@
 //! The command line: flags with Dynamic Training Bench's names (`--batch_size`; `--batch-size` is
 //! understood too). Parsing only validates.
 
+mod anomalies;
 mod article;
 pub mod compare;
 mod config_file;
 mod confusion_matrix;
 mod data;
 mod dytb;
+mod each_class;
+mod embed;
 mod evaluate;
 mod export;
+mod gallery;
 mod images;
 mod output;
+mod predict;
 pub(crate) mod reconstruct;
 mod run_args;
 mod schedule;
@@ -32,8 +37,10 @@ pub use article::{EvaluateAutoencoder, EvaluateClassifier, TrainAutoencoder, Tra
 pub use compare::Compare;
 pub use data::Data;
 pub use dytb::Dytb;
+pub use embed::Embed;
 pub use evaluate::Evaluate;
 pub use export::Export;
+pub use predict::Predict;
 pub use reconstruct::Reconstruct;
 
 use crate::data::Source;

@@ -11,9 +11,9 @@ use serde_json::{Map, Value, json};
 
 use crate::commands::reconstruct::render::{Shown, ShownImage};
 use crate::data::Split;
-use crate::metrics::ClassScore;
 use crate::metrics::EvalReport;
 use crate::metrics::fixed;
+use crate::metrics::{ClassScore, ConfusedPair};
 use crate::metrics::{Metric, Score};
 use crate::stats::Summary;
 use crate::train::{FinishedRun, PausedRun};
@@ -135,7 +135,12 @@ pub(super) fn report_as_text(split: Split, report: &EvalReport) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-pub(super) fn report_as_json(split: Split, report: &EvalReport, files: &[PathBuf]) -> String {
+pub(super) fn report_as_json(
+    split: Split,
+    report: &EvalReport,
+    confused: Option<&[ConfusedPair]>,
+    files: &[PathBuf],
+) -> String {
     let mut object = Map::from_iter([("split".to_owned(), split.name().into())]);
     insert(&mut object, "", &report.score);
     for (metric, value) in &report.metrics {
@@ -144,6 +149,9 @@ pub(super) fn report_as_json(split: Split, report: &EvalReport, files: &[PathBuf
     let classes = report.class_scores();
     if !classes.is_empty() {
         object.insert("classes".to_owned(), json!(classes));
+    }
+    if let Some(confused) = confused {
+        object.insert("confused".to_owned(), json!(confused));
     }
     if !files.is_empty() {
         object.insert("files".to_owned(), json!(texts(files)));
@@ -163,6 +171,18 @@ pub(super) fn classes_as_text(classes: &[ClassScore]) -> String {
         vec![class.clone(), examples.to_string(), accuracy]
     });
     columns(&["class", "examples", "accuracy"], &lines.collect::<Vec<_>>(), &["class"])
+}
+
+/// A line for each pair of classes that are confused.
+pub(super) fn confused_as_text(pairs: &[ConfusedPair]) -> String {
+    if pairs.is_empty() {
+        return "no class is taken for another".to_owned();
+    }
+    let line = |ConfusedPair { class, taken_for, examples, share }: &ConfusedPair| {
+        vec![class.clone(), taken_for.clone(), examples.to_string(), format!("{share:.4}")]
+    };
+    let lines: Vec<_> = pairs.iter().map(line).collect();
+    columns(&["class", "taken for", "examples", "share"], &lines, &["class", "taken for"])
 }
 
 /// A line for each image, and the files.

@@ -5,6 +5,7 @@
 //! --seeds 1,2,7          these
 //! --folds 5              folds 1 to 5 of 5
 //! --seeds 3 --folds 5    fifteen runs, fold by fold
+//! --each_class --seeds 3 three runs for each class of the data set, trained on it alone
 //! ```
 
 use anyhow::Result;
@@ -14,7 +15,8 @@ use super::values;
 use crate::data::ValidationSplit;
 use crate::data::resplit::SPLIT_SEED;
 use crate::error::{Exit, Failure};
-use crate::train::config::PartialRunConfig;
+use crate::metrics::AnomalyScore;
+use crate::train::config::{Classes, PartialRunConfig};
 
 /// The flags of seeds and of validation examples.
 #[derive(Args, Clone, Debug)]
@@ -38,6 +40,13 @@ pub(super) struct SeveralArgs {
     /// Random seed of --validation_split and --folds [default: 1]
     #[arg(long = "split_seed", alias = "split-seed", value_parser = values::whole_number, allow_negative_numbers = true, value_name = "N")]
     split_seed: Option<u64>,
+    /// Train an autoencoder on each class of the data set alone, for each seed, and test how well it tells that class
+    /// from the rest
+    #[arg(long = "each_class", alias = "each-class", conflicts_with = "classes")]
+    each_class: bool,
+    /// What an image is scored by with --each_class: mean, max, p99 or ssim [default: mean]
+    #[arg(long, value_parser = str::parse::<AnomalyScore>, value_name = "NAME", requires = "each_class")]
+    score: Option<AnomalyScore>,
 }
 
 /// Which of several runs one is.
@@ -50,6 +59,8 @@ pub(super) struct Member {
     validation_split: Option<ValidationSplit>,
     /// The seed of the split, of a file's too.
     split_seed: Option<u64>,
+    /// The label of the class that it is trained on alone.
+    class: Option<u32>,
     /// `seed 3 (2 of 5)`.
     pub label: Option<String>,
 }
@@ -57,14 +68,41 @@ pub(super) struct Member {
 impl SeveralArgs {
     /// Whether the command trains more than one run, or one of several.
     pub fn are_several(&self) -> bool {
-        self.seeds.is_some() || self.folds.is_some()
+        self.seeds.is_some() || self.folds.is_some() || self.each_class
     }
 
-    /// The runs, in the order in which they are trained.
+    /// Whether a run is trained on each class alone.
+    pub fn takes_each_class(&self) -> bool {
+        self.each_class
+    }
+
+    /// What images are scored by, where each class is to be told from the rest.
+    pub fn score_of_each_class(&self) -> Option<AnomalyScore> {
+        self.each_class.then(|| self.score.unwrap_or_default())
+    }
+
+    /// The runs, in the order in which they are trained; `classes` are the names of those that are trained on one
+    /// by one, if that is asked for.
     ///
     /// # Errors
     /// [`Exit::Usage`] where the flags contradict each other.
-    pub fn members(&self) -> Result<Vec<Member>> {
+    pub fn members(&self, classes: Option<&[String]>) -> Result<Vec<Member>> {
+        let Some(classes) = classes else { return self.members_of_all_classes() };
+        let of_all = self.members_of_all_classes()?;
+        let count = classes.len() * of_all.len();
+        let pairs = (0..classes.len()).flat_map(|class| of_all.iter().map(move |of| (class, of)));
+        let members = pairs.enumerate().map(|(number, (class, member))| {
+            let parts = [Some(format!("class {}", classes[class])), self.part_of(member)];
+            let parts: Vec<_> = parts.into_iter().flatten().collect();
+            let label = Some(format!("{} ({} of {count})", parts.join(", "), number + 1));
+            // Like folds, the classes of one table have one seed.
+            let default_seed = Some(1);
+            Member { class: Some(class as u32), label, default_seed, ..member.clone() }
+        });
+        Ok(members.collect())
+    }
+
+    fn members_of_all_classes(&self) -> Result<Vec<Member>> {
         let split_seed = self.split_seed.unwrap_or(SPLIT_SEED);
         let share = self.validation_split;
         let share = share.map(|share| ValidationSplit::Share { share, split_seed });
@@ -81,14 +119,20 @@ impl SeveralArgs {
         };
         let count = splits.len() * seeds.len();
         let pairs = splits.iter().flat_map(|split| seeds.iter().map(move |seed| (*split, *seed)));
-        let members = pairs.enumerate().map(|(number, (validation_split, seed))| Member {
+        let members = pairs.map(|(validation_split, seed)| Member {
             seed,
             seed_in_name: self.seeds.is_some(),
             // The folds of one cross-validation have one seed.
             default_seed: self.folds.map(|_| 1),
             validation_split,
             split_seed: self.split_seed,
-            label: (count > 1).then(|| self.label(validation_split, seed, number + 1, count)),
+            class: None,
+            label: None,
+        });
+        let members = members.enumerate().map(|(number, member)| {
+            let part = self.part_of(&member).filter(|_| count > 1);
+            let label = part.map(|part| format!("{part} ({} of {count})", number + 1));
+            Member { label, ..member }
         });
         Ok(members.collect())
     }
@@ -99,7 +143,14 @@ impl SeveralArgs {
     /// # Errors
     /// As [`members`](Self::members).
     pub fn members_of_sweep(&self) -> Result<Vec<Member>> {
-        let mut members = self.members()?;
+        if self.each_class {
+            let what = "`--each_class` of a sweep";
+            return Err(Failure::new(Exit::Usage, what)
+                .why("a sweep compares trials by their validation, and each class has images of its own")
+                .help("leave it out, or use it with dytb train")
+                .into());
+        }
+        let mut members = self.members(None)?;
         for member in &mut members {
             member.default_seed = Some(1);
             member.seed_in_name = true;
@@ -118,20 +169,15 @@ impl SeveralArgs {
         }
     }
 
-    fn label(
-        &self,
-        split: Option<ValidationSplit>,
-        seed: Option<u64>,
-        number: usize,
-        count: usize,
-    ) -> String {
-        let fold = match split {
+    /// `fold 2, seed 3`: what tells `member` from others.
+    fn part_of(&self, member: &Member) -> Option<String> {
+        let fold = match member.validation_split {
             Some(ValidationSplit::Fold { fold, .. }) => Some(format!("fold {fold}")),
             _ => None,
         };
-        let seed = seed.filter(|_| self.seeds.is_some()).map(|seed| format!("seed {seed}"));
+        let seed = member.seed.filter(|_| self.seeds.is_some()).map(|seed| format!("seed {seed}"));
         let parts: Vec<_> = [fold, seed].into_iter().flatten().collect();
-        format!("{} ({number} of {count})", parts.join(", "))
+        (!parts.is_empty()).then(|| parts.join(", "))
     }
 }
 
@@ -142,6 +188,7 @@ impl Member {
             seed: self.seed,
             seed_in_name: self.seed_in_name,
             validation_split: self.validation_split,
+            classes: self.class.map(|class| Classes::Labels(vec![class])).or(flags.classes),
             ..flags
         }
     }

@@ -14,7 +14,7 @@ use super::steps::StepArgs;
 use super::train_several::{PlannedRun, train_several};
 use super::transfer::TransferArgs;
 use super::values::{Instead, MetricNames};
-use super::{SourceArgs, config_file, output, values};
+use super::{SourceArgs, config_file, each_class, output, values};
 use crate::data::Source;
 use crate::device::DeviceName;
 use crate::error::{Exit, Failure};
@@ -187,7 +187,8 @@ impl TrainArgs {
             run.config.seed = seed;
         }
         if self.several.are_several() {
-            return train_several(&runs, &options, self.json);
+            let each_class = self.several.score_of_each_class();
+            return train_several(&runs, &options, each_class, self.json);
         }
         let PlannedRun { config, folder, .. } = runs.remove(0);
         let end = train(&config, &TrainOptions { folder, ..options })?;
@@ -222,9 +223,30 @@ impl TrainArgs {
     /// When a value is wrong, or the data set, the weights or a folder's configuration cannot be read.
     fn runs(&self, kind: Option<Kind>, model: Option<&str>) -> Result<Vec<PlannedRun>> {
         let file = self.config.as_ref().map(|path| config_file::read(path, kind)).transpose()?;
-        let members = self.several.members()?;
+        let classes = match self.several.takes_each_class() {
+            true => Some(self.classes_one_by_one(file.as_ref(), model)?),
+            false => None,
+        };
+        let members = self.several.members(classes.as_deref())?;
         let flags = self.partial(model)?;
         members.iter().map(|member| self.run(file.as_ref(), flags.clone(), member)).collect()
+    }
+
+    /// The names of the classes that `--each_class` trains `model` on, of the data set of the flags or of `file`.
+    ///
+    /// # Errors
+    /// As those of [`each_class::classes`].
+    fn classes_one_by_one(
+        &self,
+        file: Option<&RunConfig>,
+        model: Option<&str>,
+    ) -> Result<Vec<String>> {
+        let model = model.or(file.map(|file| file.model.as_str()));
+        let dataset = self.dataset.as_deref().or(file.map(|file| file.dataset.as_str()));
+        let image_size = self.image_size.or(file.and_then(|file| file.image_size));
+        let source = Source { image_size, ..self.source()? };
+        // The parser wants them where there is no file.
+        each_class::classes(model.unwrap_or_default(), dataset.unwrap_or_default(), &source)
     }
 
     /// The runs of a trial of a sweep: as the flags describe them, but for these `values` by flag, and called by the

@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use anyhow::{Error, Result};
 use serde_json::{Map, Value, json};
 
+use super::each_class::ClassTable;
 use super::output::{self, spread};
 use crate::error::{Exit, Failure};
-use crate::metrics::fixed;
+use crate::metrics::{AnomalyScore, fixed};
 use crate::run::{RunConfig, RunFolder, RunResult};
 use crate::stats::Summary;
 use crate::train::{FinishedRun, PausedRun, TrainEnd, TrainOptions, train, write_mean_of_group};
@@ -46,12 +47,18 @@ enum Reached {
     Pause(PausedRun),
 }
 
-/// Trains `runs`, whose configurations differ in seed and fold, and prints what they reached.
+/// Trains `runs`, whose configurations differ in seed and fold, or in the one class that they are trained on, and
+/// prints what they reached. With the score `each_class` it tests how well each tells its class from the rest.
 ///
 /// # Errors
 /// After all of them, where one or more failed: a [`Failure`] with the exit code of the first. At once after a
 /// signal, and without data.
-pub(super) fn train_several(runs: &[PlannedRun], options: &TrainOptions, json: bool) -> Result<()> {
+pub(super) fn train_several(
+    runs: &[PlannedRun],
+    options: &TrainOptions,
+    each_class: Option<AnomalyScore>,
+    json: bool,
+) -> Result<()> {
     let mut ended: Vec<EndedRun> = Vec::new();
     for run in runs {
         let folder = || RunFolder::path_of(&options.log, &run.config);
@@ -83,9 +90,24 @@ pub(super) fn train_several(runs: &[PlannedRun], options: &TrainOptions, json: b
         }
     }
     if options.exchange.is_first() {
-        output::print(&if json { as_json(&ended) } else { as_text(&ended) })?;
+        let table = each_class.map(|score| tested(&ended, score, options)).transpose()?;
+        output::print(&match (json, table) {
+            (true, table) => as_json(&ended, table.as_ref()),
+            (false, None) => as_text(&ended),
+            (false, Some(table)) => format!("{}\n\n{}", as_text(&ended), table.as_text()),
+        })?;
     }
     options.exchange.alike(failed(&ended))
+}
+
+/// How well each finished run tells its class from the rest.
+fn tested(ended: &[EndedRun], score: AnomalyScore, options: &TrainOptions) -> Result<ClassTable> {
+    let finished = |run: &&EndedRun| matches!(run.result, Ok(Reached::End(_)));
+    let mut table = ClassTable::new(score);
+    for run in ended.iter().filter(finished) {
+        table.test(&run.folder, run.config.seed, options)?;
+    }
+    Ok(table)
 }
 
 /// The error that ends the program where runs failed.
@@ -161,8 +183,8 @@ fn values(results: &[&RunResult]) -> Vec<(String, Vec<f64>)> {
     ]
 }
 
-/// All runs, and their spread.
-fn as_json(ended: &[EndedRun]) -> String {
+/// All runs, and their spread; of `--each_class` the `table`.
+fn as_json(ended: &[EndedRun], table: Option<&ClassTable>) -> String {
     let run = |run: &EndedRun| match &run.result {
         Ok(Reached::Pause(paused)) => json!({
             "folder": paused.folder.display().to_string(),
@@ -187,6 +209,9 @@ fn as_json(ended: &[EndedRun]) -> String {
     for (name, values) in values(&finished(ended)) {
         let name = name.trim_start_matches("best ").replace(' ', "_");
         object.insert(name, json!(Summary::of(&values)));
+    }
+    if let Some(table) = table {
+        object.insert("each_class".to_owned(), table.as_json());
     }
     Value::Object(object).to_string()
 }

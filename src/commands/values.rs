@@ -6,6 +6,7 @@ use crate::train::config::{
 };
 use std::ffi::OsStr;
 use std::fmt;
+use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
@@ -304,6 +305,13 @@ pub(super) fn gpu(text: &str) -> Result<DeviceName, String> {
     whole(text, 0, 1 << 16).map(|number| DeviceName::Gpu(number as usize))
 }
 
+/// The path of a picture that is written.
+pub(super) fn png(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let is_png = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
+    if is_png { Ok(path) } else { Err("a PNG file is written: name it .png".into()) }
+}
+
 /// `N` or `HxW`: height and width.
 pub(super) fn image_size(text: &str) -> Result<[usize; 2], String> {
     let (height, width) = text.split_once('x').unwrap_or((text, text));
@@ -382,6 +390,7 @@ mod tests {
         assert!(metrics("psnr,x").unwrap_err().contains("ssim"));
         assert!(metrics("psnr").unwrap().of(Kind::Classifier).is_err());
         assert_eq!((image_size("64"), image_size("48x64")), (Ok([64, 64]), Ok([48, 64])));
+        assert!(png("a.PNG").is_ok() && png("a").is_err() && png("a.svg").is_err());
         for wrong in ["", "x", "64x", "-1", "0", "1x0", "4097", "1x2x3", "1X2"] {
             assert!(image_size(wrong).unwrap_err().contains("HxW"), "{wrong}");
         }

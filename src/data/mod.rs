@@ -4,7 +4,7 @@
 //! [`mnist`] and [`cifar_files`] the files of two families of data sets; [`image_file`] reads pictures,
 //! [`jpeg`] finds the end of one, [`zip`] opens archives of them, and [`class_folders`] finds them in
 //! folders, archives and lists ([`pictures`] reads these, [`folder_layout`] says what the folders are, [`names`] which
-//! names are one, [`left_out`] tells of what is not used). [`store`] keeps their images in memory or in a file,
+//! names are one, [`left_out`] tells of what is not used, [`loose_pictures`] are those that a user names). [`store`] keeps their images in memory or in a file,
 //! [`duplicates`] finds images that are there twice, [`augment`] changes images at random, [`mix`] makes one of two,
 //! [`ClassWeights`] are those of the loss, and [`DataLoader`] brings batches of them to the
 //! device. Nothing here trusts a file: a size that a header promises is checked before
@@ -32,6 +32,7 @@ mod image_format;
 pub mod jpeg;
 pub mod left_out;
 mod loader;
+pub mod loose_pictures;
 pub mod mix;
 pub mod mnist;
 pub mod names;

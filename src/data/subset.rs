@@ -8,6 +8,9 @@ use crate::data::names::as_read;
 use crate::data::{Dataset, Examples, Identity, Split};
 use crate::error::{Exit, Failure};
 
+/// The flag that names classes to a training.
+const CLASSES: &str = "--classes";
+
 /// The examples of some classes.
 pub struct Subset {
     whole: Box<dyn Dataset>,
@@ -24,7 +27,7 @@ impl Subset {
         let Some(classes) = classes else { return Ok(whole) };
         let count = whole.num_classes() as u32;
         if let Some(label) = classes.iter().find(|&&label| label >= count) {
-            return Err(no_class(&label.to_string(), &whole.class_names()));
+            return Err(no_class(CLASSES, &label.to_string(), &whole.class_names()));
         }
         if let Some(twice) = (1..classes.len()).find(|&at| classes[..at].contains(&classes[at])) {
             let what = format!("the class {} is listed twice", classes[twice]);
@@ -49,12 +52,15 @@ impl Subset {
 /// # Errors
 /// [`Exit::Usage`] when there is no such class.
 pub fn labels_of(named: Option<&[String]>, dataset: &dyn Dataset) -> Result<Option<Vec<u32>>> {
-    named.map(|named| labels(named, &dataset.class_names())).transpose()
+    named.map(|named| labels(CLASSES, named, &dataset.class_names())).transpose()
 }
 
-/// The labels of the classes that are `named`, by their names in `names` or by their labels, sorted.
-fn labels(named: &[String], names: &[String]) -> Result<Vec<u32>> {
-    let labels: Result<Vec<_>> = named.iter().map(|name| label(name, names)).collect();
+/// The labels of the classes that `flag` has `named`, by their names in `names` or by their labels, sorted.
+///
+/// # Errors
+/// [`Exit::Usage`] when there is no such class.
+pub fn labels(flag: &str, named: &[String], names: &[String]) -> Result<Vec<u32>> {
+    let labels: Result<Vec<_>> = named.iter().map(|name| label(flag, name, names)).collect();
     let mut labels = labels?;
     labels.sort_unstable();
     labels.dedup();
@@ -63,7 +69,7 @@ fn labels(named: &[String], names: &[String]) -> Result<Vec<u32>> {
 
 /// The label of the class called `name`, letter by letter; else of the one that reads so; else of the
 /// one with this number.
-fn label(name: &str, names: &[String]) -> Result<u32> {
+fn label(flag: &str, name: &str, names: &[String]) -> Result<u32> {
     let exact = |name: &str| names.iter().position(|other| other == name);
     if let Some(label) = exact(name).or_else(|| exact(name.trim())) {
         return Ok(label as u32);
@@ -72,22 +78,24 @@ fn label(name: &str, names: &[String]) -> Result<u32> {
         (0..names.len()).filter(|&label| as_read(&names[label]) == as_read(name)).collect();
     let by_number = || name.trim().parse().ok().filter(|&label: &usize| label < names.len());
     match alike[..] {
-        [] => by_number().map(|label| label as u32).ok_or_else(|| no_class(name.trim(), names)),
+        [] => {
+            by_number().map(|label| label as u32).ok_or_else(|| no_class(flag, name.trim(), names))
+        }
         [label] => Ok(label as u32),
-        [..] => Err(ambiguous(name.trim(), &alike, names)),
+        [..] => Err(ambiguous(flag, name.trim(), &alike, names)),
     }
 }
 
-fn ambiguous(class: &str, labels: &[usize], names: &[String]) -> anyhow::Error {
+fn ambiguous(flag: &str, class: &str, labels: &[usize], names: &[String]) -> anyhow::Error {
     let classes = labels.iter().map(|&label| format!("`{}` ({label})", names[label]));
-    Failure::new(Exit::Usage, format!("`--classes`: more than one class reads `{class}`"))
+    Failure::new(Exit::Usage, format!("`{flag}`: more than one class reads `{class}`"))
         .why(format!("there are {}", classes.collect::<Vec<_>>().join(" and ")))
         .help("write the name as it is there, or give the number")
         .into()
 }
 
-fn no_class(class: &str, names: &[String]) -> anyhow::Error {
-    Failure::new(Exit::Usage, format!("`--classes`: the data set has no class `{class}`"))
+fn no_class(flag: &str, class: &str, names: &[String]) -> anyhow::Error {
+    Failure::new(Exit::Usage, format!("`{flag}`: the data set has no class `{class}`"))
         .why(format!("there are: {}", names.join(", ")))
         .help("name classes, or give their numbers from 0 on, with a comma between two")
         .into()
@@ -210,7 +218,7 @@ mod tests {
     fn of(named: &[&str], names: &[&str]) -> Result<Vec<u32>> {
         let [named, names] =
             [named, names].map(|list| list.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
-        labels(&named, &names)
+        labels(CLASSES, &named, &names)
     }
 
     #[test]

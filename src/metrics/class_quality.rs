@@ -4,8 +4,7 @@
 //! - Top k: the share of examples whose label is among the k most probable classes.
 //! - Of a class with TP, FP, FN: precision TP / (TP + FP), recall TP / (TP + FN), F1 2 TP / (2 TP + FP + FN);
 //!   "macro" is their plain mean over classes.
-//! - Area under the ROC curve, of a class against the rest: (R - n (n + 1) / 2) / (n m) for n positives, m
-//!   negatives and the positives' sum of ranks R (Mann and Whitney 1947).
+//! - Area under the ROC curve, of a class against the rest: see [`ranking`](super::ranking).
 //! - Expected calibration error: Σ_b |right in b - Σ confidence in b| / examples, over bins b of the highest
 //!   probability (Guo et al. 2017, "On Calibration of Modern Neural Networks").
 //!
@@ -14,6 +13,8 @@
 //! Of no examples each number is NaN, or `None`.
 
 use rayon::prelude::*;
+
+use super::ranking::Ranking;
 
 /// Macro-averaged scores, 0..=1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -108,26 +109,13 @@ pub fn auroc(probabilities: &[f32], classes: usize, labels: &[u32]) -> Option<f6
 }
 
 /// Of (probability, whether the example is a positive one).
-fn area(mut examples: Vec<(f32, bool)>) -> Option<f64> {
+fn area(examples: Vec<(f32, bool)>) -> Option<f64> {
     let positives = examples.iter().filter(|example| example.1).count();
-    let negatives = examples.len() - positives;
-    if positives == 0 || negatives == 0 {
+    if positives == 0 || positives == examples.len() {
         return None;
     }
-    if examples.iter().any(|example| example.0.is_nan()) {
-        return Some(f64::NAN);
-    }
-    // Without NaN, `partial_cmp` orders all: and takes -0 and 0 for equal, as `==` below does.
-    examples.sort_unstable_by(|a, b| a.0.partial_cmp(&b.0).expect("no NaN"));
-    let (mut below, mut ranks) = (0, 0.0);
-    for equal in examples.chunk_by(|a, b| a.0 == b.0) {
-        // Ranks from 1: those of equal ones are the mean of below + 1 ..= below + equal.
-        let rank = below as f64 + (equal.len() + 1) as f64 / 2.0;
-        ranks += rank * equal.iter().filter(|example| example.1).count() as f64;
-        below += equal.len();
-    }
-    let (positives, negatives) = (positives as f64, negatives as f64);
-    Some((ranks - positives * (positives + 1.0) / 2.0) / (positives * negatives))
+    let scores = examples.into_iter().map(|(score, is_positive)| (f64::from(score), is_positive));
+    Some(Ranking::new(scores).map_or(f64::NAN, |ranking| ranking.auroc()))
 }
 
 /// The expected calibration error, 0..=1, with so many bins of equal width: how far the highest

@@ -57,6 +57,18 @@ impl Confusion {
         .collect()
     }
 
+    /// The `count` pairs of a true class and another predicted one with the most examples, these first, by label; fewer
+    /// where fewer are confused.
+    pub fn most_confused(&self, count: usize) -> Vec<(usize, usize, u64)> {
+        let cells = self.counts.iter().enumerate();
+        let cells = cells.map(|(at, n)| (at / self.classes, at % self.classes, *n));
+        let mut wrong: Vec<_> = cells.filter(|(t, p, n)| t != p && *n > 0).collect();
+        // Stable: of equal ones in the order of the labels.
+        wrong.sort_by_key(|(_, _, n)| std::cmp::Reverse(*n));
+        wrong.truncate(count);
+        wrong
+    }
+
     /// A table with a line for each true class and a column for each predicted class, then the class's
     /// examples and accuracy.
     pub fn to_csv(&self, names: &[String]) -> String {
@@ -77,6 +89,13 @@ impl Confusion {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_most_confused() {
+        let confusion = Confusion::new(3, &[0, 0, 0, 1, 2, 2], &[0, 2, 2, 0, 1, 2]);
+        assert_eq!(confusion.most_confused(9), [(0, 2, 2), (1, 0, 1), (2, 1, 1)]);
+        assert_eq!(confusion.most_confused(1), [(0, 2, 2)]);
+    }
 
     #[test]
     fn counts_by_true_class() {

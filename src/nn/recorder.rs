@@ -123,18 +123,56 @@ pub(crate) fn complete(operations: &mut Vec<Operation>, parameters: &[Parameter]
     }
 }
 
-/// Collects the operations and the summaries of one forward pass.
+impl Capture {
+    /// Notes that an operation made `output`.
+    fn take<const D: usize>(&mut self, output: &Tensor<D>) {
+        if self.before > 0 {
+            self.before -= 1;
+        } else if self.output.is_none() {
+            let batch = output.dims()[0];
+            let values = output.shape().num_elements() / batch.max(1);
+            self.output = Some(output.clone().reshape([batch, values]));
+        }
+    }
+}
+
+/// Collects the operations and the summaries of one forward pass, or the output of one operation.
 pub struct Recorder {
     parameters: Vec<Parameter>,
     operations: Vec<Operation>,
     summaries: Vec<Summary>,
+    capture: Option<Capture>,
+}
+
+/// The output of one operation of a forward pass.
+struct Capture {
+    /// Operations before it that are not done yet.
+    before: usize,
+    /// `[batch, values]`, when it is done.
+    output: Option<Tensor<2>>,
 }
 
 impl Recorder {
     /// For `network`, whose parameters' names become tags.
     pub fn new(network: &dyn Network) -> Self {
         let parameters = network.parameters();
-        Self { parameters, operations: Vec::new(), summaries: Vec::new() }
+        Self { parameters, operations: Vec::new(), summaries: Vec::new(), capture: None }
+    }
+
+    /// For the output of the operation `number`, 0 the first, of the whole batch; nothing else is shown.
+    pub fn capturing(number: usize) -> Self {
+        let capture = Some(Capture { before: number, output: None });
+        Self { parameters: Vec::new(), operations: Vec::new(), summaries: Vec::new(), capture }
+    }
+
+    /// The output `[batch, values]` that was to be captured, if there was such an operation.
+    pub fn into_captured(self) -> Option<Tensor<2>> {
+        self.capture?.output
+    }
+
+    /// Whether a layer is to show what is in it: not where one output alone is asked for.
+    pub(crate) fn shows_layers(&self) -> bool {
+        self.capture.is_none()
     }
 
     /// The operations, in the order in which they were done.
@@ -193,6 +231,10 @@ impl Recorder {
         activation: Activation,
         output: &Tensor<D>,
     ) {
+        if let Some(capture) = &mut self.capture {
+            capture.take(output);
+            return;
+        }
         let layer = id.and_then(|id| self.layer(id)).unwrap_or_default().to_owned();
         let of_layer = |parameter: &Parameter| {
             let (scope, field) = parameter.name.rsplit_once('.')?;
@@ -211,6 +253,9 @@ impl Recorder {
         weight: Tensor<D>,
         bias: Option<Tensor<1>>,
     ) {
+        if !self.shows_layers() {
+            return;
+        }
         self.histogram(id, "weights", weight);
         if let Some(bias) = bias {
             self.histogram(id, "biases", bias);
@@ -219,6 +264,9 @@ impl Recorder {
 
     /// Shows the distribution of `values` of the layer that the parameter `id` belongs to.
     pub fn histogram<const D: usize>(&mut self, id: ParamId, what: &str, values: Tensor<D>) {
+        if !self.shows_layers() {
+            return;
+        }
         let values = floats(values);
         self.summaries.push(Summary::Histogram { tag: self.tag(id, what), values });
     }
@@ -226,6 +274,9 @@ impl Recorder {
     /// Shows the filters `[out, in, kernel height, kernel width]` of a convolution. Those whose
     /// input has 1, 3 or 4 channels become a picture.
     pub fn filters(&mut self, id: ParamId, weight: Tensor<4>) {
+        if !self.shows_layers() {
+            return;
+        }
         let shape = weight.dims();
         let (tag, weights) = (self.tag(id, "filters"), floats(weight));
         self.summaries.push(Summary::Filters { tag, shape, weights });
@@ -233,6 +284,9 @@ impl Recorder {
 
     /// Shows the maps `[1, maps, height, width]` of an image `before` and `after` an activation.
     pub fn activations(&mut self, id: ParamId, before: Tensor<4>, after: Tensor<4>) {
+        if !self.shows_layers() {
+            return;
+        }
         let [_, maps, height, width] = before.dims();
         self.summaries.push(Summary::Activations {
             tag: self.tag(id, "pre_post_activation"),

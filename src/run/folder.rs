@@ -9,6 +9,7 @@
 //! | `history.csv` | a row for each epoch |
 //! | `results.json` | what a finished run reached |
 //! | `test_images.csv` | what its best model makes of each test image |
+//! | `anomalies.json` | from which score on an image is odd: `evaluate --normal` |
 //! | `status.json` | how the run stands |
 //! | `source.json` | the folder of `--data_dir`, if one was given |
 //! | `.lock` | held by the process that trains it |
@@ -25,6 +26,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::anomaly_threshold::ANOMALIES;
 use super::checkpoint::{list, prune};
 use super::history::HISTORY;
 use super::image_results::TEST_IMAGES;
@@ -232,7 +234,7 @@ impl RunFolder {
             fs::rename(self.checkpoints(), &doomed).map_err(cannot)?;
         }
         self.finish_clearing()?;
-        for name in [BEST, TRAIN, VALIDATION, HISTORY, TEST_IMAGES, CONFIG, SOURCE] {
+        for name in [BEST, TRAIN, VALIDATION, HISTORY, TEST_IMAGES, ANOMALIES, CONFIG, SOURCE] {
             self.delete(&self.path.join(name))?;
             self.delete(&partial(&self.path.join(name)))?;
         }

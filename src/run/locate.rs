@@ -39,3 +39,9 @@ pub(crate) fn find_checkpoint(path: &Path) -> Result<(PathBuf, Checkpoint)> {
         .help("name a run's folder, as log/SingleLayerCAE/MNIST_Adam_lr=1e-05")
         .into())
 }
+
+/// The folder of the run that the checkpoint at `path` is in: it lies in `best/` or `checkpoints/` there. `None` where
+/// there is no such file or no folder above it; nothing says that a run lives in that one.
+pub(crate) fn run_of(path: &Path) -> Option<PathBuf> {
+    path.canonicalize().ok()?.ancestors().nth(2).map(Path::to_owned)
+}

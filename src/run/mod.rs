@@ -1,6 +1,7 @@
 //! A run on disk: `log/<Model>/<name>/` with its configuration, its lock, `checkpoints/`, `best/`,
 //! and the event files in `train/` and `validation/`.
 
+mod anomaly_threshold;
 mod checkpoint;
 mod config;
 mod data_summary;
@@ -17,13 +18,14 @@ mod results;
 mod schedule;
 mod status;
 
+pub use anomaly_threshold::AnomalyThreshold;
 pub use checkpoint::{Best, Checkpoint, State, latest};
 pub use config::{Pretrained, RunConfig};
 pub use data_summary::DataSummary;
 pub use environment::Environment;
 pub use folder::RunFolder;
 pub use improvement::Improvement;
-pub(crate) use locate::find_checkpoint;
+pub(crate) use locate::{find_checkpoint, run_of};
 pub use recovery::recover;
 pub use results::{RunResult, record, refuse_unwritable};
 pub use schedule::{LearningRateDecay, Plateau, Schedule, Shape};

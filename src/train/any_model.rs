@@ -19,7 +19,7 @@ use crate::nn::Initializer;
 use crate::nn::Recorder;
 use crate::nn::StepRequirements;
 use crate::nn::burn_layers::DRAWING;
-use crate::nn::{Autoencoder, Classifier, Kind, Model, Network, Parameter};
+use crate::nn::{Autoencoder, Classifier, Kind, Model, Network, Operation, Parameter};
 use crate::util::tensor::floats;
 
 /// A model that was built.
@@ -216,17 +216,49 @@ impl AnyModel {
         }
     }
 
+    /// The logits `[batch, classes]` of `images` `[batch, channels, height, width]`, if classes are what the model
+    /// predicts.
+    pub fn logits(&self, images: Tensor<4>) -> Option<Tensor<2>> {
+        match &self.built {
+            Built::Autoencoder(_) => None,
+            Built::Classifier(model) => {
+                Some(model.forward(images, &mut ForwardContext::evaluation()))
+            }
+        }
+    }
+
     /// What the layers do and show when `images` `[batch, channels, height, width]` pass through them;
     /// the output is forgotten.
     pub fn record(&self, images: Tensor<4>) -> Recorder {
         let mut recorder = Recorder::new(self.network());
-        let context = &mut ForwardContext::recording(&mut recorder);
+        self.pass(images, &mut recorder);
+        recorder.complete(self.network());
+        recorder
+    }
+
+    /// The operations of a forward pass of `image` `[1, channels, height, width]` that layers show, in their order:
+    /// those of burn's own layers, which know of no recorder, are not among them.
+    pub fn operations(&self, image: Tensor<4>) -> Vec<Operation> {
+        let mut recorder = Recorder::new(self.network());
+        self.pass(image, &mut recorder);
+        recorder.into_operations()
+    }
+
+    /// The output `[batch, values]` of the operation `number` of [`operations`](Self::operations) for `images`
+    /// `[batch, channels, height, width]`; `None` where there is none.
+    pub fn output_of(&self, number: usize, images: Tensor<4>) -> Option<Tensor<2>> {
+        let mut recorder = Recorder::capturing(number);
+        self.pass(images, &mut recorder);
+        recorder.into_captured()
+    }
+
+    /// The forward pass of `images`, whose output is forgotten.
+    fn pass(&self, images: Tensor<4>, recorder: &mut Recorder) {
+        let context = &mut ForwardContext::recording(recorder);
         match &self.built {
             Built::Autoencoder(model) => drop(model.forward(images, context)),
             Built::Classifier(model) => drop(model.forward(images, context)),
         }
-        recorder.complete(self.network());
-        recorder
     }
 
     /// The score of a mean `loss` and of `predictions` for examples of these `labels`.

@@ -17,7 +17,7 @@ use crate::metrics::{Confusion, Metric};
 use crate::nn::Initializer;
 use crate::nn::Kind;
 use crate::registry;
-use crate::run::{Checkpoint, RunFolder, State, find_checkpoint};
+use crate::run::{Checkpoint, RunFolder, State, find_checkpoint, run_of};
 use crate::train::AnyModel;
 use crate::train::Interrupt;
 use crate::train::exchange::Exchange;
@@ -40,12 +40,22 @@ pub struct EvalRequest {
     pub split: Split,
     /// The metrics that are taken beside the score; those of the other kind of model are left out.
     pub metrics: Vec<Metric>,
+    /// Whether the results of each image are kept, too.
+    pub images: bool,
     /// Its classes, by name or number; if there are none, those that the model was trained on.
     pub classes: Option<Vec<String>>,
     /// Where its files are.
     pub source: Source,
     /// What computes it.
     pub device: Device,
+}
+
+/// How a trained model does, and on which images.
+pub struct Evaluated {
+    /// How it does.
+    pub report: EvalReport,
+    /// The images, on the device.
+    pub loader: DataLoader,
 }
 
 /// How a trained model does.
@@ -56,10 +66,10 @@ pub struct EvalRequest {
 /// # Errors
 /// When there is no such checkpoint, it is damaged or another model's, the data cannot be had, or have
 /// classes that a classifier does not know.
-pub fn evaluate(request: &EvalRequest) -> Result<EvalReport> {
+pub fn evaluate(request: &EvalRequest) -> Result<Evaluated> {
     let (path, checkpoint) = find_checkpoint(&request.checkpoint)?;
     let state = &checkpoint.state;
-    refuse_other_model(request, state, &path)?;
+    refuse_other_model(request.model.as_deref(), request.kind, state, &path)?;
     let name = request.dataset.as_ref().unwrap_or(&state.config.dataset);
     let source = source_of(&path, name, state, &request.source)?;
     let dataset = dataset_for(&checkpoint, &path, name, &source)?;
@@ -84,8 +94,9 @@ pub fn evaluate(request: &EvalRequest) -> Result<EvalReport> {
     let size = (dataset.shape(), classes);
     let model = restore(&checkpoint, &path, size, &request.device)?;
     let loader = DataLoader::normalized(examples, &request.device, state.normalization()?);
-    let measures = Measures { metrics: request.metrics.clone(), images: false };
-    evaluate_model(&model, &loader, class_names, &measures)
+    let measures = Measures { metrics: request.metrics.clone(), images: request.images };
+    let report = evaluate_model(&model, &loader, class_names, &measures)?;
+    Ok(Evaluated { report, loader })
 }
 
 /// What the model of the checkpoint that `path` means is trained for.
@@ -117,17 +128,22 @@ impl Measures {
     }
 }
 
-/// Fails where the checkpoint at `path`, which stands at `state`, is not of the model that is asked for.
-fn refuse_other_model(request: &EvalRequest, state: &State, path: &Path) -> Result<()> {
+/// Fails where the checkpoint at `path`, which stands at `state`, is not of the model or the kind that is asked for.
+pub(crate) fn refuse_other_model(
+    model: Option<&str>,
+    kind: Option<Kind>,
+    state: &State,
+    path: &Path,
+) -> Result<()> {
     let found = &state.config.model;
-    if let Some(model) = request.model.as_ref().filter(|model| *model != found) {
+    if let Some(model) = model.filter(|model| model != found) {
         let what = format!("`{}` is no {model}", path.display());
         return Err(Failure::new(Exit::Failed, what)
             .why(format!("it is a checkpoint of {found}"))
             .help(format!("leave --model out, or name another run than this one of {found}"))
             .into());
     }
-    if let Some(kind) = request.kind
+    if let Some(kind) = kind
         && registry::kind(found)? != kind
     {
         let (kind, program) = match kind {
@@ -149,10 +165,8 @@ fn refuse_other_model(request: &EvalRequest, state: &State, path: &Path) -> Resu
 /// # Errors
 /// When they were in a folder that is gone.
 pub(crate) fn source_of(path: &Path, name: &str, state: &State, source: &Source) -> Result<Source> {
-    // A checkpoint is in `best/` or `checkpoints/` of its run.
-    let path = path.canonicalize().ok().filter(|_| name == state.config.dataset);
-    match path.as_deref().and_then(|path| path.ancestors().nth(2)) {
-        Some(run) => RunFolder::source_of(run, source),
+    match run_of(path).filter(|_| name == state.config.dataset) {
+        Some(run) => RunFolder::source_of(&run, source),
         None => Ok(source.clone()),
     }
 }
@@ -160,7 +174,7 @@ pub(crate) fn source_of(path: &Path, name: &str, state: &State, source: &Source)
 /// The names of the classes of a model which stands at `state`, by label. A checkpoint of
 /// before they were kept has those of its data set, if `whole`, the names of `dataset`, are that one's;
 /// else their numbers.
-fn known_classes(state: &State, dataset: &str, whole: &[String]) -> Vec<String> {
+pub(crate) fn known_classes(state: &State, dataset: &str, whole: &[String]) -> Vec<String> {
     if let Some(data) = &state.data {
         return data.class_names.clone();
     }

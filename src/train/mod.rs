@@ -8,17 +8,22 @@
 //! | `step`, `ordered`, `deferred` | the loss and the gradients of a batch, cut into microbatches |
 //! | [`exchange`], `ranks`, `shared_step`, `shared_evaluation` | the same, shared out over several processes |
 //! | `any_model`, `build`, `probe` | a type-erased model, built by its name, tried with one image |
+//! | `anomalies` | normal images told from others by an autoencoder's error |
+//! | `embed` | what a layer makes of images |
+//! | `predict` | what a model makes of pictures of no data set |
 //! | `observer`, `observers` | what watches a run: TensorBoard, progress, status |
 //! | `pretrained`, `name_matching`, `other_pixels` | weights from elsewhere |
 //! | `run_data`, `copies`, `targets` | what is trained on, images that are in two splits, the loss of labels |
 //! | [`config`] | from flags and `--config` to a [`RunConfig`](crate::run::RunConfig) |
 
+pub(crate) mod anomalies;
 mod any_model;
 mod batch_step;
 mod build;
 pub mod config;
 mod copies;
 mod deferred;
+pub(crate) mod embed;
 pub(crate) mod evaluate;
 pub mod exchange;
 mod group_mean;
@@ -32,6 +37,7 @@ mod options;
 mod ordered;
 mod other_pixels;
 mod pictures;
+pub(crate) mod predict;
 pub(crate) mod pretrained;
 mod probe;
 mod ranks;
@@ -44,15 +50,18 @@ mod targets;
 mod updater;
 
 pub use crate::ops::parallel::MICROBATCH;
+pub use anomalies::{AnomalyReport, AnomalyRequest, tell_apart};
 pub use any_model::{AnyModel, BatchOutput};
 pub use build::{build_model, build_probed_model};
-pub use evaluate::{EvalRequest, evaluate, kind_of};
+pub use embed::{Album, Embedder, Embedding, Layer};
+pub use evaluate::{EvalRequest, Evaluated, evaluate, kind_of};
 pub use exchange::Exchange;
 pub use group_mean::write_mean_of_group;
 pub use interrupt::Interrupt;
 pub(crate) use learner::Learner;
 pub use options::{FinishedRun, PausedRun, TrainEnd, TrainOptions};
 pub(crate) use pictures::Pictures;
+pub use predict::{Prediction, Predictor};
 pub use run::train;
 pub use run_data::fetch_data;
 pub use step::{EvalOutput, StepConfig, StepOutput, loss_and_gradients, loss_and_predictions};

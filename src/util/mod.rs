@@ -7,6 +7,7 @@ pub(crate) mod defaults;
 pub(crate) mod file_lock;
 pub mod hex;
 mod lease;
+pub(crate) mod npy;
 pub(crate) mod panics;
 pub mod python_number;
 pub(crate) mod random;

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! The kinds that a run writes: [`input_output`], [`inputs`], [`filters`], [`pre_post_activation`],
-//! [`confusion`]; what `dytb data --preview` writes is a [`ContactSheet`].
+//! [`confusion`]; what `dytb evaluate --normal` draws are [`roc`] and [`populations`], what `dytb embed` draws is a
+//! [`sprite`], and what `dytb data --preview` writes is a [`ContactSheet`].
 
 mod confusion;
 mod contact_sheet;
@@ -20,6 +21,8 @@ mod grid;
 mod limits;
 mod picture;
 mod range;
+mod scores;
+mod sprite;
 pub(crate) mod text;
 
 pub use confusion::confusion;
@@ -29,3 +32,5 @@ pub use grid::Grid;
 pub use limits::{IMAGES, MAPS, shown};
 pub use picture::Picture;
 pub use range::Range;
+pub use scores::{populations, roc};
+pub use sprite::sprite;

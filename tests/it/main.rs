@@ -4,6 +4,7 @@
 
 mod common;
 
+mod anomalies;
 mod architecture;
 mod archives;
 mod augment;
@@ -13,6 +14,7 @@ mod config_file;
 mod data;
 mod devices;
 mod download;
+mod embed;
 mod evaluate;
 mod export_model;
 mod flags;
@@ -27,6 +29,7 @@ mod metric_values;
 mod mpi;
 mod optimizers;
 mod pictures;
+mod predict;
 mod program;
 mod seeing;
 mod several;

@@ -4,6 +4,8 @@
 use crate::common::golden::{flat, golden};
 use dytb::metrics::class_quality::{auroc, calibration_error, macro_scores, softmax, top_k};
 use dytb::metrics::image_quality::{ImageError, image_errors, psnr, ssim};
+use dytb::metrics::ranking::{Ranking, quantile};
+use dytb::metrics::representation::class_information;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -127,5 +129,44 @@ fn similarities_are_scikit_images_and_torchmetrics() {
         for expected in read::<Vec<Value>>(&case["ssim"]) {
             assert_near(&name, ours, &expected);
         }
+    }
+}
+
+#[test]
+fn rankings_are_scikit_learns() {
+    for case in read::<Vec<Value>>(&golden("ranking.json")["cases"]) {
+        let name: String = read(&case["name"]);
+        let (scores, odd): (Vec<f64>, Vec<bool>) = (read(&case["scores"]), read(&case["odd"]));
+        let ranking = Ranking::new(scores.iter().copied().zip(odd)).expect("both kinds");
+        let near = |what: &str, our: f64, their: f64| {
+            assert!((our - their).abs() <= DOUBLE, "{name}, {what}: {our}, expected {their}");
+        };
+        near("auroc", ranking.auroc(), read(&case["auroc"]));
+        near("average precision", ranking.average_precision(), read(&case["average_precision"]));
+        let (f1, at) = ranking.best_f1();
+        near("f1", f1, read(&case["best_f1"]));
+        assert_eq!(at, read::<f64>(&case["best_f1_at"]), "{name}");
+        let roc: Vec<(f64, f64)> = read(&case["roc"]);
+        assert_eq!(ranking.roc().len(), roc.len(), "{name}");
+        for (ours, theirs) in ranking.roc().into_iter().zip(roc) {
+            near("roc", ours.0, theirs.0);
+            near("roc", ours.1, theirs.1);
+        }
+        for (share, expected) in read::<Vec<(f64, f64)>>(&case["quantiles"]) {
+            assert_eq!(quantile(&scores, share), expected, "{name}, {share}");
+        }
+    }
+}
+
+#[test]
+fn representations_are_scikit_learns() {
+    for case in read::<Vec<Value>>(&golden("representation.json")["cases"]) {
+        let name: String = read(&case["name"]);
+        let (vectors, labels): (Vec<f32>, Vec<u32>) =
+            (read(&case["vectors"]), read(&case["labels"]));
+        let ours = class_information(&vectors, read(&case["values"]), &labels).expect(&name);
+        assert_eq!(ours.known + ours.predicted, labels.len(), "{name}");
+        assert_eq!(ours.neighbours, read::<f64>(&case["neighbours"]), "{name}");
+        assert_eq!(ours.probe, read::<f64>(&case["probe"]), "{name}");
     }
 }

@@ -4,6 +4,7 @@
 use crate::data::Batch;
 use crate::run::find_checkpoint;
 use crate::train::evaluate;
+use crate::train::predict::refuse_shape;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,7 @@ use serde::Serialize;
 use crate::commands::reconstruct::reconstructions::{Reconstructions, worst};
 use crate::data::DataLoader;
 use crate::data::Subset;
-use crate::data::image_file::{self, LONGEST};
+use crate::data::loose_pictures;
 use crate::data::subset;
 use crate::data::{Examples, Source, Split};
 use crate::error::{Exit, Failure};
@@ -145,24 +146,17 @@ pub fn write(request: &Request) -> Result<Shown> {
 fn album(request: &Request, checkpoint: &Checkpoint, path: &Path) -> Result<Album> {
     let state = &checkpoint.state;
     if let Choice::Files(files) = &request.choice {
-        // A checkpoint may say anything; nothing is scaled to more than that.
-        let [channels, height, width] = state.shape;
-        let possible = [1, 3].contains(&channels)
-            && [height, width].iter().all(|side| (1..=LONGEST).contains(side));
-        if !possible {
-            let what = format!("`{}` takes no pictures", path.display());
-            let why = format!("its images are {:?}", state.shape);
-            return Err(Failure::new(Exit::Failed, what).why(why).into());
-        }
-        let mut pixels = Vec::new();
-        for file in files {
-            let picture = image_file::open(file).map_err(|why| {
-                Failure::new(Exit::Failed, format!("cannot show `{}`", file.display())).why(why)
+        refuse_shape(checkpoint, path)?;
+        let (mut pixels, mut names) = (Vec::new(), Vec::new());
+        for picture in loose_pictures::find(files)? {
+            let name = picture.path.display().to_string();
+            let bytes = picture.read(state.shape).map_err(|why| {
+                Failure::new(Exit::Failed, format!("cannot show `{name}`")).why(why)
             })?;
-            pixels.extend(image_file::bytes(picture, state.shape));
+            pixels.extend(bytes);
+            names.push(name);
         }
-        let names = files.iter().map(|file| file.display().to_string()).collect();
-        let examples = Examples::new(state.shape, pixels, vec![0; files.len()])?;
+        let examples = Examples::new(state.shape, pixels, vec![0; names.len()])?;
         return Ok(Album { examples, names, classes: None });
     }
     let name = request.dataset.as_ref().unwrap_or(&state.config.dataset);

@@ -60,9 +60,10 @@ impl BatchNorm {
     ) -> Tensor<D> {
         let (gamma, beta) = (self.gamma.val(), self.beta.val());
         if !context.is_training() || (is_frozen(&gamma) && is_frozen(&beta)) {
-            self.record(&x, activation, context);
             let by = [self.moving_mean.value(), self.moving_variance.value()];
-            return normalise(x, by, [gamma, beta], EPSILON, activation);
+            let output = normalise(x, by, [gamma, beta], EPSILON, activation);
+            self.record(&output, activation, context);
+            return output;
         }
         let Normalised { output, mean, variance } =
             normalise_batch(x, [gamma, beta], EPSILON, activation);
@@ -71,15 +72,15 @@ impl BatchNorm {
         output
     }
 
-    /// Shows the layer, whose output has the shape of `x`.
+    /// Shows the layer, which made `output`.
     fn record<const D: usize>(
         &self,
-        x: &Tensor<D>,
+        output: &Tensor<D>,
         activation: Activation,
         context: &mut ForwardContext,
     ) {
         let Some(recorder) = context.recorder() else { return };
-        recorder.operation("FusedBatchNorm", Some(self.gamma.id), activation, x);
+        recorder.operation("FusedBatchNorm", Some(self.gamma.id), activation, output);
         let (mean, variance) = (self.moving_mean.value(), self.moving_variance.value());
         let values = [self.gamma.val(), self.beta.val(), mean, variance];
         for (name, values) in ["gamma", "beta", "moving_mean", "moving_variance"].iter().zip(values)

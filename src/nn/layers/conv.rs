@@ -116,7 +116,7 @@ impl Conv {
         if self.penalised {
             context.add_l2_penalty(|| self.weight.val());
         }
-        if context.recorder().is_some() {
+        if context.recorder().is_some_and(|recorder| recorder.shows_layers()) {
             self.record(images.clone().narrow(0, 0, 1), context);
         }
         let packed = context.packed(self.weight.id);

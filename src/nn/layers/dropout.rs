@@ -56,18 +56,19 @@ impl Dropout {
                 self.train(keep, x, mask)
             });
         }
-        if let Some(recorder) = context.recorder() {
-            recorder.operation("Dropout", None, Activation::Identity, &x);
-        }
         let neurons: usize = x.dims()[1..].iter().product();
-        match self {
+        let kept = match self {
             Self::Inverted | Self::Binomial => x,
             Self::Direct => x * keep,
             Self::DirectBinomial => {
                 let expected = (neurons as f64 * keep).floor() as usize;
                 x * (1.0 - Binomial::new(neurons, keep).probability(expected))
             }
+        };
+        if let Some(recorder) = context.recorder() {
+            recorder.operation("Dropout", None, Activation::Identity, &kept);
         }
+        kept
     }
 
     /// What training makes of `x` with this `mask` of the same shape.

@@ -449,6 +449,7 @@ fn evaluate(model: &str, path: &Path) -> bool {
         checkpoint: path.to_owned(),
         split: Split::Validation,
         metrics: Vec::new(),
+        images: false,
         classes: None,
         source: Source::default(),
         device: Device::flex(),

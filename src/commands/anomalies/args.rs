@@ -1,0 +1,90 @@
+//! The flags of `evaluate --normal`.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::{files, report};
+use crate::commands::{output, values};
+use crate::error::{Exit, Failure};
+use crate::metrics::AnomalyScore;
+use crate::train::{AnomalyRequest, tell_apart};
+use crate::util::stderr::message;
+
+/// Which images are normal, and what is told of them.
+#[derive(Args, Clone, Debug, Default)]
+pub(in crate::commands) struct AnomalyArgs {
+    /// How well an autoencoder tells these classes, the normal ones, from all others, or from those of --classes, by
+    /// its error; keeps a threshold for `dytb predict` in the run [without names: the classes it was trained on]
+    #[arg(long, num_args = 0..=1, value_name = "CLASS,...", conflicts_with = "metrics")]
+    normal: Option<Option<Normal>>,
+    /// What an image is scored by: mean, max or p99 (the 99th percentile) of the errors of its pixels, or ssim, one
+    /// less the structural similarity [default: mean]
+    #[arg(long, value_parser = str::parse::<AnomalyScore>, value_name = "NAME", requires = "normal")]
+    score: Option<AnomalyScore>,
+    /// Write the score of each image to this CSV file
+    #[arg(long, value_name = "FILE", requires = "normal")]
+    scores: Option<PathBuf>,
+    /// Draw the ROC curve to this PNG file
+    #[arg(long, value_parser = values::png, value_name = "FILE", requires = "normal")]
+    roc: Option<PathBuf>,
+    /// Draw how the scores of normal and other images are distributed to this PNG file
+    #[arg(long, alias = "hist", value_parser = values::png, value_name = "FILE", requires = "normal")]
+    histogram: Option<PathBuf>,
+}
+
+/// Classes with commas between them.
+#[derive(Clone, Debug)]
+pub(super) struct Normal(Vec<String>);
+
+impl FromStr for Normal {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split(',').any(|name| name.trim().is_empty()) {
+            true => Err("name classes with a comma between two, as 1,7".into()),
+            false => Ok(Self(text.split(',').map(str::to_owned).collect())),
+        }
+    }
+}
+
+impl AnomalyArgs {
+    /// Whether that is asked for.
+    pub fn are_given(&self) -> bool {
+        self.normal.is_some()
+    }
+
+    /// Tells apart what `request` names, but for what these flags say, writes the files and prints the result.
+    ///
+    /// # Errors
+    /// As [`tell_apart`], and when a file cannot be written.
+    pub fn run(&self, request: AnomalyRequest, json: bool) -> Result<()> {
+        let normal = self.normal.clone().flatten().map(|Normal(names)| names);
+        let score = self.score.unwrap_or_default();
+        self.refuse_one_file()?;
+        let report = tell_apart(&AnomalyRequest { normal, score, ..request })?;
+        let written = files::write(&report, &self.scores, &self.roc, &self.histogram)?;
+        for file in &written {
+            message(&format!("written: {}", file.display()));
+        }
+        output::print(&match json {
+            true => report::as_json(&report, &written),
+            false => report::as_text(&report),
+        })
+    }
+
+    /// Fails where two of the files are one.
+    fn refuse_one_file(&self) -> Result<()> {
+        let files = [&self.scores, &self.roc, &self.histogram];
+        let files: Vec<_> = files.into_iter().flatten().collect();
+        match (1..files.len()).find(|&at| files[..at].contains(&files[at])) {
+            None => Ok(()),
+            Some(at) => {
+                let what = format!("`{}` is named for two files", files[at].display());
+                Err(Failure::new(Exit::Usage, what).help("give each a name of its own").into())
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The files of `embed --output`.
+//!
+//! ```text
+//! e.npy        [images, ...] of 32-bit numbers
+//! e.csv        image,class beside it; or, as --output e.csv, image,class,v0,v1,...
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::train::{Album, Embedding};
+use crate::util::atomic_file::write_atomically;
+use crate::util::csv::to_csv;
+use crate::util::npy::to_npy;
+
+/// How vectors are written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Format {
+    Npy,
+    Csv,
+}
+
+impl Format {
+    /// What the ending of `path` says.
+    pub fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_lowercase().as_str() {
+            "npy" => Some(Self::Npy),
+            "csv" => Some(Self::Csv),
+            _ => None,
+        }
+    }
+}
+
+/// Writes the vectors of `embedding`, which are those of `album`, to `path`; the files.
+pub(super) fn write(path: &Path, embedding: &Embedding, album: &Album) -> Result<Vec<PathBuf>> {
+    if Format::of(path) == Some(Format::Csv) {
+        let values = embedding.shape[1..].iter().product::<usize>().max(1);
+        let head = (0..values).map(|at| format!("v{at}"));
+        let vectors = embedding.vectors.chunks_exact(values);
+        let vectors = vectors.map(|vector| vector.iter().map(f32::to_string).collect());
+        let text = csv(album, head.collect(), vectors);
+        write_atomically(path, text.as_bytes())?;
+        return Ok(vec![path.to_owned()]);
+    }
+    write_atomically(path, &to_npy(&embedding.vectors, &embedding.shape))?;
+    let images = path.with_extension("csv");
+    let nothing = std::iter::repeat_n(Vec::new(), album.names.len());
+    write_atomically(&images, csv(album, Vec::new(), nothing).as_bytes())?;
+    Ok(vec![path.to_owned(), images])
+}
+
+/// A line for each image of `album`: its name, its class and these `cells`, below a head.
+fn csv(album: &Album, head: Vec<String>, cells: impl Iterator<Item = Vec<String>>) -> String {
+    let head = [vec!["image".to_owned(), "class".to_owned()], head].concat();
+    let rows = album.names.iter().enumerate().zip(cells);
+    let lines =
+        rows.map(|((at, name), cells)| [vec![name.clone(), class(album, at)], cells].concat());
+    to_csv([head].into_iter().chain(lines))
+}
+
+/// The name of the class of the image `at`; nothing where it is not known.
+pub(super) fn class(album: &Album, at: usize) -> String {
+    let label = album.examples.labels()[at] as usize;
+    album.classes.as_ref().map_or(String::new(), |classes| classes[label].clone())
+}

@@ -1,0 +1,7 @@
+//! The command `embed`.
+
+mod args;
+mod files;
+mod projector;
+
+pub use args::Embed;
