@@ -4,8 +4,10 @@
 //! operations on other backends.
 
 mod activation;
+pub mod columns;
 pub mod conv;
 pub(crate) mod dense;
+pub mod depthwise;
 pub(crate) mod flex_tensor;
 pub(crate) mod layout;
 pub(crate) mod norm;
@@ -13,6 +15,7 @@ pub mod ordered_sum;
 pub(crate) mod parallel;
 pub(crate) mod pool;
 pub(crate) mod simd;
+pub(crate) mod sums;
 pub(crate) mod windows;
 
 pub use activation::Activation;

@@ -10,6 +10,7 @@ mod augment;
 mod burn_layers;
 mod classifiers;
 mod config_file;
+mod convolutions;
 mod data;
 mod devices;
 mod download;
