@@ -19,6 +19,7 @@ use burn::tensor::{Int, Tensor};
 use super::ConvAE::{Decoder, Encoder, MAPS};
 use dytb::nn::layers::{Conv, ConvConfig};
 use dytb::nn::{Argument, Limit, WeightInit};
+use dytb::ops::ordered_sum::ordered_mean;
 use dytb::{Activation, Autoencoder, ForwardContext, Initializer, Model};
 
 /// The vectors of a codebook.
@@ -117,8 +118,8 @@ impl Autoencoder for VQVAE {
         let [_, _, height, width] = images.dims();
         let (z, nearest) = self.quantise(images.clone(), context);
         let vectors = self.codebook.weight.val().select(0, nearest);
-        let moved = (z.clone().detach() - vectors.clone()).square().mean();
-        let commitment = (z.clone() - vectors.clone().detach()).square().mean();
+        let moved = ordered_mean((z.clone().detach() - vectors.clone()).square());
+        let commitment = ordered_mean((z.clone() - vectors.clone().detach()).square());
         let straight_through = z.clone() + (vectors - z).detach();
         let images_made = self.generate(straight_through, [height, width], context);
         self.error(images_made, images) + moved + commitment * self.commitment

@@ -32,7 +32,7 @@ impl ModelArguments {
     /// All arguments of the model called `name`, which knows these, where the user gave `given`.
     ///
     /// # Errors
-    /// [`Exit::Usage`](crate::Exit::Usage) for an argument that the model does not know, and one of another kind or
+    /// [`Exit::Usage`](crate::error::Exit::Usage) for an argument that the model does not know, and one of another kind or
     /// outside of its limit.
     pub fn of(name: &str, known: &[Argument], given: &Map<String, Value>) -> Result<Self> {
         let names: Vec<_> = known.iter().map(|argument| argument.name).collect();

@@ -24,6 +24,7 @@ mod inputs;
 mod later_optimizers;
 mod layers;
 mod metric_values;
+mod model_args;
 #[cfg(all(feature = "mpi", target_os = "linux"))]
 mod mpi;
 mod optimizers;

@@ -45,7 +45,9 @@ impl Products<'_> {
     /// Images whose columns are made at a time.
     fn at_a_time(&self) -> usize {
         let [rows, columns] = self.sliding.small();
-        (NEAR / (rows * columns * self.sliding.width())).clamp(1, GROUP)
+        // Where the weights are no smaller than that, they are read once for more images.
+        let near = NEAR.max(self.weight.len());
+        (near / (rows * columns * self.sliding.width())).clamp(1, GROUP)
     }
 
     /// The small images of the `large` ones.
@@ -72,9 +74,13 @@ impl Products<'_> {
             let mut buffer = vec![0.0; self.sliding.padded().len()];
             for (part, out) in out.chunks_mut(self.at_a_time() * large).enumerate() {
                 let first = group * GROUP + part * self.at_a_time();
-                let pixels = self.pixels(small, first..first + out.len() / large);
+                let pixels = pixels(small, first..first + out.len() / large);
                 let columns = product(pixels, weights.clone());
                 let columns = columns.storage::<f32>();
+                if self.sliding.is_pointwise() {
+                    out.copy_from_slice(columns);
+                    continue;
+                }
                 let images = columns.len() / (out.len() / large);
                 for (columns, out) in columns.chunks_exact(images).zip(out.chunks_exact_mut(large))
                 {
@@ -96,7 +102,7 @@ impl Products<'_> {
             for first in (group * GROUP..end).step_by(self.at_a_time()) {
                 let part = first..end.min(first + self.at_a_time());
                 let columns = self.columns(large, part.clone(), &mut buffer);
-                let product = product(Flex::float_transpose(columns), self.pixels(small, part));
+                let product = product(Flex::float_transpose(columns), pixels(small, part));
                 sum[0] = Some(match sum[0].take() {
                     Some(sum) => Flex::float_add(sum, product),
                     None => product,
@@ -110,6 +116,9 @@ impl Products<'_> {
     /// What lies in the windows of these images, `[images · small pixels, window]`.
     fn columns(&self, large: Images, images: Range<usize>, buffer: &mut Vec<f32>) -> FlexTensor {
         let ([rows, columns], width) = (self.sliding.small(), self.sliding.width());
+        if self.sliding.is_pointwise() {
+            return pixels(large, images);
+        }
         let (count, pixels) = (images.len(), rows * columns);
         let mut values = Vec::with_capacity(count * pixels * width);
         let (taps, run) = self.runs();
@@ -146,16 +155,6 @@ impl Products<'_> {
         }
     }
 
-    /// The pixels of these small images, `[images · small pixels, channels]`.
-    fn pixels(&self, small: Images, images: Range<usize>) -> FlexTensor {
-        let count = images.len() * self.small_len();
-        let (mut values, mut scratch) = (Vec::with_capacity(count), Vec::new());
-        for i in images {
-            values.extend_from_slice(small.image_in(i, ImageLayout::Nhwc, &mut scratch));
-        }
-        matrix(values, [count / self.outputs, self.outputs])
-    }
-
     /// The weights as a matrix `[window, channels of small images]`.
     fn matrix(&self) -> FlexTensor {
         let (width, outputs) = (self.sliding.width(), self.outputs);
@@ -186,6 +185,16 @@ impl Products<'_> {
             work(of, tap * channels + channel);
         }
     }
+}
+
+/// The pixels of these images, `[images · pixels, channels]`.
+fn pixels(all: Images, images: Range<usize>) -> FlexTensor {
+    let (count, channels) = (images.len() * all.size.len(), all.size.channels);
+    let (mut values, mut scratch) = (Vec::with_capacity(count), Vec::new());
+    for i in images {
+        values.extend_from_slice(all.image_in(i, ImageLayout::Nhwc, &mut scratch));
+    }
+    matrix(values, [count / channels, channels])
 }
 
 fn product(a: FlexTensor, b: FlexTensor) -> FlexTensor {

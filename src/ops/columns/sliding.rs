@@ -75,6 +75,12 @@ impl Sliding {
         [top as isize, left as isize]
     }
 
+    /// Whether a window is a pixel, and each pixel one: columns are the pixels as they lie.
+    pub fn is_pointwise(&self) -> bool {
+        let Geometry { kernel, stride, padding, .. } = self.geometry;
+        kernel == [1, 1] && stride == 1 && padding == [0; 4]
+    }
+
     /// Values in a window.
     pub fn width(&self) -> usize {
         let [rows, columns] = self.geometry.kernel;
