@@ -22,10 +22,10 @@ use dytb::nn::{Argument, Limit, WeightInit};
 use dytb::ops::ordered_sum::ordered_mean;
 use dytb::{Activation, Autoencoder, ForwardContext, Initializer, Model};
 
-/// The vectors of a codebook.
+/// A codebook. Its vectors are exported as they are: a `weight` would be taken for a fully connected layer's.
 #[derive(Module, Debug)]
 pub struct Codebook {
-    weight: Param<Tensor<2>>,
+    vectors: Param<Tensor<2>>,
 }
 
 /// A vector-quantised autoencoder.
@@ -57,7 +57,7 @@ impl VQVAE {
             encode: Encoder::new("VQVAE", shape, init)?,
             code: ConvConfig::new([MAPS[1], code], [1, 1]).init(init),
             codebook: Codebook {
-                weight: init.weights(begin, [codes, code], [codes * codes, code]),
+                vectors: init.weights(begin, [codes, code], [codes * codes, code]),
             },
             expand: ConvConfig::new([code, MAPS[1]], [1, 1])
                 .with_activation(Activation::Relu)
@@ -76,7 +76,7 @@ impl VQVAE {
         let z = self.code.forward(self.encode.forward(images, context), context);
         let z: Tensor<2> = z.permute([0, 2, 3, 1]).flatten(0, 2);
         // ‖z - e‖² without ‖z‖², which is the same for all vectors.
-        let codebook = self.codebook.weight.val().detach();
+        let codebook = self.codebook.vectors.val().detach();
         let lengths = codebook.clone().square().sum_dim(1).transpose();
         let distances = lengths - z.clone().detach().matmul(codebook.transpose()) * 2.0;
         let nearest = distances.argmin(1).flatten(0, 1);
@@ -101,9 +101,9 @@ impl VQVAE {
 impl Autoencoder for VQVAE {
     fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
         let [_, _, height, width] = images.dims();
-        let codebook = self.codebook.weight.val();
+        let codebook = self.codebook.vectors.val();
         if let Some(recorder) = context.recorder() {
-            recorder.parameters(self.codebook.weight.id, codebook.clone(), None);
+            recorder.parameters(self.codebook.vectors.id, codebook.clone(), None);
         }
         let (_, nearest) = self.quantise(images, context);
         let codes = codebook.dims()[0];
@@ -117,7 +117,7 @@ impl Autoencoder for VQVAE {
     fn loss(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<1> {
         let [_, _, height, width] = images.dims();
         let (z, nearest) = self.quantise(images.clone(), context);
-        let vectors = self.codebook.weight.val().select(0, nearest);
+        let vectors = self.codebook.vectors.val().select(0, nearest);
         let moved = ordered_mean((z.clone().detach() - vectors.clone()).square());
         let commitment = ordered_mean((z.clone() - vectors.clone().detach()).square());
         let straight_through = z.clone() + (vectors - z).detach();
