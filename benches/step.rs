@@ -1,7 +1,8 @@
 //! What a training step of SingleLayerCAE is made of: the kernels of each of its convolutions on a
 //! piece of a batch and one thread, and the whole step as the trainer takes it (images gathered from
 //! bytes and scaled, forward, backward, Adam), for each shape of images. Also the kernels of LeNet's
-//! second convolution, with its pooling and with a batch normalisation.
+//! second convolution, with its pooling and with a batch normalisation, and of strided, transposed, depthwise and 1x1
+//! convolutions.
 //!
 //! ```sh
 //! cargo bench --bench step                    # all
@@ -18,7 +19,9 @@ use divan::counter::ItemsCount;
 use dytb::data::DataLoader;
 use dytb::models::MODELS;
 use dytb::nn::layers::{BatchNorm, Conv, ConvConfig};
+use dytb::ops::columns::{self, Geometry};
 use dytb::ops::conv::conv2d;
+use dytb::ops::depthwise::depthwise_conv2d;
 use dytb::optim;
 use dytb::optim::Arguments;
 use dytb::train::AnyModel;
@@ -169,6 +172,65 @@ fn lenet_forward(bencher: Bencher, after: After) {
 #[divan::bench(args = AFTER)]
 fn lenet_backward(bencher: Bencher, after: After) {
     lenet(bencher, after, true);
+}
+
+/// A kernel that slides: ConvAE's second convolution, the one back, and a depthwise one of ConvMixer.
+#[derive(Clone, Copy, Debug)]
+enum Sliding {
+    Strided,
+    Transposed,
+    Depthwise,
+    Pointwise,
+}
+
+const SLIDING: [Sliding; 4] =
+    [Sliding::Strided, Sliding::Transposed, Sliding::Depthwise, Sliding::Pointwise];
+
+/// A microbatch through such a kernel.
+fn slide(bencher: Bencher, sliding: Sliding, backward: bool) {
+    let device = Device::flex().autodiff();
+    let of = |kernel: usize, stride: usize, zeros: usize| Geometry {
+        kernel: [kernel; 2],
+        stride,
+        dilation: 1,
+        padding: [zeros; 4],
+    };
+    let (size, channels, weight) = match sliding {
+        Sliding::Strided => (14, 32, [64, 32, 4, 4]),
+        Sliding::Transposed => (7, 64, [64, 32, 4, 4]),
+        Sliding::Depthwise => (16, 256, [256, 1, 5, 5]),
+        Sliding::Pointwise => (16, 256, [256, 256, 1, 1]),
+    };
+    let weight = noise(weight, &device).require_grad();
+    let images = noise([MICROBATCH, size, size, channels], &device).permute([0, 3, 1, 2]);
+    let images = images.require_grad();
+    let forward = || {
+        let (x, w, relu) = (images.clone(), weight.clone(), Activation::Relu);
+        match sliding {
+            Sliding::Strided => columns::conv2d(x, w, None, of(4, 2, 1), relu),
+            Sliding::Transposed => {
+                columns::conv_transpose2d(x, w, None, of(4, 2, 1), [14, 14], relu)
+            }
+            Sliding::Depthwise => depthwise_conv2d(x, w, None, of(5, 1, 2), relu),
+            Sliding::Pointwise => columns::conv2d(x, w, None, of(1, 1, 0), relu),
+        }
+    };
+    let bencher = bencher.counter(ItemsCount::new(MICROBATCH));
+    if backward {
+        bencher.with_inputs(|| forward().sum()).bench_local_values(|sum| sum.backward());
+    } else {
+        bencher.bench_local(forward);
+    }
+}
+
+#[divan::bench(args = SLIDING)]
+fn sliding_forward(bencher: Bencher, sliding: Sliding) {
+    slide(bencher, sliding, false);
+}
+
+#[divan::bench(args = SLIDING)]
+fn sliding_backward(bencher: Bencher, sliding: Sliding) {
+    slide(bencher, sliding, true);
 }
 
 #[divan::bench(args = SHAPES.map(Named), consts = BATCHES, sample_count = 40)]

@@ -33,6 +33,8 @@ pub struct TrainArgs {
     /// Train the run that FILE describes, as the config.json of a run does; flags override it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    #[arg(long = "model_args", aliases = ["model-args", "model_kwargs", "model-kwargs"], help = values::model_args_help(), value_parser = values::model_args, value_name = "JSON")]
+    model_args: Option<Map<String, Value>>,
     /// Data set to train on: a file of inputs/
     #[arg(long, value_parser = values::names(INPUTS), value_name = "NAME", required_unless_present = "config")]
     dataset: Option<String>,
@@ -41,7 +43,7 @@ pub struct TrainArgs {
     optimizer: Option<String>,
     /// Arguments of the optimizer, by TensorFlow's names (burn's for AdamW, Adan, Lamb, Lion and Muon);
     /// learning_rate is required. [default without --optimizer: {"learning_rate": 1e-2, "momentum": 0.9}]
-    #[arg(long = "optimizer_args", alias = "optimizer-args", value_parser = values::json_object, value_name = "JSON")]
+    #[arg(long = "optimizer_args", alias = "optimizer-args", value_parser = values::optimizer_args, value_name = "JSON")]
     optimizer_args: Option<Map<String, Value>>,
     /// Learning rate: the same as learning_rate in --optimizer_args
     #[arg(long = "learning_rate", visible_alias = "lr", alias = "learning-rate", value_parser = values::learning_rate, value_name = "X", allow_negative_numbers = true)]
@@ -350,6 +352,7 @@ impl TrainArgs {
         let arguments = self.optimizer_args.clone();
         Ok(PartialRunConfig {
             model: model.map(str::to_owned),
+            model_args: self.model_args.clone(),
             dataset: self.dataset.clone(),
             data: None,
             image_size: self.image_size,
@@ -377,10 +380,11 @@ impl TrainArgs {
     }
 
     /// `error` of a value, which is the file's if there is one: the flags' parsers let no such value through,
-    /// but for the optimizer's arguments.
+    /// but for the arguments of the model and the optimizer.
     fn of_file(&self, error: anyhow::Error) -> anyhow::Error {
         let is_flags = error.is::<Failure>()
-            && (self.optimizer_args.is_some() || self.optimizer.is_some() || !is_argument(&error));
+            && (self.optimizer_args.is_some() || self.optimizer.is_some() || !is_argument(&error))
+            && (self.model_args.is_some() || !error.to_string().contains("`--model_args`"));
         match &self.config {
             Some(path) if !is_flags => config_file::wrong(path, &error).into(),
             _ => error,

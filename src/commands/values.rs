@@ -19,7 +19,7 @@ use crate::device::DeviceName;
 use crate::error::{Exit, Failure};
 use crate::metrics::{METRICS, Metric};
 use crate::models::MODELS;
-use crate::nn::Kind;
+use crate::nn::{Kind, ModelArguments};
 use crate::optim::{self, OPTIMIZERS};
 
 /// A name of a table, in upper or lower case: `mnist` is `MNIST`, where no other name is written so.
@@ -131,12 +131,34 @@ impl TypedValueParser for Instead {
     }
 }
 
+/// The arguments of an optimizer: a JSON object, no name in it twice.
+pub(super) fn optimizer_args(text: &str) -> Result<Map<String, Value>, String> {
+    json_object(text, EXAMPLE)
+}
+
+/// The arguments of a model: a JSON object, no name in it twice.
+pub(super) fn model_args(text: &str) -> Result<Map<String, Value>, String> {
+    json_object(text, r#"'{"code": 32}'"#)
+}
+
+/// What `--help` says of `--model_args`: the arguments of each model that has some, with their defaults.
+pub(super) fn model_args_help() -> String {
+    let with_some = MODELS.iter().filter(|(_, model)| !model.arguments().is_empty());
+    let lines = with_some.map(|(name, model)| {
+        let defaults = ModelArguments::of(name, model.arguments(), &Map::new());
+        let defaults = defaults.map_or(Map::new(), |arguments| arguments.as_given());
+        format!("{name} {}", Value::from(defaults))
+    });
+    let lines = lines.collect::<Vec<_>>().join(", ");
+    format!("Arguments of the model, as a JSON object [defaults: {lines}]")
+}
+
 /// A JSON object, no name in it twice.
-pub(super) fn json_object(text: &str) -> Result<Map<String, Value>, String> {
+fn json_object(text: &str, example: &str) -> Result<Map<String, Value>, String> {
     match serde_json::from_str(text) {
         Ok(Value::Object(_)) => {}
-        Ok(_) => return Err(format!("this is no JSON object; for instance: {EXAMPLE}")),
-        Err(error) => return Err(format!("this is no JSON: {error}; for instance: {EXAMPLE}")),
+        Ok(_) => return Err(format!("this is no JSON object; for instance: {example}")),
+        Err(error) => return Err(format!("this is no JSON: {error}; for instance: {example}")),
     }
     let Unique(object) = serde_json::from_str(text).map_err(|error| error.to_string())?;
     Ok(object)
@@ -366,8 +388,8 @@ mod tests {
 
     #[test]
     fn bad_values_say_what_is_wanted() {
-        assert!(json_object("{learning_rate: 1}").unwrap_err().contains("no JSON"));
-        assert!(json_object("[1]").unwrap_err().contains("no JSON object"));
+        assert!(optimizer_args("{learning_rate: 1}").unwrap_err().contains("no JSON"));
+        assert!(model_args("[1]").unwrap_err().contains("no JSON object"));
         assert!(at_least_one("0").unwrap_err().contains("1 or more"));
         for wrong in ["-3", "x", "1.5", "", "99999999999999999999"] {
             assert!(
@@ -376,7 +398,7 @@ mod tests {
             );
             assert!(epochs(wrong).unwrap_err().contains("1 to 4294967295"), "{wrong}");
         }
-        let twice = json_object(r#"{"learning_rate": 1, "momentum": 0, "learning_rate": 2}"#);
+        let twice = optimizer_args(r#"{"learning_rate": 1, "momentum": 0, "learning_rate": 2}"#);
         assert!(twice.unwrap_err().contains("`learning_rate` is there twice"));
         assert_eq!((learning_rate("1"), learning_rate("1e-3")), (Ok(1.into()), Ok(1e-3.into())));
         assert_eq!(seeds("3"), Ok(Seeds(vec![1, 2, 3])));

@@ -17,6 +17,8 @@ pub struct EvalReport {
     pub confusion: Option<Confusion>,
     /// The names of the classes, by label.
     pub class_names: Vec<String>,
+    /// What the model notes of itself, by name, as the KL divergence of a variational autoencoder.
+    pub notes: Vec<(String, f64)>,
 }
 
 /// Two classes that are confused.

@@ -11,6 +11,7 @@ use burn::module::ParamId;
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
+use rand_distr::{Distribution as _, StandardNormal};
 
 use crate::device::is_cpu;
 use crate::nn::Recorder;
@@ -35,6 +36,19 @@ pub struct ForwardContext<'a> {
     /// Where large layers leave their gradients to the batch; `None` where each computes its own.
     deferred: Option<Vec<DeferredLayer>>,
     recorder: Option<&'a mut Recorder>,
+    /// What the model notes of itself in a pass of evaluation, where somebody reads it.
+    notes: Option<Vec<Note>>,
+}
+
+/// What a model notes of itself beside its output: a number that says how a batch was, or how a codebook was used.
+#[derive(Clone)]
+pub(crate) struct Note {
+    /// What it is called in `history.csv` and TensorBoard.
+    pub name: &'static str,
+    /// `[n]`: the mean over the images of the pass.
+    pub values: Tensor<1>,
+    /// Whether they are shares, of which the perplexity is told.
+    pub are_shares: bool,
 }
 
 /// The weights that several passes have packed for their kernels, by parameter. Passes that share it must have the same
@@ -127,6 +141,14 @@ impl<'a> ForwardContext<'a> {
         self.draw(distribution, shape, device, |rng| low + (high - low) * rng.random::<f32>())
     }
 
+    /// Numbers of the standard normal distribution: `shape` on `device`.
+    ///
+    /// # Panics
+    /// In a pass of evaluation, which draws nothing.
+    pub fn normal<const D: usize>(&mut self, shape: [usize; D], device: &Device) -> Tensor<D> {
+        self.draw(Distribution::Normal(0.0, 1.0), shape, device, |rng| StandardNormal.sample(rng))
+    }
+
     /// Draws on the CPU with `value`, [`STREAM`] numbers from each stream, so that threads do not change
     /// them; on a GPU with its own generator.
     fn draw<const D: usize>(
@@ -192,6 +214,32 @@ impl<'a> ForwardContext<'a> {
         self.penalties?.into_iter().reduce(|sum, penalty| sum + penalty)
     }
 
+    /// The same pass, in which what the model notes of itself is kept.
+    pub(crate) fn with_notes(self) -> Self {
+        Self { notes: Some(Vec::new()), ..self }
+    }
+
+    /// Notes a number `[1]` of this pass, the mean over its images: the validations' mean of it becomes a curve of
+    /// this `name`, as an autoencoder's `kl`. Computed only where somebody reads it, in evaluation.
+    pub fn note(&mut self, name: &'static str, value: impl FnOnce() -> Tensor<1>) {
+        if let Some(notes) = &mut self.notes {
+            notes.push(Note { name, values: value(), are_shares: false });
+        }
+    }
+
+    /// Notes the shares p `[n]`, which sum to 1, that n things have had in this pass: the curve of this `name` is their
+    /// perplexity over a whole validation, exp(-Σ p ln p): as many things, used alike, as say as much.
+    pub fn note_use(&mut self, name: &'static str, shares: impl FnOnce() -> Tensor<1>) {
+        if let Some(notes) = &mut self.notes {
+            notes.push(Note { name, values: shares(), are_shares: true });
+        }
+    }
+
+    /// What was noted.
+    pub(crate) fn take_notes(&mut self) -> Vec<Note> {
+        self.notes.take().unwrap_or_default()
+    }
+
     /// Where to show what is in a layer, if anybody looks.
     pub fn recorder(&mut self) -> Option<&mut Recorder> {
         self.recorder.as_deref_mut()
@@ -221,6 +269,9 @@ mod tests {
         let numbers = context.uniform([-0.5, 0.5], [n], &device);
         assert!(numbers.clone().abs().max().into_scalar::<f32>() <= 0.5);
         assert!(mean(numbers).abs() < 3.0 * (1.0 / 12.0 / n as f32).sqrt());
+        let numbers = context.normal([n], &device);
+        assert!(mean(numbers.clone()).abs() < 3.0 * (1.0 / n as f32).sqrt());
+        assert!((mean(numbers.square()) - 1.0).abs() < 3.0 * (2.0 / n as f32).sqrt());
     }
 
     #[test]

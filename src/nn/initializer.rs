@@ -4,6 +4,8 @@
 //! mode='FAN_IN', uniform=False)` draws them: a normal of σ = √(1.3 · 2 / fan_in), redrawn outside
 //! ±2σ. (1.3 is contrib's constant for what the truncation takes from the deviation.) Biases: 0.
 //!
+//! A layer may ask for [another rule](WeightInit).
+//!
 //! ```
 //! use burn::tensor::Device;
 //! use dytb::Initializer;
@@ -15,11 +17,29 @@
 
 use burn::module::{Param, ParamId, RunningState};
 use burn::tensor::{Device, Tensor, TensorData};
-use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::util::random::split_mix64;
+
+/// How a layer's weights are drawn. Fan-in: inputs that an output sums; fan-out: outputs that an input is summed into.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum WeightInit {
+    /// The normal of σ = √(1.3 · 2 / fan-in) within ±2σ: TensorFlow's for ReLU (He et al. 2015).
+    #[default]
+    He,
+    /// The normal of σ = √(2 / fan-in): PyTorch's `kaiming_normal_` (He et al. 2015).
+    KaimingNormal,
+    /// The normal of σ = √(2 / fan-out): PyTorch's `kaiming_normal_(mode="fan_out")`.
+    KaimingFanOut,
+    /// Uniform within ±1 / √fan-in: what PyTorch's layers begin with.
+    Torch,
+    /// Uniform within ±√(6 / (fan-in + fan-out)): Glorot and Bengio 2010, for tanh.
+    Glorot,
+    /// The normal of this σ.
+    Normal(f32),
+}
 
 /// Draws the parameters of one model, in the order in which its layers ask for them.
 pub struct Initializer {
@@ -49,6 +69,36 @@ impl Initializer {
     ) -> Param<Tensor<D>> {
         let sigma = (1.3 * 2.0 / fan_in as f32).sqrt();
         let values = (0..shape.iter().product()).map(|_| sigma * self.truncated_normal()).collect();
+        self.parameter(values, shape)
+    }
+
+    /// Weights of `shape`, drawn as `rule` says from fan-in and fan-out.
+    pub fn weights<const D: usize>(
+        &mut self,
+        rule: WeightInit,
+        shape: [usize; D],
+        [fan_in, fan_out]: [usize; 2],
+    ) -> Param<Tensor<D>> {
+        let normal = |fan: usize| (2.0 / fan as f32).sqrt();
+        match rule {
+            WeightInit::He => self.he_normal(shape, fan_in),
+            WeightInit::KaimingNormal => self.normal(normal(fan_in), shape),
+            WeightInit::KaimingFanOut => self.normal(normal(fan_out), shape),
+            WeightInit::Torch => self.uniform((1.0 / fan_in as f32).sqrt(), shape),
+            WeightInit::Glorot => self.uniform((6.0 / (fan_in + fan_out) as f32).sqrt(), shape),
+            WeightInit::Normal(sigma) => self.normal(sigma, shape),
+        }
+    }
+
+    fn normal<const D: usize>(&mut self, sigma: f32, shape: [usize; D]) -> Param<Tensor<D>> {
+        let mut value = || -> f32 { StandardNormal.sample(&mut self.rng) };
+        let values = (0..shape.iter().product()).map(|_| sigma * value()).collect();
+        self.parameter(values, shape)
+    }
+
+    fn uniform<const D: usize>(&mut self, bound: f32, shape: [usize; D]) -> Param<Tensor<D>> {
+        let mut value = || bound * (2.0 * self.rng.random::<f32>() - 1.0);
+        let values = (0..shape.iter().product()).map(|_| value()).collect();
         self.parameter(values, shape)
     }
 
@@ -118,5 +168,31 @@ mod tests {
     fn same_seed_same_weights() {
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));
+    }
+
+    /// Mean, deviation and largest value of 200,000 weights, three deviations of each around what PyTorch's formulas
+    /// say (`torch.nn.init`): a normal, or a uniform of deviation bound / √3.
+    #[test]
+    fn rules_draw_what_they_say() {
+        let (fans, shape) = ([50, 200], [1000, 200]);
+        for (rule, deviation, is_uniform) in [
+            (WeightInit::KaimingNormal, (2.0f32 / 50.0).sqrt(), false),
+            (WeightInit::KaimingFanOut, (2.0f32 / 200.0).sqrt(), false),
+            (WeightInit::Normal(0.02), 0.02, false),
+            (WeightInit::Torch, (1.0f32 / 50.0).sqrt() / 3.0f32.sqrt(), true),
+            (WeightInit::Glorot, (6.0f32 / 250.0).sqrt() / 3.0f32.sqrt(), true),
+        ] {
+            let weights = Initializer::new(3, &Device::flex()).weights(rule, shape, fans);
+            let values: Vec<f32> = weights.val().into_data().try_to_vec().unwrap();
+            let n = values.len() as f32;
+            let mean = values.iter().sum::<f32>() / n;
+            let square = values.iter().map(|x| x * x).sum::<f32>() / n;
+            let most = values.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+            assert!(mean.abs() < 3.0 * deviation / n.sqrt(), "{rule:?}: {mean}");
+            let error = square.sqrt() / deviation - 1.0;
+            assert!(error.abs() < 3.0 / (2.0 * n).sqrt(), "{rule:?}: {error}");
+            let bound = most / (deviation * 3.0f32.sqrt());
+            assert_eq!(is_uniform, (0.999..=1.0001).contains(&bound), "{rule:?}: {bound}");
+        }
     }
 }

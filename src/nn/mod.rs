@@ -1,6 +1,7 @@
 //! Networks: what a model is, its layers, their parameters and random initialisation, and one forward
 //! pass through them.
 
+mod arguments;
 mod average;
 pub(crate) mod burn_layers;
 mod clip_norm;
@@ -15,14 +16,15 @@ mod recorder;
 mod requirements;
 mod scopes;
 
+pub use arguments::ModelArguments;
 pub use average::Average;
 pub use context::ForwardContext;
-pub(crate) use context::{DeferredLayer, SharedWeights};
-pub use initializer::Initializer;
+pub(crate) use context::{DeferredLayer, Note, SharedWeights};
+pub use initializer::{Initializer, WeightInit};
 pub(crate) use module::larger;
 pub use module::{
-    Autoencoder, BuildAutoencoder, BuildClassifier, Classifier, ForkAutoencoder, ForkClassifier,
-    Kind, Model, Network,
+    Autoencoder, BuildAutoencoder, BuildAutoencoderWith, BuildClassifier, BuildClassifierWith,
+    Classifier, ForkAutoencoder, ForkClassifier, Kind, Model, Network,
 };
 pub use parameter::Parameter;
 pub use recorder::{Operation, Recorder, Summary};
@@ -30,3 +32,5 @@ pub(crate) use recorder::{complete, has};
 pub use requirements::StepRequirements;
 pub use scopes::Scopes;
 pub(crate) use scopes::{Freeze, is_frozen};
+
+pub use crate::util::argument::{Argument, Limit};

@@ -26,7 +26,7 @@
 //! });
 //! ```
 
-use super::Parameter;
+use super::{ModelArguments, Parameter};
 use anyhow::{Context, Result};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
@@ -43,6 +43,7 @@ use crate::nn::pack::{into_vec, without_random_ids};
 use crate::nn::{Average, average, clip_norm};
 use crate::nn::{Scopes, StepRequirements};
 use crate::ops::ordered_sum::ordered_mean;
+use crate::util::argument::Argument;
 use crate::util::tensor::floats;
 use crate::weights::{Set, Weights};
 
@@ -463,6 +464,14 @@ pub type BuildAutoencoder = fn([usize; 3], &mut Initializer) -> Result<Box<dyn A
 /// Builds a classifier of images of `[channels, height, width]` and a number of classes.
 pub type BuildClassifier = fn([usize; 3], usize, &mut Initializer) -> Result<Box<dyn Classifier>>;
 
+/// [`BuildAutoencoder`] with the arguments of the model.
+pub type BuildAutoencoderWith =
+    fn([usize; 3], &ModelArguments, &mut Initializer) -> Result<Box<dyn Autoencoder>>;
+
+/// [`BuildClassifier`] with the arguments of the model.
+pub type BuildClassifierWith =
+    fn([usize; 3], usize, &ModelArguments, &mut Initializer) -> Result<Box<dyn Classifier>>;
+
 /// How to build a model: the constant `MODEL` that every file of `models/` ends with.
 #[derive(Clone, Copy)]
 pub enum Model {
@@ -472,6 +481,10 @@ pub enum Model {
     /// Trained by `train_classifier`; built for images of `[channels, height, width]` and a
     /// number of classes. It fails where they are too small for it.
     Classifier(BuildClassifier),
+    /// An autoencoder with these arguments, which `--model_args` gives.
+    AutoencoderWith(&'static [Argument], BuildAutoencoderWith),
+    /// A classifier with these arguments, which `--model_args` gives.
+    ClassifierWith(&'static [Argument], BuildClassifierWith),
 }
 
 /// What a model is trained for.
@@ -487,8 +500,16 @@ impl Model {
     /// What it is trained for.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Autoencoder(_) => Kind::Autoencoder,
-            Self::Classifier(_) => Kind::Classifier,
+            Self::Autoencoder(_) | Self::AutoencoderWith(..) => Kind::Autoencoder,
+            Self::Classifier(_) | Self::ClassifierWith(..) => Kind::Classifier,
+        }
+    }
+
+    /// What `--model_args` may give.
+    pub fn arguments(&self) -> &'static [Argument] {
+        match self {
+            Self::Autoencoder(_) | Self::Classifier(_) => &[],
+            Self::AutoencoderWith(arguments, _) | Self::ClassifierWith(arguments, _) => arguments,
         }
     }
 }

@@ -4,8 +4,10 @@
 //! operations on other backends.
 
 mod activation;
+pub mod columns;
 pub mod conv;
 pub(crate) mod dense;
+pub mod depthwise;
 pub(crate) mod flex_tensor;
 pub(crate) mod layout;
 pub(crate) mod norm;
@@ -14,6 +16,7 @@ pub(crate) mod parallel;
 pub(crate) mod pool;
 pub(crate) mod product;
 pub(crate) mod simd;
+pub(crate) mod sums;
 pub(crate) mod windows;
 
 pub use activation::Activation;

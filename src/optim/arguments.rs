@@ -8,90 +8,10 @@ use serde_json::{Map, Value};
 
 use super::Entry;
 use crate::error::{Exit, Failure};
-use crate::util::similar::nearest;
+use crate::util::argument::{self, ArgDefault, Argument, Limit, Values};
 
-/// An argument of an optimizer.
-#[derive(Clone, Copy, Debug)]
-pub struct Argument {
-    /// TensorFlow's name of it, or burn's for an optimizer that TensorFlow does not have.
-    pub name: &'static str,
-    /// What it is when it is not given.
-    pub default: ArgDefault,
-    /// What it has to be, if it is a number; of others nobody looks at it.
-    pub limit: Limit,
-}
-
-impl Argument {
-    /// A number that is `default` where it is not given, and has to be within `limit`.
-    pub const fn number(name: &'static str, default: f64, limit: Limit) -> Self {
-        Self { name, default: ArgDefault::Number(default), limit }
-    }
-
-    /// A number within `limit` that has to be given.
-    pub const fn required(name: &'static str, limit: Limit) -> Self {
-        Self { name, default: ArgDefault::Required, limit }
-    }
-
-    /// A truth value that is `default` where it is not given.
-    pub const fn flag(name: &'static str, default: bool) -> Self {
-        Self { name, default: ArgDefault::Flag(default), limit: Limit::NotNegative }
-    }
-
-    /// One of these `words`, the first where none is given.
-    pub const fn words(name: &'static str, words: &'static [&'static str]) -> Self {
-        Self { name, default: ArgDefault::Words(words), limit: Limit::NotNegative }
-    }
-}
-
-/// What a number has to be. Outside of it an optimizer divides by 0, or moves away from where it should go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    /// 0 or more.
-    NotNegative,
-    /// More than 0.
-    Positive,
-    /// 0 or less.
-    NotPositive,
-    /// From 0 to 1, but not 1: the share of the old in a mean that is corrected for its beginning.
-    BelowOne,
-    /// From 0 to 1.
-    UpToOne,
-}
-
-impl Limit {
-    fn allows(self, value: f64) -> bool {
-        match self {
-            Self::NotNegative => value >= 0.0,
-            Self::Positive => value > 0.0,
-            Self::NotPositive => value <= 0.0,
-            Self::BelowOne => (0.0..1.0).contains(&value),
-            Self::UpToOne => (0.0..=1.0).contains(&value),
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::NotNegative => "0 or more",
-            Self::Positive => "more than 0",
-            Self::NotPositive => "0 or less",
-            Self::BelowOne => "0 or more and less than 1",
-            Self::UpToOne => "0 to 1",
-        }
-    }
-}
-
-/// What an argument is when it is not given.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum ArgDefault {
-    /// It has to be given: a number.
-    Required,
-    /// A number.
-    Number(f64),
-    /// A truth value.
-    Flag(bool),
-    /// The first of these words; only they can be given.
-    Words(&'static [&'static str]),
-}
+/// The flag that gives them.
+const FLAG: &str = "--optimizer_args";
 
 /// A type that an argument is read as.
 pub trait ArgumentValue {
@@ -170,7 +90,7 @@ const USE_LOCKING: Argument = Argument::flag("use_locking", false);
 /// All arguments of an optimizer, the defaults filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "BTreeMap<String, Value>", into = "BTreeMap<String, Value>")]
-pub struct Arguments(BTreeMap<String, Value>);
+pub struct Arguments(Values);
 
 impl Arguments {
     /// The arguments of `entry` where the user gave `given`.
@@ -193,7 +113,7 @@ impl Arguments {
             let value = check(entry, argument, given.get(argument.name))?;
             values.insert(argument.name.to_owned(), value);
         }
-        Ok(Self(values))
+        Ok(Self(Values(values)))
     }
 
     /// The learning rate.
@@ -203,7 +123,7 @@ impl Arguments {
 
     /// The learning rate as it was written: Python prints `1` and `1.0` differently.
     pub fn learning_rate_json(&self) -> &Value {
-        &self.0[LEARNING_RATE.name]
+        &self.0.0[LEARNING_RATE.name]
     }
 
     /// A number among them.
@@ -211,7 +131,7 @@ impl Arguments {
     /// # Panics
     /// When the optimizer has no number of that name.
     pub fn number(&self, name: &str) -> f64 {
-        self.0[name].as_f64().expect("numbers were checked")
+        self.0.number(name)
     }
 
     /// A truth value among them.
@@ -219,7 +139,7 @@ impl Arguments {
     /// # Panics
     /// When the optimizer has no truth value of that name.
     pub fn flag(&self, name: &str) -> bool {
-        self.0[name].as_bool().expect("truth values were checked")
+        self.0.flag(name)
     }
 
     /// A word among them.
@@ -227,12 +147,12 @@ impl Arguments {
     /// # Panics
     /// When the optimizer has no word of that name.
     pub fn word(&self, name: &str) -> &str {
-        self.0[name].as_str().expect("words were checked")
+        self.0.word(name)
     }
 
     /// Names and values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
+        self.0.iter()
     }
 }
 
@@ -242,51 +162,26 @@ impl TryFrom<BTreeMap<String, Value>> for Arguments {
     /// What a file says; only the learning rate, which is in a run's name, has to be there.
     fn try_from(values: BTreeMap<String, Value>) -> Result<Self, String> {
         match values.get(LEARNING_RATE.name) {
-            Some(Value::Number(_)) => Ok(Self(values)),
+            Some(Value::Number(_)) => Ok(Self(Values(values))),
             _ => Err("optimizer_args has no number `learning_rate`".into()),
         }
     }
 }
 
 impl From<Arguments> for BTreeMap<String, Value> {
-    fn from(Arguments(values): Arguments) -> Self {
+    fn from(Arguments(Values(values)): Arguments) -> Self {
         values
     }
 }
 
 /// The value of `argument`: `given`, if it is of the right kind, or the default.
 fn check(entry: &Entry, argument: &Argument, given: Option<&Value>) -> Result<Value> {
-    let wrong = |kind: &str, value: &Value| {
-        Failure::new(Exit::Usage, format!("`--optimizer_args`: `{}` is {value}", argument.name))
-            .why(format!("{} takes {kind} there", entry.name))
-    };
-    match (given, argument.default) {
-        (Some(value), ArgDefault::Flag(_)) if !value.is_boolean() => {
-            Err(wrong("true or false", value).into())
-        }
-        (Some(value), ArgDefault::Required | ArgDefault::Number(_)) if !value.is_number() => {
-            Err(wrong("a number", value).into())
-        }
-        (Some(value), ArgDefault::Required | ArgDefault::Number(_))
-            if !value.as_f64().is_some_and(|number| argument.limit.allows(number)) =>
-        {
-            let kind = format!("a number, {},", argument.limit.words());
-            Err(wrong(&kind, value).into())
-        }
-        (Some(value), ArgDefault::Words(words)) if !words.iter().any(|word| *value == **word) => {
-            Err(wrong(&words.join(" or "), value).into())
-        }
-        (Some(value), _) => Ok(value.clone()),
-        (None, ArgDefault::Number(number)) => Ok(Value::from(number)),
-        (None, ArgDefault::Flag(flag)) => Ok(Value::from(flag)),
-        (None, ArgDefault::Words(words)) => Ok(Value::from(words[0])),
-        (None, ArgDefault::Required) => {
-            Err(Failure::new(Exit::Usage, format!("`--optimizer_args` has no `{}`", argument.name))
-                .why(format!("{} needs it", entry.name))
-                .help(example(entry))
-                .into())
-        }
-    }
+    argument::check(FLAG, entry.name, argument, given)?.ok_or_else(|| {
+        Failure::new(Exit::Usage, format!("`{FLAG}` has no `{}`", argument.name))
+            .why(format!("{} needs it", entry.name))
+            .help(example(entry))
+            .into()
+    })
 }
 
 /// A complete line for `entry`.
@@ -306,22 +201,14 @@ fn unknown_argument<'a>(
     known: impl Iterator<Item = &'a Argument>,
 ) -> anyhow::Error {
     let names: Vec<_> = known.map(|argument| argument.name).collect();
-    let nearest = nearest(unknown, names.iter().copied(), 0.8);
-    let failure = Failure::new(
-        Exit::Usage,
-        format!("`--optimizer_args`: {} has no argument `{unknown}`", entry.name),
-    )
-    .why(format!("its arguments: {}", names.join(", ")));
+    let failure = argument::unknown(FLAG, entry.name, unknown, &names);
     if unknown == "momentum" && entry.short == "GradientDescent" {
         return failure.help("MomentumOptimizer has it").into();
     }
     if unknown == "lr" {
         return failure.help("a similar one: `learning_rate`").into();
     }
-    match nearest {
-        Some(name) => failure.help(format!("a similar one: `{name}`")).into(),
-        None => failure.into(),
-    }
+    failure.into()
 }
 
 #[cfg(test)]
@@ -363,7 +250,7 @@ mod tests {
                     let (name, allowed) = (argument.name, argument.limit.allows(number));
                     assert_eq!(result.is_ok(), allowed, "{}: {name} {number}", entry.name);
                     let error = result.err().map(|error| error.to_string()).unwrap_or_default();
-                    assert!(allowed || error.contains(argument.limit.words()), "{error}");
+                    assert!(allowed || error.contains(&argument.limit.words()), "{error}");
                 }
             }
         }

@@ -47,7 +47,7 @@ pub use adam::Adam;
 pub use adamw::AdamW;
 pub use adan::Adan;
 use arguments::optimizer;
-pub use arguments::{ArgDefault, Argument, ArgumentValue, Arguments, Limit};
+pub use arguments::{ArgumentValue, Arguments};
 pub use elementwise::{Elementwise, Step};
 pub use ftrl::Ftrl;
 pub use gradient_descent::GradientDescent;
@@ -62,6 +62,8 @@ pub use rows::{RowOptimizer, RowRule, Rows};
 pub use rule::{ByRule, Rule, Slots};
 pub(crate) use slots::{MOST_STEPS, to_bytes_and_largest};
 pub use slots::{restore, to_bytes};
+
+pub use crate::util::argument::{ArgDefault, Argument, Limit};
 
 /// An optimizer that `--optimizer` knows.
 pub struct Entry {

@@ -427,6 +427,7 @@ pub(super) mod tests {
         let arguments = serde_json::from_str(r#"{"learning_rate": 1e-5}"#).unwrap();
         let config = RunConfig {
             model: "M".into(),
+            model_args: Default::default(),
             dataset: "D".into(),
             data: None,
             image_size: None,

@@ -4,7 +4,7 @@
 //! `{dataset}_{optimizer}_lr={learning rate}[_exp_lr][_l2={penalty}][_{comment}]`, with
 //! `_exponential_lr`, `_cosine_lr` and `_warmup={epochs}` for schedules that it did not have. A data
 //! set of the user's own is followed by its name and, if one was asked for, the size of its images:
-//! `ImageFolder_cats_64x64`. What is done to images and labels follows the penalty:
+//! `ImageFolder_cats_64x64`. Before the optimizer stand the arguments of the model: `_code=32`. What is done to images and labels follows the penalty:
 //! `_augment=crop-4,flip_mixup=0.2_cutmix=1.0_label_smoothing=0.1_normalize=standard`, and among it
 //! `_class_weights=balanced_clip_norm=1.0_ema=0.999`; to a schedule belong `_min_lr=` and, of a plateau, `_min_delta=`.
 //! Last come `_validation_split={share}`, the comment and, of runs that are trained
@@ -22,7 +22,7 @@ use super::{Best, Improvement, Schedule};
 use crate::data::{Augmentation, ClassWeights, Identity, Normalize, ValidationSplit};
 use crate::error::{Exit, Failure};
 use crate::metrics::{Metric, Score};
-use crate::nn::Scopes;
+use crate::nn::{ModelArguments, Scopes};
 use crate::optim;
 use crate::optim::{Arguments, Entry};
 use crate::util::defaults::is_default;
@@ -34,6 +34,9 @@ use crate::util::python_number::python_repr;
 pub struct RunConfig {
     /// A file of `models/`.
     pub model: String,
+    /// The arguments of the model, the defaults filled in.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub model_args: ModelArguments,
     /// A file of `inputs/`.
     pub dataset: String,
     /// Which one it is, where its name does not say that.
@@ -163,6 +166,9 @@ impl RunConfig {
         }
         if let Some(classes) = self.classes_as_text() {
             name += &format!("_classes={classes}");
+        }
+        for (argument, value) in self.model_args.iter() {
+            name += &format!("_{argument}={}", in_name(value));
         }
         name += &format!("_{optimizer}_lr={learning_rate}");
         name += &self.lr_schedule.suffix();
@@ -330,6 +336,15 @@ impl RunConfig {
     }
 }
 
+/// A value of an argument as it stands in a run's name.
+fn in_name(value: &Value) -> String {
+    match value {
+        Value::String(word) => word.clone(),
+        Value::Number(number) if number.is_f64() => python_repr(number.as_f64().unwrap_or(0.0)),
+        other => other.to_string(),
+    }
+}
+
 /// `whole` or, where that is longer than a file's name may be, its beginning and digits of its SHA-256.
 pub(super) fn shortened(whole: String) -> String {
     if whole.len() <= LONGEST_NAME {
@@ -353,6 +368,7 @@ mod tests {
         let entry = optim::find(optimizer).unwrap();
         RunConfig {
             model: "SingleLayerCAE".into(),
+            model_args: Default::default(),
             dataset: "MNIST".into(),
             data: None,
             image_size: None,

@@ -8,7 +8,7 @@ use crate::data::{ClassWeights, Normalize, ValidationSplit};
 
 impl RunConfig {
     /// Every flag that says what the run is, by its name without `--`, in the order of the help; the
-    /// optimizer's arguments by theirs. What was not given and has no default is left out.
+    /// arguments of the model and of the optimizer by theirs. What was not given and has no default is left out.
     pub fn flags(&self) -> Map<String, Value> {
         let mut flags = Map::new();
         let mut add = |name: &str, value: Value| {
@@ -17,6 +17,9 @@ impl RunConfig {
             }
         };
         add("model", json!(self.model));
+        for (name, value) in self.model_args.iter() {
+            add(name, value.clone());
+        }
         add("dataset", json!(self.dataset));
         add("data_dir", json!(self.data.as_ref().map(|data| &data.name)));
         add(

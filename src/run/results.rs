@@ -176,7 +176,14 @@ mod tests {
         let state = checkpoint(3).state;
         let score = Score::Error { error: 0.5 };
         let (metrics, class_names) = Default::default();
-        let test = EvalReport { score, metrics, images: None, confusion: None, class_names };
+        let test = EvalReport {
+            score,
+            metrics,
+            images: None,
+            confusion: None,
+            class_names,
+            notes: Vec::new(),
+        };
         let outcome = |epochs| RunResult::new(epochs, state.best.unwrap(), &test, false);
         for _ in 0..2 {
             record(folder.path(), &run, &state.config, outcome(3)).unwrap();

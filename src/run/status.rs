@@ -224,6 +224,7 @@ mod tests {
             images: None,
             confusion: None,
             class_names: Vec::new(),
+            notes: Vec::new(),
         };
         StatusFile::finished(&folder, &RunResult::new(4, best, &test, false)).unwrap();
         assert_eq!(now(), Some((StatusKind::Finished, 4)));

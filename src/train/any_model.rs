@@ -5,7 +5,9 @@ use std::sync::PoisonError;
 use anyhow::Result;
 use burn::tensor::{Int, Tensor};
 use rayon::prelude::*;
+use serde_json::Map;
 
+use super::notes::{self, Noted};
 use super::probe::MAX_EVAL_BATCH;
 use super::step::{Detail, ImageOutput};
 use super::targets::classification_loss;
@@ -16,6 +18,7 @@ use crate::metrics::image_quality::{image_errors, ssim};
 use crate::metrics::measure::{Classified, Reconstructed};
 use crate::nn::ForwardContext;
 use crate::nn::Initializer;
+use crate::nn::ModelArguments;
 use crate::nn::Recorder;
 use crate::nn::StepRequirements;
 use crate::nn::burn_layers::DRAWING;
@@ -77,12 +80,28 @@ pub struct BatchOutput {
 }
 
 impl AnyModel {
-    /// `model` for images of `shape` `[channels, height, width]` and `classes` classes.
+    /// `model` with the defaults of its arguments, for images of `shape` `[channels, height, width]` and `classes`
+    /// classes.
     ///
     /// # Errors
     /// When the images do not suit the model.
     pub fn new(
         model: Model,
+        shape: [usize; 3],
+        classes: usize,
+        init: &mut Initializer,
+    ) -> Result<Self> {
+        let arguments = ModelArguments::of("the model", model.arguments(), &Map::new())?;
+        Self::with_arguments(model, &arguments, shape, classes, init)
+    }
+
+    /// The same with these `arguments`, all of the model's.
+    ///
+    /// # Errors
+    /// When the images do not suit the model.
+    pub fn with_arguments(
+        model: Model,
+        arguments: &ModelArguments,
         shape: [usize; 3],
         classes: usize,
         init: &mut Initializer,
@@ -93,6 +112,10 @@ impl AnyModel {
         let mut built = match model {
             Model::Autoencoder(build) => Built::Autoencoder(build(shape, init)?),
             Model::Classifier(build) => Built::Classifier(build(shape, classes, init)?),
+            Model::AutoencoderWith(_, build) => Built::Autoencoder(build(shape, arguments, init)?),
+            Model::ClassifierWith(_, build) => {
+                Built::Classifier(build(shape, classes, arguments, init)?)
+            }
         };
         let of_burns_layers = built.network_mut().reinitialize(init);
         let parameters = built.network().parameters();
@@ -173,17 +196,28 @@ impl AnyModel {
     }
 
     /// The forward pass of an evaluation of the examples of `loader` in `batch`: their loss and predictions, and
-    /// with this `detail` what the model makes of each.
+    /// with this `detail` what the model makes of each; and what the model notes of itself.
     pub(super) fn evaluate_batch(
         &self,
         loader: &DataLoader,
         batch: Batch,
         detail: Detail,
-    ) -> (BatchOutput, Option<ImageOutput>) {
-        let Detail::Images { ssim } = detail else {
-            return (self.forward_batch(loader, batch, &mut ForwardContext::evaluation()), None);
+    ) -> (BatchOutput, Option<ImageOutput>, Vec<Noted>) {
+        let mut context = ForwardContext::evaluation().with_notes();
+        let (output, images) = match detail {
+            Detail::Loss => (self.forward_batch(loader, batch, &mut context), None),
+            Detail::Images { ssim } => self.evaluate_images(loader, batch, ssim, &mut context),
         };
-        let context = &mut ForwardContext::evaluation();
+        (output, images, notes::of_microbatch(&mut context, batch.len()))
+    }
+
+    fn evaluate_images(
+        &self,
+        loader: &DataLoader,
+        batch: Batch,
+        ssim: bool,
+        context: &mut ForwardContext,
+    ) -> (BatchOutput, Option<ImageOutput>) {
         let images = loader.images(batch);
         match &self.built {
             Built::Autoencoder(model) => {

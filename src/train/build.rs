@@ -4,20 +4,22 @@ use anyhow::Result;
 
 use super::AnyModel;
 use crate::error::{Exit, Failure};
-use crate::nn::{Initializer, Kind, Operation};
+use crate::nn::{Initializer, Kind, ModelArguments, Operation};
 use crate::registry;
 
-/// The model `name` for images of `shape` `[channels, height, width]` and `classes` classes.
+/// The model `name` with these arguments, for images of `shape` `[channels, height, width]` and `classes` classes.
 ///
 /// # Errors
-/// When there is none of that name, the images do not suit it, or it is a classifier of one class.
+/// When there is none of that name, it has not these arguments, the images do not suit it, or it is a classifier of one class.
 pub fn build_model(
-    name: &str,
+    (name, arguments): (&str, &ModelArguments),
     shape: [usize; 3],
     classes: usize,
     init: &mut Initializer,
 ) -> Result<AnyModel> {
     let model = registry::model(name)?;
+    // A file may say anything of them.
+    let arguments = ModelArguments::of(name, model.arguments(), &arguments.as_given())?;
     if model.kind() == Kind::Classifier && classes < 2 {
         // It would be right in all cases, and have learnt nothing.
         return Err(Failure::new(
@@ -31,7 +33,7 @@ pub fn build_model(
         )
         .into());
     }
-    AnyModel::new(model, shape, classes, init)
+    AnyModel::with_arguments(model, &arguments, shape, classes, init)
 }
 
 /// [`build_model`] for evaluation, on a device without autodiff, and what its layers do with an image.
@@ -39,13 +41,13 @@ pub fn build_model(
 /// # Errors
 /// As [`build_model`], and when its output has not the shape that it should have.
 pub fn build_probed_model(
-    name: &str,
+    (name, arguments): (&str, &ModelArguments),
     shape: [usize; 3],
     classes: usize,
     init: &mut Initializer,
 ) -> Result<(AnyModel, Vec<Operation>)> {
     let device = init.device().clone();
-    let mut model = build_model(name, shape, classes, init)?;
+    let mut model = build_model((name, arguments), shape, classes, init)?;
     let operations = model.probe(name, shape, classes, &device)?;
     Ok((model, operations))
 }

@@ -302,7 +302,7 @@ pub(crate) fn evaluate_model_shared(
 fn report(
     model: &AnyModel,
     loader: &DataLoader,
-    EvalOutput { loss, predictions, images }: EvalOutput,
+    EvalOutput { loss, predictions, images, notes }: EvalOutput,
     class_names: Vec<String>,
     measures: &Measures,
 ) -> EvalReport {
@@ -319,7 +319,7 @@ fn report(
         ImageOutput::Reconstructed(made) => made.images(labels),
         ImageOutput::Classified(made) => made.images(labels),
     });
-    EvalReport { score, metrics, images, confusion, class_names }
+    EvalReport { score, metrics, images, confusion, class_names, notes }
 }
 
 /// The model of `checkpoint`, which was read from `path`, for images of `shape` `[channels, height,
@@ -336,7 +336,8 @@ pub(crate) fn restore(
 ) -> Result<AnyModel> {
     let state = &checkpoint.state;
     let mut init = Initializer::new(state.config.seed, device);
-    let (mut model, _) = build_probed_model(&state.config.model, shape, classes, &mut init)?;
+    let of = (&*state.config.model, &state.config.model_args);
+    let (mut model, _) = build_probed_model(of, shape, classes, &mut init)?;
     model.network_mut().load_bytes(checkpoint.model.clone()).map_err(|error| {
         Failure::new(Exit::Failed, format!("`{}` is no {}", path.display(), state.config.model))
             .why(format!("{error:#}"))

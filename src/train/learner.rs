@@ -77,17 +77,18 @@ impl Learner {
         eval_device: &Device,
     ) -> Result<Self> {
         let (name, seed) = (&config.model, config.seed);
+        let of = (&**name, &config.model_args);
         let (shape, classes) = (data.shape, data.class_names.len());
         let mut init = Initializer::new(seed, &train_device.clone().autodiff());
-        let mut model = build_model(name, shape, classes, &mut init)?;
+        let mut model = build_model(of, shape, classes, &mut init)?;
         let mut init = Initializer::new(seed, eval_device);
-        let (evaluated, operations) = build_probed_model(name, shape, classes, &mut init)?;
+        let (evaluated, operations) = build_probed_model(of, shape, classes, &mut init)?;
         // Devices draw differently: built twice on the same one, the model is the same.
         match is_cpu(train_device) && is_cpu(eval_device) {
             true => refuse_unseeded(name, &model, &evaluated)?,
             false => {
                 let mut init = Initializer::new(seed, train_device);
-                refuse_unseeded(name, &model, &build_model(name, shape, classes, &mut init)?)?;
+                refuse_unseeded(name, &model, &build_model(of, shape, classes, &mut init)?)?;
             }
         }
         if let Some(scopes) = &config.trainable_scopes {

@@ -31,6 +31,7 @@ mod initialize;
 mod interrupt;
 mod learner;
 mod name_matching;
+mod notes;
 mod observer;
 mod observers;
 mod options;

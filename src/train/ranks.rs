@@ -67,7 +67,8 @@ fn refuse_whole_batches(
 ) -> Result<()> {
     let name = &config.model;
     let mut init = Initializer::new(config.seed, &options.train_device.clone().autodiff());
-    let model = build_model(name, data.shape, data.class_names.len(), &mut init)?;
+    let model =
+        build_model((name, &config.model_args), data.shape, data.class_names.len(), &mut init)?;
     let requirements = model.requirements();
     let why = if requirements.seeded_device {
         "a layer of burn's draws from the device's generator, image by image"

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use super::any_model::AnyModel;
 use super::exchange::Exchange;
+use super::notes::{self, Noted};
 use super::step::{Detail, EvalOutput, ImageOutput, classes};
 use crate::data::{Batch, DataLoader};
 use crate::metrics::image_quality::ImageError;
@@ -26,6 +27,8 @@ struct Part {
     losses: Vec<f32>,
     predictions: Vec<u32>,
     images: Option<ImageOutput>,
+    /// Of each microbatch.
+    notes: Vec<Noted>,
 }
 
 /// The loss and the predictions of `model` on all examples of `loader`, in batches of `batch_size`, of which this
@@ -48,18 +51,19 @@ pub(super) fn shared_loss_and_predictions(
         .par_iter()
         .map(|microbatch| {
             let bytes = loader.read(microbatch.indices)?;
-            let (output, images) =
+            let (output, images, notes) =
                 model.evaluate_batch(loader, microbatch.with_bytes(&bytes), detail);
             let losses = floats(output.loss * microbatch.len() as f64);
             let predictions = classes(output.predictions.into_iter().collect());
-            Ok(Part { losses, predictions, images })
+            Ok(Part { losses, predictions, images, notes })
         })
         .collect();
     let parts = exchange.gather(Part::of(parts?).to_bytes());
     let parts: Result<Vec<_>> = parts.iter().map(|bytes| Part::from_bytes(bytes)).collect();
-    let Part { losses, predictions, images } = Part::of(parts?);
+    let Part { losses, predictions, images, notes } = Part::of(parts?);
     let sum: f64 = losses.iter().map(|loss| f64::from(*loss)).sum();
-    Ok(EvalOutput { loss: sum / loader.len() as f64, predictions, images })
+    let notes = notes::of_all(notes, loader.len());
+    Ok(EvalOutput { loss: sum / loader.len() as f64, predictions, images, notes })
 }
 
 impl Part {
@@ -69,6 +73,7 @@ impl Part {
         for part in parts {
             all.losses.extend(part.losses);
             all.predictions.extend(part.predictions);
+            all.notes.extend(part.notes);
             match (&mut all.images, part.images) {
                 (Some(images), Some(next)) => images.extend(next),
                 (_, None) => {}
@@ -82,6 +87,12 @@ impl Part {
         let mut bytes = Vec::new();
         put(&mut bytes, &self.losses, |x| x.to_le_bytes());
         put(&mut bytes, &self.predictions, |x| x.to_le_bytes());
+        put(&mut bytes, &[self.notes.len() as u64], |x| x.to_le_bytes());
+        for Noted { name, are_shares, values } in &self.notes {
+            put(&mut bytes, name.as_bytes(), |x| x.to_le_bytes());
+            put(&mut bytes, &[u8::from(*are_shares)], |x| x.to_le_bytes());
+            put(&mut bytes, values, |x| x.to_le_bytes());
+        }
         match &self.images {
             None => {}
             Some(ImageOutput::Reconstructed(Reconstructed { errors, ssims })) => {
@@ -103,6 +114,14 @@ impl Part {
         let bytes = &mut bytes;
         let losses = take(bytes, f32::from_le_bytes)?;
         let predictions = take(bytes, u32::from_le_bytes)?;
+        let count = *take(bytes, u64::from_le_bytes)?.first().context("no number of notes")?;
+        let mut notes = Vec::new();
+        for _ in 0..count {
+            let name = take(bytes, u8::from_le_bytes)?;
+            let name = String::from_utf8(name).context("a note's name is no text")?;
+            let are_shares = take(bytes, u8::from_le_bytes)?.first() == Some(&1);
+            notes.push(Noted { name, are_shares, values: take(bytes, f32::from_le_bytes)? });
+        }
         let images = match bytes.split_off_first() {
             None => None,
             Some(1) => {
@@ -121,7 +140,7 @@ impl Part {
             }
             Some(kind) => bail!("results of the unknown kind {kind}"),
         };
-        Ok(Self { losses, predictions, images })
+        Ok(Self { losses, predictions, images, notes })
     }
 }
 
@@ -152,7 +171,10 @@ mod tests {
             Some(ImageOutput::Reconstructed(Reconstructed { errors, ssims: vec![0.25] })),
             Some(ImageOutput::Classified(Classified { logits: vec![1.0, 2.0], classes: 2 })),
         ] {
-            let part = Part { losses: vec![1.0, -0.0, 3e-40], predictions: vec![7, 0], images };
+            let notes =
+                vec![Noted { name: "kl".into(), are_shares: true, values: vec![0.5, 0.25] }];
+            let losses = vec![1.0, -0.0, 3e-40];
+            let part = Part { losses, predictions: vec![7, 0], images, notes };
             let bytes = part.to_bytes();
             assert_eq!(Part::from_bytes(&bytes).unwrap(), part);
             // The kind of its images may be what is missing.

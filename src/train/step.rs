@@ -17,6 +17,7 @@ use rayon::prelude::*;
 use super::any_model::{AnyModel, BatchOutput};
 use super::batch_step::BatchStep;
 use super::deferred::{self, Passage};
+use super::notes;
 use super::ordered::fold_in_order;
 use super::{Exchange, Interrupt};
 use crate::data::{Batch, DataLoader};
@@ -221,6 +222,8 @@ pub struct EvalOutput {
     pub predictions: Vec<u32>,
     /// Image by image, where that was asked for.
     pub images: Option<ImageOutput>,
+    /// What the model notes of itself, by name: the mean over the examples.
+    pub notes: Vec<(String, f64)>,
 }
 
 /// The loss and the predictions of `model` on all examples of `loader`, in batches of `batch_size`, each
@@ -258,7 +261,7 @@ pub(crate) fn loss_and_predictions_unless(
     let batches: Vec<_> = all.chunks(batch_size).collect();
     let mut ahead = loader.read_ahead(&batches);
     let (mut losses, mut predictions) = (Vec::new(), Vec::new());
-    let mut images: Option<ImageOutput> = None;
+    let (mut images, mut noted): (Option<ImageOutput>, Vec<_>) = Default::default();
     for indices in batches {
         if interrupt.signal().is_some() {
             return Ok(None);
@@ -266,11 +269,12 @@ pub(crate) fn loss_and_predictions_unless(
         let bytes = ahead.next_batch()?;
         let batch = Batch::plain(indices).with_bytes(&bytes);
         let microbatches = in_microbatches(model, batch, loader, |_, microbatch| {
-            let (output, images) = model.evaluate_batch(loader, microbatch, detail);
-            (output.loss * microbatch.len() as f64, output.predictions, images)
+            let (output, images, noted) = model.evaluate_batch(loader, microbatch, detail);
+            (output.loss * microbatch.len() as f64, output.predictions, images, noted)
         });
-        for (loss, classes, of_images) in microbatches {
+        for (loss, classes, of_images, notes) in microbatches {
             losses.push(loss);
+            noted.extend(notes);
             predictions.extend(classes);
             match (&mut images, of_images) {
                 (Some(images), Some(next)) => images.extend(next),
@@ -282,7 +286,8 @@ pub(crate) fn loss_and_predictions_unless(
     let losses = Tensor::cat(losses, 0).into_data().convert::<f64>();
     let sum: f64 = losses.iter::<f64>().sum();
     let loss = sum / loader.len() as f64;
-    Ok(Some(EvalOutput { loss, predictions: classes(predictions), images }))
+    let notes = notes::of_all(noted, loader.len());
+    Ok(Some(EvalOutput { loss, predictions: classes(predictions), images, notes }))
 }
 
 /// The score of `model`, whose forward pass of examples of these `labels` had this `output`: read back from the

@@ -1,5 +1,6 @@
 //! What every room may use and what knows none of them: files, locks, seeds, numbers as text.
 
+pub mod argument;
 pub(crate) mod atomic_file;
 pub(crate) mod bar;
 pub(crate) mod csv;

@@ -11,6 +11,7 @@ mod augment;
 mod burn_layers;
 mod classifiers;
 mod config_file;
+mod convolutions;
 mod data;
 mod devices;
 mod download;
@@ -25,6 +26,7 @@ mod inputs;
 mod later_optimizers;
 mod layers;
 mod metric_values;
+mod model_args;
 #[cfg(all(feature = "mpi", target_os = "linux"))]
 mod mpi;
 mod optimizers;

@@ -18,7 +18,8 @@ const MARK: &str = "*";
 pub fn table(groups: &[Group]) -> String {
     let flags: Vec<_> = groups.iter().map(Group::flags).collect();
     let arguments = groups.iter().filter_map(|group| group.first().config.as_ref());
-    let arguments = arguments.flat_map(|config| config.optimizer_args.iter());
+    let arguments =
+        arguments.flat_map(|config| config.model_args.iter().chain(config.optimizer_args.iter()));
     let arguments: Vec<_> = arguments.map(|(name, _)| name).collect();
     let differing = differing(&flags, &arguments);
     let mut head = vec!["model", "dataset"];

@@ -227,13 +227,16 @@ impl Sweep {
             ["seed", "comment"].into_iter().chain(self.vary.iter().map(|vary| vary.name.as_str()))
         {
             object.shift_remove(name);
-            if let Some(arguments) = object.get_mut("optimizer_args").and_then(Value::as_object_mut)
-            {
-                arguments.shift_remove(name);
+            for arguments in ["model_args", "optimizer_args"] {
+                if let Some(arguments) = object.get_mut(arguments).and_then(Value::as_object_mut) {
+                    arguments.shift_remove(name);
+                }
             }
         }
-        if self.vary.iter().any(|vary| vary.name == "optimizer") {
-            object.shift_remove("optimizer_args");
+        for (of, arguments) in [("model", "model_args"), ("optimizer", "optimizer_args")] {
+            if self.vary.iter().any(|vary| vary.name == of) {
+                object.shift_remove(arguments);
+            }
         }
         let epochs = first.epochs;
         let mut spec = SweepSpec::new(base, &self.vary, search);

@@ -32,6 +32,8 @@ pub struct BatchNorm {
     beta: Param<Tensor<1>>,
     moving_mean: RunningState<Tensor<1>>,
     moving_variance: RunningState<Tensor<1>>,
+    #[module(skip)]
+    epsilon: f64,
 }
 
 /// Whether `parameter` is a moving average of a [`BatchNorm`]: the mean and the variance are those of a
@@ -48,7 +50,13 @@ impl BatchNorm {
             beta: init.zeros([channels]),
             moving_mean: init.buffer(0.0, channels),
             moving_variance: init.buffer(1.0, channels),
+            epsilon: EPSILON,
         }
+    }
+
+    /// The same with another ε, as PyTorch's 1e-5.
+    pub fn with_epsilon(self, epsilon: f64) -> Self {
+        Self { epsilon, ..self }
     }
 
     /// `[batch, channels, ...]` to the same, activated.
@@ -61,12 +69,12 @@ impl BatchNorm {
         let (gamma, beta) = (self.gamma.val(), self.beta.val());
         if !context.is_training() || (is_frozen(&gamma) && is_frozen(&beta)) {
             let by = [self.moving_mean.value(), self.moving_variance.value()];
-            let output = normalise(x, by, [gamma, beta], EPSILON, activation);
+            let output = normalise(x, by, [gamma, beta], self.epsilon, activation);
             self.record(&output, activation, context);
             return output;
         }
         let Normalised { output, mean, variance } =
-            normalise_batch(x, [gamma, beta], EPSILON, activation);
+            normalise_batch(x, [gamma, beta], self.epsilon, activation);
         follow(&self.moving_mean, mean);
         follow(&self.moving_variance, variance);
         output

@@ -1,7 +1,7 @@
 //! Convolution, bias and activation: y = f(x ∗ W + b).
 //!
 //! x `[batch, in, height, width]`, W `[out, in, kernel height, kernel width]`, b `[out]`,
-//! y `[batch, out, ⌊(height + top + bottom - kernel height) / stride⌋ + 1, ...]`.
+//! y `[batch, out, ⌊(height + top + bottom - (dilation (kernel height - 1) + 1)) / stride⌋ + 1, ...]`.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -22,9 +22,10 @@ use burn::tensor::Tensor;
 
 use super::{Padding, max_pool};
 use crate::nn::ForwardContext;
-use crate::nn::Initializer;
+use crate::nn::{Initializer, WeightInit};
 use crate::ops::Activation;
-use crate::ops::conv::{PackedWeights, conv2d_packed, strided_conv2d};
+use crate::ops::columns::{self, Geometry};
+use crate::ops::conv::{PackedWeights, conv2d_packed};
 use crate::ops::pool::conv2d_max_pool2d;
 
 /// How to make a [`Conv`].
@@ -34,7 +35,10 @@ pub struct ConvConfig {
     kernel: [usize; 2],
     padding: Padding,
     stride: usize,
+    dilation: usize,
     activation: Activation,
+    weights: WeightInit,
+    biased: bool,
     penalised: bool,
 }
 
@@ -47,7 +51,10 @@ impl ConvConfig {
             kernel,
             padding: Padding::Valid,
             stride: 1,
+            dilation: 1,
             activation: Activation::Identity,
+            weights: WeightInit::He,
+            biased: true,
             penalised: true,
         }
     }
@@ -67,9 +74,24 @@ impl ConvConfig {
         Self { stride, ..self }
     }
 
+    /// Rows and columns from one value under the kernel to the next.
+    pub fn with_dilation(self, dilation: usize) -> Self {
+        Self { dilation, ..self }
+    }
+
     /// What is applied to the sums.
     pub fn with_activation(self, activation: Activation) -> Self {
         Self { activation, ..self }
+    }
+
+    /// How the weights are drawn.
+    pub fn with_weights(self, weights: WeightInit) -> Self {
+        Self { weights, ..self }
+    }
+
+    /// No bias: a batch normalisation that follows has one.
+    pub fn without_bias(self) -> Self {
+        Self { biased: false, ..self }
     }
 
     /// Leaves the weights out of the L2 penalty.
@@ -77,18 +99,20 @@ impl ConvConfig {
         Self { penalised: false, ..self }
     }
 
-    /// The layer: weights after He, biases 0.
+    /// The layer: weights after He if no other rule was asked for, biases 0.
     pub fn init(self, init: &mut Initializer) -> Conv {
         let [channels_in, channels_out] = self.channels;
         let [height, width] = self.kernel;
         Conv {
-            weight: init.he_normal(
+            weight: init.weights(
+                self.weights,
                 [channels_out, channels_in, height, width],
-                height * width * channels_in,
+                [height * width * channels_in, height * width * channels_out],
             ),
-            bias: init.zeros([channels_out]),
+            bias: self.biased.then(|| init.zeros([channels_out])),
             padding: self.padding,
             stride: self.stride,
+            dilation: self.dilation,
             activation: self.activation,
             penalised: self.penalised,
         }
@@ -99,11 +123,13 @@ impl ConvConfig {
 #[derive(Module, Debug)]
 pub struct Conv {
     weight: Param<Tensor<4>>,
-    bias: Param<Tensor<1>>,
+    bias: Option<Param<Tensor<1>>>,
     #[module(skip)]
     padding: Padding,
     #[module(skip)]
     stride: usize,
+    #[module(skip)]
+    dilation: usize,
     #[module(skip)]
     activation: Activation,
     #[module(skip)]
@@ -138,7 +164,7 @@ impl Conv {
         stride: usize,
         context: &mut ForwardContext,
     ) -> Tensor<4> {
-        if self.stride != 1 || context.recorder().is_some() {
+        if !self.is_dense() || context.recorder().is_some() {
             return max_pool(
                 self.forward(images, context),
                 window,
@@ -151,7 +177,7 @@ impl Conv {
             context.add_l2_penalty(|| self.weight.val());
         }
         let padding = self.padding(&images);
-        let (weight, bias) = (self.weight.val(), Some(self.bias.val()));
+        let (weight, bias) = (self.weight.val(), self.bias());
         let (weight, windows) = ((weight, context.packed(self.weight.id)), [window, stride]);
         conv2d_max_pool2d(images, weight, bias, padding, self.activation, windows)
     }
@@ -159,7 +185,8 @@ impl Conv {
     /// Zeros on the top, bottom, left and right of `images`.
     fn padding(&self, images: &Tensor<4>) -> [usize; 4] {
         let ([.., height, width], [.., rows, columns]) = (images.dims(), self.weight.dims());
-        self.padding.amounts([height, width], [rows, columns], self.stride)
+        let reach = [rows, columns].map(|values| self.dilation * (values - 1) + 1);
+        self.padding.amounts([height, width], reach, self.stride)
     }
 
     fn convolve(
@@ -169,17 +196,30 @@ impl Conv {
         packed: PackedWeights,
     ) -> Tensor<4> {
         let padding = self.padding(&images);
-        let (weight, bias) = (self.weight.val(), Some(self.bias.val()));
-        if self.stride == 1 {
+        let (weight, bias) = (self.weight.val(), self.bias());
+        if self.is_dense() {
             return conv2d_packed(images, weight, bias, padding, activation, packed);
         }
-        strided_conv2d(images, weight, bias, [self.stride; 2], padding, activation)
+        let [.., rows, columns] = weight.dims();
+        let (kernel, stride, dilation) = ([rows, columns], self.stride, self.dilation);
+        let geometry = Geometry { kernel, stride, dilation, padding };
+        columns::conv2d(images, weight, bias, geometry, activation)
+    }
+
+    /// Whether neighbouring windows share most of their pixels, which the direct kernels read once.
+    fn is_dense(&self) -> bool {
+        let [.., rows, columns] = self.weight.dims();
+        self.stride == 1 && self.dilation == 1 && [rows, columns] != [1, 1]
+    }
+
+    fn bias(&self) -> Option<Tensor<1>> {
+        self.bias.as_ref().map(Param::val)
     }
 
     /// Shows the layer; `image` is `[1, in, height, width]`.
     fn record(&self, image: Tensor<4>, context: &mut ForwardContext) {
         let Some(recorder) = context.recorder() else { return };
-        recorder.parameters(self.weight.id, self.weight.val(), Some(self.bias.val()));
+        recorder.parameters(self.weight.id, self.weight.val(), self.bias());
         recorder.filters(self.weight.id, self.weight.val());
         let convolve = |image, activation| self.convolve(image, activation, Default::default());
         let before = convolve(image.clone(), Activation::Identity);

@@ -19,7 +19,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use crate::nn::ForwardContext;
-use crate::nn::{Initializer, is_frozen};
+use crate::nn::{Initializer, WeightInit, is_frozen};
 use crate::ops::{Activation, dense};
 
 /// From this many weights on a layer leaves its gradients to the batch: made for each microbatch and added up, they
@@ -31,13 +31,15 @@ const DEFERRED_MIN_WEIGHTS: usize = 1 << 16;
 pub struct DenseConfig {
     neurons: [usize; 2],
     activation: Activation,
+    weights: WeightInit,
     penalised: bool,
 }
 
 impl DenseConfig {
     /// From `neurons[0]` to `neurons[1]`: no activation, weights in the L2 penalty.
     pub fn new(neurons: [usize; 2]) -> Self {
-        Self { neurons, activation: Activation::Identity, penalised: true }
+        let (activation, weights) = (Activation::Identity, WeightInit::He);
+        Self { neurons, activation, weights, penalised: true }
     }
 
     /// What is applied to the sums.
@@ -45,16 +47,21 @@ impl DenseConfig {
         Self { activation, ..self }
     }
 
+    /// How the weights are drawn.
+    pub fn with_weights(self, weights: WeightInit) -> Self {
+        Self { weights, ..self }
+    }
+
     /// Leaves the weights out of the L2 penalty.
     pub fn without_penalty(self) -> Self {
         Self { penalised: false, ..self }
     }
 
-    /// The layer: weights after He, biases 0.
+    /// The layer: weights after He if no other rule was asked for, biases 0.
     pub fn init(self, init: &mut Initializer) -> Dense {
         let [from, to] = self.neurons;
         Dense {
-            weight: init.he_normal([from, to], from),
+            weight: init.weights(self.weights, [from, to], [from, to]),
             bias: init.zeros([to]),
             activation: self.activation,
             penalised: self.penalised,

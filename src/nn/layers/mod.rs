@@ -2,23 +2,31 @@
 //! Dynamic Training Bench did, penalises its own weights and shows itself in TensorBoard, so that
 //! a file of `models/` holds nothing but the model.
 
+mod average_pool;
 mod batch_norm;
 mod block;
 mod conv;
+mod conv_transpose;
 mod cross_entropy;
 mod dense;
+mod depthwise_conv;
 mod dropout;
 mod max_pool;
 mod padding;
+mod residual;
 
+pub use average_pool::{average_pool, global_average_pool};
 pub use batch_norm::BatchNorm;
 pub use block::{ConvBlock, DenseBlock, Regularizer};
 pub use conv::{Conv, ConvConfig};
+pub use conv_transpose::{ConvTranspose, ConvTransposeConfig};
 pub use cross_entropy::softmax_cross_entropy;
 pub use dense::{Dense, DenseConfig};
+pub use depthwise_conv::{DepthwiseConv, DepthwiseConvConfig};
 pub use dropout::Dropout;
 pub use max_pool::max_pool;
 pub use padding::Padding;
+pub use residual::residual_sum;
 
 use crate::nn::Parameter;
 

@@ -67,7 +67,7 @@ pub(crate) fn conv2d_packed(
 ) -> Tensor<4> {
     check(&x, &weight, bias.as_ref(), padding);
     if !can_fuse(&x, &weight, bias.as_ref()) {
-        return plain(x, weight, bias, [1, 1], padding, activation);
+        return plain(x, weight, bias, padding, activation);
     }
     let level = SimdLevel::best();
     fused(x, weight, bias, ConvAttributes { padding, activation, pool: None, level, packed })
@@ -105,23 +105,6 @@ fn can_fuse(x: &Tensor<4>, weight: &Tensor<4>, bias: Option<&Tensor<1>>) -> bool
     let single = [x.dtype(), weight.dtype()].iter().all(|&dtype| dtype == DType::F32)
         && bias.is_none_or(|bias| bias.dtype() == DType::F32);
     single && is_cpu(&x.device()) && x.dims()[0] > 0
-}
-
-/// [`conv2d`] with another `stride`, `[rows, columns]` from one output to the next; composed of
-/// Burn's operations.
-///
-/// # Panics
-/// As [`conv2d`] does.
-pub fn strided_conv2d(
-    x: Tensor<4>,
-    weight: Tensor<4>,
-    bias: Option<Tensor<1>>,
-    stride: [usize; 2],
-    padding: [usize; 4],
-    activation: Activation,
-) -> Tensor<4> {
-    check(&x, &weight, bias.as_ref(), padding);
-    plain(x, weight, bias, stride, padding, activation)
 }
 
 /// Rows and columns of the output of [`conv2d`].
@@ -165,12 +148,11 @@ fn plain(
     x: Tensor<4>,
     weight: Tensor<4>,
     bias: Option<Tensor<1>>,
-    stride: [usize; 2],
     [top, bottom, left, right]: [usize; 4],
     activation: Activation,
 ) -> Tensor<4> {
     let x = x.pad([(top, bottom), (left, right)], PadMode::Constant(0.0));
-    let options = ConvOptions::new(stride, [0, 0], [1, 1], 1);
+    let options = ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
     activation.apply(module::conv2d(x, weight, bias, options))
 }
 

@@ -14,6 +14,8 @@ use crate::run::{LearningRateDecay, Plateau, Pretrained, RunConfig, Shape};
 pub struct PartialRunConfig {
     /// A file of `models/`.
     pub model: Option<String>,
+    /// Its arguments.
+    pub model_args: Option<Map<String, Value>>,
     /// A file of `inputs/`.
     pub dataset: Option<String>,
     /// Which data they have to be, of a file; `Some(None)` for data that have no identity.
@@ -134,9 +136,11 @@ pub struct NamedWeights {
 
 impl PartialRunConfig {
     /// What this says and, where it says nothing, what `base` says. Of another data set the size of the
-    /// images and the classes are its own, and so are the arguments of another optimizer.
+    /// images and the classes are its own, and so are the arguments of another model or optimizer.
     pub fn or(self, base: Self) -> Self {
         let same_dataset = self.dataset.is_none();
+        let model = self.model.or(base.model.clone());
+        let same_model = model == base.model;
         let optimizer = self.optimizer.or(base.optimizer.clone());
         let same_optimizer = optimizer == base.optimizer;
         let of_dataset = |value| if same_dataset { value } else { None };
@@ -145,7 +149,8 @@ impl PartialRunConfig {
         let waits = patience.is_some() || schedule.lr_schedule == Some("plateau");
         let base_min_delta = base.min_delta.filter(|_| waits);
         Self {
-            model: self.model.or(base.model),
+            model,
+            model_args: self.model_args.or(base.model_args.filter(|_| same_model)),
             dataset: self.dataset.or(base.dataset),
             data: if same_dataset { base.data } else { None },
             image_size: self.image_size.or(of_dataset(base.image_size)),
@@ -227,6 +232,7 @@ impl From<RunConfig> for PartialRunConfig {
         let whole_name = optim::find(&config.optimizer).map(|entry| entry.name.to_owned());
         Self {
             model: Some(config.model),
+            model_args: Some(config.model_args.as_given()),
             dataset: Some(config.dataset),
             data: Some(config.data),
             image_size: config.image_size,

@@ -12,7 +12,7 @@ use crate::error::{Exit, Failure};
 use crate::inputs::INPUTS;
 use crate::metrics::{METRICS, Metric};
 use crate::models::MODELS;
-use crate::nn::Kind;
+use crate::nn::{Kind, ModelArguments};
 use crate::optim::{self, Arguments, Entry};
 use crate::registry;
 use crate::run::{LearningRateDecay, Plateau, RunConfig, Schedule, Shape};
@@ -48,7 +48,7 @@ impl PartialRunConfig {
     ///
     /// # Errors
     /// A [`Failure`] of [`Exit::Usage`] that names the flags where they contradict each other or an argument of
-    /// the optimizer is wrong; an error that names the value where it is out of its bounds, which the flags'
+    /// the model or the optimizer is wrong; an error that names the value where it is out of its bounds, which the flags'
     /// parsers do not let through.
     ///
     /// # Panics
@@ -58,6 +58,8 @@ impl PartialRunConfig {
         let dataset = self.dataset.clone().expect("the parser wants --dataset or --config");
         known(&model, MODELS.iter().any(|(name, _)| *name == model))?;
         known(&dataset, INPUTS.iter().any(|(name, _)| *name == dataset))?;
+        let given = self.model_args.clone().unwrap_or_default();
+        let model_args = ModelArguments::of(&model, registry::model(&model)?.arguments(), &given)?;
         let entry = self.entry()?;
         let epochs = self.epochs.unwrap_or(EPOCHS);
         ensure!((1..=MAX_EPOCHS).contains(&epochs), "epochs: 1 to {MAX_EPOCHS}, not {epochs}");
@@ -100,6 +102,7 @@ impl PartialRunConfig {
         }
         let config = RunConfig {
             model,
+            model_args,
             dataset,
             data: None,
             image_size: self.image_size,

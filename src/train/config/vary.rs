@@ -4,10 +4,12 @@ use serde_json::{Map, Value};
 
 use super::partial::{GivenArguments, PartialRunConfig};
 use crate::error::{Exit, Failure};
-use crate::optim::{self, OPTIMIZERS};
+use crate::models::MODELS;
+use crate::optim::{self, Argument, OPTIMIZERS};
+use crate::registry;
 use crate::run::Shape;
 
-/// The flags that can be varied beside the arguments of the optimizers.
+/// The flags that can be varied beside the arguments of the models and the optimizers.
 const FLAGS: [&str; 24] = [
     "model",
     "dataset",
@@ -36,7 +38,7 @@ const FLAGS: [&str; 24] = [
 ];
 
 impl PartialRunConfig {
-    /// The same, but for the flag `name`. An argument that the run's optimizer does not have is left out: with
+    /// The same, but for the flag `name`. An argument that neither the run's model nor its optimizer has is left out: with
     /// `optimizer=Momentum,Adam` and `momentum=0.9,0.99` Adam has none.
     ///
     /// # Errors
@@ -100,26 +102,29 @@ impl PartialRunConfig {
         Ok(self)
     }
 
-    /// Gives the optimizer this argument, if it has it.
+    /// Gives the model and the optimizer this argument, if they have it.
     fn set_argument(&mut self, name: &str, value: &Value) -> Result<(), Failure> {
-        let of_any = || OPTIMIZERS.iter().flat_map(|entry| entry.arguments);
-        if !of_any().any(|argument| argument.name == name) {
-            let mut arguments: Vec<_> = of_any().map(|argument| argument.name).collect();
-            arguments.sort_unstable();
-            arguments.dedup();
-            arguments.retain(|argument| !FLAGS.contains(argument));
+        let of_optimizers = || OPTIMIZERS.iter().flat_map(|entry| entry.arguments);
+        let of_models = || MODELS.iter().flat_map(|(_, model)| model.arguments());
+        if !of_models().chain(of_optimizers()).any(|argument| argument.name == name) {
             let what = format!("`--vary {name}`: there is no such flag that a sweep can vary");
             return Err(Failure::new(Exit::Usage, what)
                 .why(format!(
-                    "there are: {}\nand the optimizers' arguments: {}",
+                    "there are: {}\nand the optimizers' arguments: {}\nand the models': {}",
                     FLAGS.join(", "),
-                    arguments.join(", ")
+                    names(of_optimizers()),
+                    names(of_models())
                 ))
                 .help("name one of these; other flags of dytb train are the same for all trials"));
         }
+        let has = |arguments: &[Argument]| arguments.iter().any(|own| own.name == name);
+        let model = self.model.as_deref().and_then(|name| registry::model(name).ok());
+        if model.is_some_and(|model| has(model.arguments())) {
+            self.model_args.get_or_insert_default().insert(name.to_owned(), value.clone());
+        }
         let entry = self.optimizer.as_deref().unwrap_or(super::validate::MOMENTUM);
         let entry = optim::find(entry);
-        if entry.is_some_and(|entry| entry.arguments.iter().any(|own| own.name == name)) {
+        if entry.is_some_and(|entry| has(entry.arguments)) {
             let given = self
                 .optimizer_args
                 .get_or_insert_with(|| GivenArguments { values: Map::new(), is_complete: false });
@@ -127,6 +132,15 @@ impl PartialRunConfig {
         }
         Ok(())
     }
+}
+
+/// The names of `arguments` that are no flags, each once.
+fn names(arguments: impl Iterator<Item = &'static Argument>) -> String {
+    let mut names: Vec<_> = arguments.map(|argument| argument.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.retain(|name| !FLAGS.contains(name));
+    names.join(", ")
 }
 
 #[cfg(test)]
@@ -150,6 +164,19 @@ mod tests {
         ] {
             let error = PartialRunConfig::default().with(name, &value).unwrap_err().to_string();
             assert!(error.contains(needle) && error.contains(name), "{error}");
+        }
+    }
+
+    /// Each is a column of a table and a name of `--vary`: no argument of a model is called like a flag, or like an
+    /// argument of an optimizer.
+    #[test]
+    fn names_of_arguments_are_unambiguous() {
+        for (model, entry) in MODELS {
+            for argument in entry.arguments() {
+                let of_optimizers = OPTIMIZERS.iter().flat_map(|entry| entry.arguments);
+                let mut others = of_optimizers.map(|other| other.name).chain(FLAGS);
+                assert!(others.all(|other| other != argument.name), "{model}: {}", argument.name);
+            }
         }
     }
 }

@@ -86,6 +86,8 @@ impl Observer for HistoryFile {
                         validation.push((metric.name(), *value));
                     }
                 }
+                let notes = report.notes.iter().map(|(name, value)| (name.as_str(), *value));
+                validation.extend(notes);
                 let mut row = self.row((step, epoch, learning_rate), train, &validation);
                 row.extend(self.of_other_ranks());
                 self.history.push(&row)?;

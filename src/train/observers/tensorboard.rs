@@ -138,6 +138,10 @@ impl TensorBoard {
             let written = self.validation.scalar(step as i64, metric.name(), *value as f32);
             written.context(UNWRITABLE)?;
         }
+        for (name, value) in &report.notes {
+            let written = self.validation.scalar(step as i64, name, *value as f32);
+            written.context(UNWRITABLE)?;
+        }
         Ok(())
     }
 
