@@ -59,8 +59,9 @@ impl Side {
             return None;
         }
         match rows.min(columns) {
-            0..2 => None,
-            2..6 => Some(Self::Two),
+            // Of 2 x 2 outputs there is one tile, and U is 16/9 of the weights to be read for it.
+            0..3 => None,
+            3..6 => Some(Self::Two),
             6.. => Some(Self::Four),
         }
     }
@@ -118,16 +119,17 @@ struct Buffers {
     v: Vec<f32>,
     /// P, and its gradient.
     p: Vec<f32>,
+    /// The gradient of U.
+    du: Vec<f32>,
 }
 
 impl Buffers {
-    /// What `work` makes with some.
-    fn with<T>(work: impl FnOnce(&mut Self) -> T) -> T {
-        let spare = || SPARE.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut buffers = spare().pop().unwrap_or_default();
-        let result = work(&mut buffers);
-        spare().push(buffers);
-        result
+    fn take() -> Self {
+        SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn give_back(self) {
+        SPARE.lock().unwrap_or_else(PoisonError::into_inner).push(self);
     }
 }
 
@@ -180,8 +182,9 @@ impl<'a, F: Tile<IN, OUT>, const IN: usize, const OUT: usize> Winograd<'a, F, IN
         let mut out = zeros(x.values.len() / input * output);
         for_groups(&mut out, MICROBATCH * output, |group, out| {
             let values = &x.values[group * MICROBATCH * input..][..out.len() / output * input];
-            let x = Images { values, ..x };
-            Buffers::with(|buffers| self.forward_group(x, u.storage(), bias, out, buffers));
+            let (x, mut buffers) = (Images { values, ..x }, Buffers::take());
+            self.forward_group(x, u.storage(), bias, out, &mut buffers);
+            buffers.give_back();
         });
         out
     }
@@ -206,19 +209,18 @@ impl<'a, F: Tile<IN, OUT>, const IN: usize, const OUT: usize> Winograd<'a, F, IN
             let values = &x.values[group * MICROBATCH * input..][..out.len() / output * input];
             let part = self.images_at_a_time();
             let parts = out.chunks_mut(part * output).zip(argmax.chunks_mut(part * output));
-            Buffers::with(|buffers| {
-                let mut all = Vec::new();
-                for (values, (out, argmax)) in values.chunks(part * input).zip(parts) {
-                    let x = Images { values, ..x };
-                    all.resize(values.len() / input * maps, 0.0);
-                    self.forward_group(x, u.storage(), bias, &mut all, buffers);
-                    let outputs = out.chunks_exact_mut(output).zip(argmax.chunks_exact_mut(output));
-                    for (image, (out, argmax)) in all.chunks_exact(maps).zip(outputs) {
-                        let layout = ImageLayout::Nhwc;
-                        self.layer.level.run(MaxPool { windows, image, size, layout, out, argmax });
-                    }
+            let (mut buffers, mut all) = (Buffers::take(), Vec::new());
+            for (values, (out, argmax)) in values.chunks(part * input).zip(parts) {
+                let x = Images { values, ..x };
+                all.resize(values.len() / input * maps, 0.0);
+                self.forward_group(x, u.storage(), bias, &mut all, &mut buffers);
+                let outputs = out.chunks_exact_mut(output).zip(argmax.chunks_exact_mut(output));
+                for (image, (out, argmax)) in all.chunks_exact(maps).zip(outputs) {
+                    let layout = ImageLayout::Nhwc;
+                    self.layer.level.run(MaxPool { windows, image, size, layout, out, argmax });
                 }
-            });
+            }
+            buffers.give_back();
         });
         (out, argmax)
     }
@@ -268,8 +270,9 @@ impl<'a, F: Tile<IN, OUT>, const IN: usize, const OUT: usize> Winograd<'a, F, IN
                 |(values, dz)| (Images { values, ..x }, dz, dx_groups.next().unwrap_or_default()),
             );
         let work = |(x, dz, dx)| {
-            let u = u.as_ref().map(|u| u.storage());
-            Buffers::with(|buffers| self.backward_group(x, dz, (dx, u), buffers))
+            let (u, mut buffers) = (u.as_ref().map(|u| u.storage()), Buffers::take());
+            self.backward_group(x, dz, (dx, u), &mut buffers);
+            buffers
         };
         let mut sum = groups.next().map(work).unwrap_or_default();
         // As many at a time as there are threads: their sums are large. They are added up in their order.
@@ -280,29 +283,31 @@ impl<'a, F: Tile<IN, OUT>, const IN: usize, const OUT: usize> Winograd<'a, F, IN
             }
             let parts: Vec<_> = some.into_par_iter().map(work).collect();
             for part in parts {
-                sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+                sum.du.iter_mut().zip(&part.du).for_each(|(sum, part)| *sum += part);
+                part.give_back();
             }
         }
         let mut weight = zeros(weight.len());
-        let (tile, gradient, outputs) = (self.tile, &sum, layer.outputs);
+        let (tile, gradient, outputs) = (self.tile, &sum.du, layer.outputs);
         layer.level.run(WeightsAdjoint::<F, IN, OUT> { tile, gradient, outputs, out: &mut weight });
+        sum.give_back();
         let input = input_too.then_some((dx, ImageLayout::Nhwc));
         LayerGradients { input, weight, bias }
     }
 
     /// Backward through the images `x`, whose sums before the activation have the gradients `dz`, on this thread: writes
-    /// those of their pixels to `dx`, where `u` is there; dU `[IN * IN, inputs, outputs]`.
+    /// those of their pixels to `dx`, where `u` is there, and dU `[IN * IN, inputs, outputs]` to the buffers.
     fn backward_group(
         &self,
         x: Images,
         dz: &[f32],
         (dx, u): (&mut [f32], Option<&[f32]>),
         buffers: &mut Buffers,
-    ) -> Vec<f32> {
+    ) {
         let (input, output) = (x.size.len(), self.output.len());
         let part = self.images_at_a_time();
         let [inputs, outputs] = self.weight_shape();
-        let mut du = vec![0.0; IN * IN * pitch(inputs * outputs)];
+        buffers.du.resize(IN * IN * pitch(inputs * outputs), 0.0);
         let mut dx = dx.chunks_mut(part * input);
         let parts = x.values.chunks(part * input).zip(dz.chunks(part * output));
         for (number, (values, dz)) in parts.enumerate() {
@@ -311,14 +316,13 @@ impl<'a, F: Tile<IN, OUT>, const IN: usize, const OUT: usize> Winograd<'a, F, IN
             self.input(Images { values, ..x }, buffers);
             let v = Matrices::new(&buffers.v, [tiles, inputs]);
             let dp = Matrices::new(&buffers.p, [tiles, outputs]);
-            products(v.transposed(), dp, &mut du, number > 0);
+            products(v.transposed(), dp, &mut buffers.du, number > 0);
             if let (Some(u), Some(dx)) = (u, dx.next()) {
                 let u = Matrices::new(u, [inputs, outputs]);
                 products(dp, u.transposed(), &mut buffers.v, false);
                 self.input_adjoint(dx, buffers);
             }
         }
-        du
     }
 
     /// Rows and columns of each matrix of U.
