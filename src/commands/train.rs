@@ -263,17 +263,24 @@ impl TrainArgs {
         values: &[(&str, &Value)],
     ) -> Result<Vec<PlannedRun>> {
         let file = self.config.as_ref().map(|path| config_file::read(path, None)).transpose()?;
-        // The optimizer first: it decides which arguments there are.
-        let (first, others): (Vec<_>, Vec<_>) =
-            values.iter().partition(|(name, _)| *name == "optimizer");
-        let mut flags = self.partial(Some(model))?;
-        for (name, value) in first.into_iter().chain(others) {
-            flags = flags.with(name, value)?;
+        // These first: they decide which arguments there are, and what of the file is for others.
+        let decide = |(name, _): &&(&str, &Value)| ["model", "dataset", "optimizer"].contains(name);
+        let (first, others): (Vec<_>, Vec<_>) = values.iter().partition(decide);
+        let mut said = self.partial(Some(model))?;
+        for (name, value) in first {
+            said = said.with(name, value)?;
         }
-        let comment = flags.comment.take().map_or(String::new(), |comment| format!("{comment}_"));
-        flags.comment = Some(format!("{comment}trial={trial}"));
+        let comment = said.comment.take().map_or(String::new(), |comment| format!("{comment}_"));
+        said.comment = Some(format!("{comment}trial={trial}"));
+        if let Some(file) = &file {
+            said = said.or(file.clone().into());
+        }
+        for (name, value) in others {
+            said = said.with(name, value)?;
+        }
         let members = self.several.members_of_sweep()?;
-        members.iter().map(|member| self.run(file.as_ref(), flags.clone(), member)).collect()
+        let plan = |member: &Member| self.plan(file.as_ref(), member.of(said.clone()), member);
+        members.iter().map(plan).collect()
     }
 
     /// What training is told beside what a run is, as words of a command line: devices, where the data are, what is
@@ -323,6 +330,16 @@ impl TrainArgs {
             Some(file) => flags.or(file.clone().into()),
             None => flags,
         };
+        self.plan(file, said, member)
+    }
+
+    /// The run `member`, of which the flags and `file` say this.
+    fn plan(
+        &self,
+        file: Option<&RunConfig>,
+        said: PartialRunConfig,
+        member: &Member,
+    ) -> Result<PlannedRun> {
         let said = member.complete(said)?;
         let seed_is_drawn = said.seed.is_none();
         let valid = said.validate().map_err(|error| self.of_file(error))?;

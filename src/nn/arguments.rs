@@ -18,10 +18,19 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::util::argument::{self, Argument, Values};
+use crate::util::argument::{self, ArgDefault, Argument, Values};
 
 /// The flag that gives them.
 const FLAG: &str = "--model_args";
+
+/// A `value` of `argument` as all that are equal to it are written: 4 and 4.0 are one run, with one name.
+fn alike(argument: &Argument, value: Value) -> Value {
+    match (argument.default, value.as_f64()) {
+        // -0 + 0 is 0.
+        (ArgDefault::Number(_), Some(number)) => Value::from(number + 0.0),
+        _ => value,
+    }
+}
 
 /// Arguments of a model by name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,7 +51,7 @@ impl ModelArguments {
         let mut values = BTreeMap::new();
         for argument in known {
             let value = argument::check(FLAG, name, argument, given.get(argument.name))?;
-            values.extend(value.map(|value| (argument.name.to_owned(), value)));
+            values.extend(value.map(|value| (argument.name.to_owned(), alike(argument, value))));
         }
         Ok(Self(Values(values)))
     }
@@ -87,5 +96,36 @@ impl ModelArguments {
     /// Names and values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    use crate::models::MODELS;
+    use crate::util::argument::Limit;
+
+    /// However a default is written, it is the default: the run has one name.
+    #[test]
+    fn equal_numbers_are_one() {
+        for (name, model) in MODELS {
+            let of = |given| ModelArguments::of(name, model.arguments(), &given).unwrap();
+            let default = of(Map::new());
+            for argument in model.arguments() {
+                let ArgDefault::Number(number) = argument.default else { continue };
+                let is_whole = number.fract() == 0.0;
+                let value = if is_whole { json!(number as u64) } else { json!(number) };
+                let given = of(Map::from_iter([(argument.name.to_owned(), value)]));
+                assert_eq!(given.as_given(), default.as_given(), "{name}");
+            }
+        }
+        let known = [Argument::number("beta", 4.0, Limit::NotNegative)];
+        let given = Map::from_iter([("beta".to_owned(), json!(-0.0))]);
+        assert_eq!(
+            json!(ModelArguments::of("x", &known, &given).unwrap()).to_string(),
+            "{\"beta\":0.0}"
+        );
     }
 }

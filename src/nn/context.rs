@@ -98,7 +98,12 @@ impl<'a> ForwardContext<'a> {
     /// The same pass of a microbatch: layers may leave gradients to the batch that it is a part of, whose passes
     /// share the weights that they pack.
     pub(crate) fn of_microbatch(self, packed: SharedWeights) -> Self {
-        Self { deferred: Some(Vec::new()), packed, ..self }
+        Self { deferred: Some(Vec::new()), ..self.sharing(packed) }
+    }
+
+    /// The same pass, which shares the weights that it packs with others.
+    pub(crate) fn sharing(self, packed: SharedWeights) -> Self {
+        Self { packed, ..self }
     }
 
     /// What this pass shares with others of the weight `id`.

@@ -18,11 +18,11 @@ use crate::metrics::image_quality::{image_errors, ssim};
 use crate::metrics::measure::{Classified, Reconstructed};
 use crate::nn::ForwardContext;
 use crate::nn::Initializer;
-use crate::nn::ModelArguments;
 use crate::nn::Recorder;
 use crate::nn::StepRequirements;
 use crate::nn::burn_layers::DRAWING;
 use crate::nn::{Autoencoder, Classifier, Kind, Model, Network, Operation, Parameter};
+use crate::nn::{ModelArguments, SharedWeights};
 use crate::util::tensor::floats;
 
 /// A model that was built.
@@ -196,14 +196,15 @@ impl AnyModel {
     }
 
     /// The forward pass of an evaluation of the examples of `loader` in `batch`: their loss and predictions, and
-    /// with this `detail` what the model makes of each; and what the model notes of itself.
+    /// with this `detail` what the model makes of each; and what the model notes of itself. The batches of an evaluation
+    /// share what they have `packed`.
     pub(super) fn evaluate_batch(
         &self,
         loader: &DataLoader,
         batch: Batch,
-        detail: Detail,
+        (detail, packed): (Detail, &SharedWeights),
     ) -> (BatchOutput, Option<ImageOutput>, Vec<Noted>) {
-        let mut context = ForwardContext::evaluation().with_notes();
+        let mut context = ForwardContext::evaluation().with_notes().sharing(packed.clone());
         let (output, images) = match detail {
             Detail::Loss => (self.forward_batch(loader, batch, &mut context), None),
             Detail::Images { ssim } => self.evaluate_images(loader, batch, ssim, &mut context),

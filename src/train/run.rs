@@ -15,7 +15,7 @@ use super::observer::{self, Event, Observer};
 use super::observers::{HistoryFile, Progress, TensorBoard};
 use super::ranks::{begin, checkpoint_of_first, refuse_differences, refuse_unshared};
 use super::run_data::RunData;
-use super::shared_step::{Rows, passes_of_shared_batch};
+use super::shared_step::{SpareRows, passes_of_shared_batch};
 use super::step::{self, StepConfig};
 use super::{
     BatchOutput, Exchange, FinishedRun, Learner, PausedRun, Pictures, TrainEnd, TrainOptions,
@@ -61,7 +61,7 @@ struct Run<'a> {
     saved: u64,
     steps_per_epoch: u64,
     /// What ranks write their gradients to.
-    rows: Rows,
+    rows: SpareRows,
     /// The signal that the ranks, where there are several, have agreed on with the last step.
     agreed_signal: Option<i32>,
     observers: Vec<Box<dyn Observer + Send + 'a>>,
@@ -162,7 +162,7 @@ impl<'a> Run<'a> {
             measures: Measures { metrics, images: false },
             pending: Vec::new(),
             steps_per_epoch,
-            rows: Rows::default(),
+            rows: SpareRows::default(),
             agreed_signal: None,
             observers,
         })

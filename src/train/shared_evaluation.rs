@@ -17,6 +17,7 @@ use super::step::{Detail, EvalOutput, ImageOutput, classes};
 use crate::data::{Batch, DataLoader};
 use crate::metrics::image_quality::ImageError;
 use crate::metrics::measure::{Classified, Reconstructed};
+use crate::nn::SharedWeights;
 use crate::ops::parallel::MICROBATCH;
 use crate::util::tensor::floats;
 
@@ -46,13 +47,13 @@ pub(super) fn shared_loss_and_predictions(
     let all: Vec<_> = (0..loader.len()).collect();
     let batches = Batch::plain(&all).chunks(batch_size);
     let microbatches: Vec<_> = batches.iter().flat_map(|batch| batch.chunks(MICROBATCH)).collect();
-    let share = exchange.share(microbatches.len());
+    let (share, packed) = (exchange.share(microbatches.len()), SharedWeights::default());
     let parts: Result<Vec<_>> = microbatches[share]
         .par_iter()
         .map(|microbatch| {
             let bytes = loader.read(microbatch.indices)?;
             let (output, images, notes) =
-                model.evaluate_batch(loader, microbatch.with_bytes(&bytes), detail);
+                model.evaluate_batch(loader, microbatch.with_bytes(&bytes), (detail, &packed));
             let losses = floats(output.loss * microbatch.len() as f64);
             let predictions = classes(output.predictions.into_iter().collect());
             Ok(Part { losses, predictions, images, notes })

@@ -29,9 +29,9 @@ use crate::util::tensor::floats;
 /// The memory of rows, which is used again in the next step: new pages cost more than what is written to them (of
 /// VGG's 60 MB a row a fifth of a step).
 #[derive(Debug, Default)]
-pub(super) struct Rows(Mutex<Vec<Vec<f32>>>);
+pub(super) struct SpareRows(Mutex<Vec<Vec<f32>>>);
 
-impl Rows {
+impl SpareRows {
     fn take(&self) -> Vec<f32> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
@@ -51,7 +51,7 @@ pub(super) fn passes_of_shared_batch(
     loader: &DataLoader,
     batch: Batch,
     config: StepConfig,
-    (exchange, buffers): (&Exchange, &Rows),
+    (exchange, buffers): (&Exchange, &SpareRows),
     signal: Option<i32>,
 ) -> (BatchStep, Option<i32>) {
     let (microbatches, packed) = (batch.chunks(MICROBATCH), SharedWeights::default());

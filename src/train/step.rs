@@ -259,7 +259,7 @@ pub(crate) fn loss_and_predictions_unless(
 ) -> Result<Option<EvalOutput>> {
     let all: Vec<_> = (0..loader.len()).collect();
     let batches: Vec<_> = all.chunks(batch_size).collect();
-    let mut ahead = loader.read_ahead(&batches);
+    let (mut ahead, packed) = (loader.read_ahead(&batches), SharedWeights::default());
     let (mut losses, mut predictions) = (Vec::new(), Vec::new());
     let (mut images, mut noted): (Option<ImageOutput>, Vec<_>) = Default::default();
     for indices in batches {
@@ -269,7 +269,8 @@ pub(crate) fn loss_and_predictions_unless(
         let bytes = ahead.next_batch()?;
         let batch = Batch::plain(indices).with_bytes(&bytes);
         let microbatches = in_microbatches(model, batch, loader, |_, microbatch| {
-            let (output, images, noted) = model.evaluate_batch(loader, microbatch, detail);
+            let (output, images, noted) =
+                model.evaluate_batch(loader, microbatch, (detail, &packed));
             (output.loss * microbatch.len() as f64, output.predictions, images, noted)
         });
         for (loss, classes, of_images, notes) in microbatches {

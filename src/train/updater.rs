@@ -243,7 +243,7 @@ mod tests {
         };
         for _ in 0..STEPS {
             let (batch, config) = (Batch::plain(&all), StepConfig { l2_penalty, seed: 1 });
-            let rows = shared_step::Rows::default();
+            let rows = shared_step::SpareRows::default();
             let by = (exchange, &rows);
             let step = match exchange.is_alone() {
                 true => passes_of_batch(&model, &loader, batch, config),

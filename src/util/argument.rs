@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -158,7 +157,7 @@ pub(crate) fn check(
     owner: &str,
     argument: &Argument,
     given: Option<&Value>,
-) -> Result<Option<Value>> {
+) -> Result<Option<Value>, Failure> {
     let wrong = |kind: &str, value: &Value| {
         Failure::new(Exit::Usage, format!("`{flag}`: `{}` is {value}", argument.name))
             .why(format!("{owner} takes {kind} there"))
@@ -187,7 +186,7 @@ pub(crate) fn check(
         }
         _ => return Ok(Some(value.clone())),
     };
-    Err(wrong(&kind, value).into())
+    Err(wrong(&kind, value))
 }
 
 /// That `owner` has no argument called `unknown`, which `flag` gives, but those of these `names`.

@@ -86,4 +86,33 @@ fn a_sweep_varies_them() {
     }
     let done = bench.dytb(&line.replace("code=2,4", "cod=2,4")).ended(2);
     assert!(done.stderr.contains("and the models': beta, code, codes"), "{}", done.stderr);
+    let done = bench.dytb(&line.replace("code=2,4", "code=8.5,16")).ended(2);
+    assert!(done.stderr.contains("`--vary code`: `code` is 8.5"), "{}", done.stderr);
+}
+
+/// In whatever order they are named, and with what a file says beside them.
+#[test]
+fn a_sweep_varies_the_model_too() {
+    let names = |bench: &Bench, model: &str| -> Vec<String> {
+        let found = fs::read_dir(bench.path("sweep").join(model)).unwrap();
+        found.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    let bench = Bench::new();
+    let varied = "--vary code=2,4 --vary model=ConvAE,VAE";
+    bench
+        .dytb(&format!("sweep {LINE} --model LeNetCAE --epochs 1 --search grid {varied}"))
+        .ended(0);
+    for (model, code) in [("ConvAE", 2), ("ConvAE", 4), ("VAE", 2), ("VAE", 4)] {
+        let found = names(&bench, model);
+        let is_it = |name: &&String| name.contains(&format!("_code={code}_"));
+        assert_eq!(found.iter().filter(is_it).count(), 1, "{found:?}");
+    }
+    let bench = Bench::new();
+    let beta = "--model BetaVAE --model_args '{\"beta\": 10}'";
+    bench.train(&format!("{LINE} --epochs 1 {beta}")).ended(0);
+    let file = "log/BetaVAE/Digits_beta=10.0_code=32_Adam_lr=0.001/config.json";
+    let line = format!("sweep --model BetaVAE --config {file} --search grid");
+    bench.dytb(&format!("{line} --vary code=2,4 --vary beta2=0.9,0.99")).ended(0);
+    let found = names(&bench, "BetaVAE");
+    assert!(found.len() == 4 && found.iter().all(|name| name.contains("_beta=10.0_")), "{found:?}");
 }

@@ -9,7 +9,7 @@ use crate::ops::parallel::{of_images, of_images_with_argmax};
 use crate::ops::windows::MaxPool;
 
 impl Layer {
-    /// The outputs of all images, one after the other in [`Layer::output_order`], and, of a pooling,
+    /// The outputs of all images, one after the other in [`Layer::output_layout`], and, of a pooling,
     /// their places in their windows.
     pub(super) fn forward(
         &self,

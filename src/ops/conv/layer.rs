@@ -46,7 +46,7 @@ pub(super) struct Layer {
 pub(super) struct Outputs<'a> {
     pub y: Images<'a>,
     pub gradient: Images<'a>,
-    /// Of each y in its window, in the order of [`Layer::output_order`]; none without a pooling.
+    /// Of each y in its window, in the order of [`Layer::output_layout`]; none without a pooling.
     pub argmax: &'a [u8],
 }
 

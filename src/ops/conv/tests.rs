@@ -14,11 +14,13 @@ fn cases() -> Vec<Case> {
         (1, 32, 3, [3, 3], [34, 13], [0; 4]),
         (1, 1, 1, [1, 1], [1, 1], [0; 4]),
         (3, 32, 32, [3, 3], [8, 8], [1; 4]),
-        // Tiles of 2 x 2 and of 4 x 4, whole and not, and more images than are transformed at a time.
+        // Tiles of 2 x 2 and of 4 x 4, whole and not; of the last, more images than are transformed at a time.
         (17, 180, 170, [3, 3], [4, 3], [1, 0, 2, 1]),
-        (35, 32, 47, [3, 3], [2, 2], [1; 4]),
+        (35, 32, 47, [3, 3], [3, 3], [1; 4]),
         (19, 40, 33, [3, 3], [9, 6], [1; 4]),
         (3, 33, 64, [3, 3], [24, 21], [0, 2, 1, 0]),
+        (21, 32, 33, [3, 3], [24, 21], [1; 4]),
+        (19, 32, 48, [3, 3], [17, 16], [1; 4]),
         // Enough weights for im2col.
         (9, 64, 1025, [2, 2], [2, 2], [0; 4]),
     ];

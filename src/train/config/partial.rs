@@ -150,7 +150,7 @@ impl PartialRunConfig {
         let base_min_delta = base.min_delta.filter(|_| waits);
         Self {
             model,
-            model_args: self.model_args.or(base.model_args.filter(|_| same_model)),
+            model_args: merged(self.model_args, base.model_args.filter(|_| same_model)),
             dataset: self.dataset.or(base.dataset),
             data: if same_dataset { base.data } else { None },
             image_size: self.image_size.or(of_dataset(base.image_size)),
@@ -176,6 +176,16 @@ impl PartialRunConfig {
             trainable_scopes: self.trainable_scopes.or(base.trainable_scopes),
         }
     }
+}
+
+/// The `arguments` and, of those that they have not, the `base`'s.
+fn merged(
+    arguments: Option<Map<String, Value>>,
+    base: Option<Map<String, Value>>,
+) -> Option<Map<String, Value>> {
+    let mut merged = base.unwrap_or_default();
+    merged.extend(arguments.unwrap_or_default());
+    Some(merged).filter(|merged| !merged.is_empty())
 }
 
 impl PartialSchedule {

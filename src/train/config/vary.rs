@@ -8,6 +8,7 @@ use crate::models::MODELS;
 use crate::optim::{self, Argument, OPTIMIZERS};
 use crate::registry;
 use crate::run::Shape;
+use crate::util::argument::check;
 
 /// The flags that can be varied beside the arguments of the models and the optimizers.
 const FLAGS: [&str; 24] = [
@@ -117,14 +118,20 @@ impl PartialRunConfig {
                 ))
                 .help("name one of these; other flags of dytb train are the same for all trials"));
         }
-        let has = |arguments: &[Argument]| arguments.iter().any(|own| own.name == name);
+        let flag = format!("--vary {name}");
+        let find = |arguments: &'static [Argument]| arguments.iter().find(|own| own.name == name);
         let model = self.model.as_deref().and_then(|name| registry::model(name).ok());
-        if model.is_some_and(|model| has(model.arguments())) {
+        if let Some(argument) = model.and_then(|model| find(model.arguments())) {
+            let of = self.model.as_deref().unwrap_or_default();
+            check(&flag, of, argument, Some(value))?;
             self.model_args.get_or_insert_default().insert(name.to_owned(), value.clone());
         }
         let entry = self.optimizer.as_deref().unwrap_or(super::validate::MOMENTUM);
         let entry = optim::find(entry);
-        if entry.is_some_and(|entry| has(entry.arguments)) {
+        if let Some((entry, argument)) =
+            entry.and_then(|entry| Some((entry, find(entry.arguments)?)))
+        {
+            check(&flag, entry.name, argument, Some(value))?;
             let given = self
                 .optimizer_args
                 .get_or_insert_with(|| GivenArguments { values: Map::new(), is_complete: false });

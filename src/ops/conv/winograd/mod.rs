@@ -14,17 +14,18 @@
 //!
 //! Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks"; Winograd 1980.
 
+mod buffers;
 mod tile;
 mod transforms;
 mod weights;
 
 use std::marker::PhantomData;
-use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::Shape;
 use burn_flex::{FlexTensor, Layout};
 use rayon::prelude::*;
 
+use self::buffers::Buffers;
 use self::tile::{F2, F4, Tile};
 use self::transforms::{Input, InputAdjoint, Output, OutputAdjoint, Tiles};
 use self::weights::{Weights, WeightsAdjoint};
@@ -106,31 +107,6 @@ struct Winograd<'a, F, const IN: usize, const OUT: usize> {
     padded: Size,
     /// Of the maps, before a pooling.
     output: Size,
-}
-
-/// Memory of transformed images, which is used again: clearing new pages takes as long as writing what they hold.
-static SPARE: Mutex<Vec<Buffers>> = Mutex::new(Vec::new());
-
-/// What a thread needs for some images.
-#[derive(Default)]
-struct Buffers {
-    padded: Vec<f32>,
-    /// V, and its gradient.
-    v: Vec<f32>,
-    /// P, and its gradient.
-    p: Vec<f32>,
-    /// The gradient of U.
-    du: Vec<f32>,
-}
-
-impl Buffers {
-    fn take() -> Self {
-        SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
-    }
-
-    fn give_back(self) {
-        SPARE.lock().unwrap_or_else(PoisonError::into_inner).push(self);
-    }
 }
 
 impl<'a, F: Tile<IN, OUT>, const IN: usize, const OUT: usize> Winograd<'a, F, IN, OUT> {
@@ -274,19 +250,25 @@ impl<'a, F: Tile<IN, OUT>, const IN: usize, const OUT: usize> Winograd<'a, F, IN
             self.backward_group(x, dz, (dx, u), &mut buffers);
             buffers
         };
-        let mut sum = groups.next().map(work).unwrap_or_default();
         // As many at a time as there are threads: their sums are large. They are added up in their order.
+        let mut sum = None::<Buffers>;
         loop {
             let some: Vec<_> = groups.by_ref().take(rayon::current_num_threads()).collect();
-            if some.is_empty() {
-                break;
-            }
-            let parts: Vec<_> = some.into_par_iter().map(work).collect();
+            let parts: Vec<_> = match some.len() {
+                0 => break,
+                1 => some.into_iter().map(work).collect(),
+                _ => some.into_par_iter().map(work).collect(),
+            };
             for part in parts {
+                let Some(sum) = &mut sum else {
+                    sum = Some(part);
+                    continue;
+                };
                 sum.du.iter_mut().zip(&part.du).for_each(|(sum, part)| *sum += part);
                 part.give_back();
             }
         }
+        let sum = sum.expect("a batch has images");
         let mut weight = zeros(weight.len());
         let (tile, gradient, outputs) = (self.tile, &sum.du, layer.outputs);
         layer.level.run(WeightsAdjoint::<F, IN, OUT> { tile, gradient, outputs, out: &mut weight });

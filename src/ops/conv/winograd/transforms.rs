@@ -125,6 +125,7 @@ macro_rules! kernel {
         }
     )*};
 }
+pub(super) use kernel;
 kernel!(Input, InputAdjoint, Output, OutputAdjoint);
 
 impl<F: Tile<IN, OUT>, const IN: usize, const OUT: usize> Input<'_, F, IN, OUT> {

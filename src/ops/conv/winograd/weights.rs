@@ -10,6 +10,7 @@
 use std::marker::PhantomData;
 
 use super::tile::{LANES, Lanes, Tile};
+use super::transforms::kernel;
 use crate::ops::product::pitch;
 use crate::ops::simd::{Kernel, Simd};
 
@@ -33,16 +34,7 @@ pub(super) struct WeightsAdjoint<'a, F, const IN: usize, const OUT: usize> {
     pub out: &'a mut [f32],
 }
 
-impl<F: Tile<IN, OUT>, const IN: usize, const OUT: usize> Kernel for Weights<'_, F, IN, OUT> {
-    #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        self.lanes();
-    }
-
-    fn plain(self) {
-        self.lanes();
-    }
-}
+kernel!(Weights, WeightsAdjoint);
 
 impl<F: Tile<IN, OUT>, const IN: usize, const OUT: usize> Weights<'_, F, IN, OUT> {
     #[inline(always)]
@@ -82,19 +74,6 @@ impl<F: Tile<IN, OUT>, const IN: usize, const OUT: usize> Weights<'_, F, IN, OUT
                 }
             }
         }
-    }
-}
-
-impl<F: Tile<IN, OUT>, const IN: usize, const OUT: usize> Kernel
-    for WeightsAdjoint<'_, F, IN, OUT>
-{
-    #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        self.lanes();
-    }
-
-    fn plain(self) {
-        self.lanes();
     }
 }
 
