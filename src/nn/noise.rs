@@ -107,6 +107,7 @@ impl FromStr for Noise {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let text = &*text.trim().to_lowercase();
         if ["none", "0"].contains(&text) {
             return Ok(Self::NONE);
         }
@@ -219,6 +220,7 @@ mod tests {
     fn what_is_read_is_what_is_said() {
         for text in ["gaussian:0.2", "mask:0.3", "salt_pepper:0.1", "uniform:0.5"] {
             assert_eq!(text.parse::<Noise>().unwrap().to_string(), text);
+            assert_eq!(text.to_uppercase().parse::<Noise>().unwrap().to_string(), text);
         }
         for (text, needle) in [
             ("snow:1", "salt_pepper:0.1"),
