@@ -2,8 +2,8 @@
 //!
 //! Autoencoder k encodes its input x_k with two zeros on every side by a 3x3 convolution to 9 maps,
 //! tanh, dropout (half of the neurons, in training), and decodes it by a 3x3 convolution back to the
-//! image's channels, tanh: x_{k+1}. The loss is Σ_k mean((x_{k+1} - x_k)²) / 2; no gradient goes from
-//! one autoencoder to the one before. The error, of the last output, is that of any autoencoder.
+//! image's channels, tanh: x_{k+1}. The loss is Σ_k mean((x_{k+1} - x_k)²) / 2, or that of `--loss`; no gradient
+//! goes from one autoencoder to the one before. With `--noise` the first one's input is disturbed. The error, of the last output, is that of any autoencoder.
 //!
 //! Source: Dynamic Training Bench's `models/StackedCAE.py`. Only the encoders' weights are in the L2
 //! penalty.
@@ -67,11 +67,13 @@ impl Autoencoder for StackedCAE {
     }
 
     fn loss(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<1> {
-        let (mut input, mut losses) = (images, Vec::new());
+        let mut input = context.disturbed(images.clone());
+        let (mut target, mut losses) = (images, Vec::new());
         for layer in &self.layers {
-            let output = layer.forward(input.clone(), context);
-            losses.push(self.error(output.clone(), input));
+            let output = layer.forward(input, context);
+            losses.push(self.reconstruction_loss(output.clone(), target, context));
             input = output.detach();
+            target = input.clone();
         }
         Tensor::cat(losses, 0).sum()
     }

@@ -2,7 +2,8 @@
 //!
 //! In training the first one's input is clip(x + u, -1, 1), u uniform in ±0.5, and every autoencoder's
 //! output, after dropout (but for the last one's), is the next one's input. Each is compared with the
-//! clean image: the loss is Σ_k mean((x_{k+1} - x)²) / 2. The encoders end in ReLUs.
+//! clean image: the loss is Σ_k mean((x_{k+1} - x)²) / 2. The encoders end in ReLUs. `--noise` and `--loss` stand in the
+//! place of this noise and this error.
 //!
 //! Source: Dynamic Training Bench's `models/StackedDenoisingCAE.py`. Only the encoders' weights are
 //! in the L2 penalty.
@@ -11,11 +12,12 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::StackedCAE::{KEEP, Layer, layers};
+use dytb::nn::Noise;
 use dytb::nn::layers::Dropout;
 use dytb::{Activation, Autoencoder, ForwardContext, Model};
 
-/// The noise is no stronger than this.
-const NOISE: f32 = 0.5;
+/// Without `--noise`.
+const NOISE: Noise = Noise::uniform(0.5);
 
 /// A stack of autoencoders.
 #[derive(Module, Debug)]
@@ -29,15 +31,14 @@ impl Autoencoder for StackedDenoisingCAE {
     }
 
     fn loss(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<1> {
-        let noise = context.uniform([-NOISE, NOISE], images.dims(), &images.device());
-        let mut input = (images.clone() + noise).clamp(-1.0, 1.0);
+        let mut input = context.disturbed_or(NOISE, images.clone());
         let mut losses = Vec::new();
         for (number, layer) in self.layers.iter().enumerate() {
             let mut output = layer.forward(input, context);
             if number + 1 < self.layers.len() {
                 output = Dropout::Inverted.forward(KEEP, output, context);
             }
-            losses.push(self.error(output.clone(), images.clone()));
+            losses.push(self.reconstruction_loss(output.clone(), images.clone(), context));
             input = output.detach();
         }
         Tensor::cat(losses, 0).sum()

@@ -10,6 +10,7 @@
 //!
 //! as means over the images: with β = 1, n times it is the negative evidence lower bound of a decoder of normally
 //! distributed pixels of variance 1, without its constant (Kingma and Welling 2013, "Auto-encoding variational Bayes").
+//! Another `--loss` stands in the place of the first term; with `bce` the decoder's pixels have Bernoulli's distribution.
 
 use anyhow::Result;
 use burn::module::Module;
@@ -89,11 +90,13 @@ impl Autoencoder for VAE {
 
     fn loss(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<1> {
         let [_, channels, height, width] = images.dims();
-        let [mean, log_variance] = self.posterior(images.clone(), context);
+        let input = context.disturbed(images.clone());
+        let [mean, log_variance] = self.posterior(input, context);
         let noise = context.normal(mean.dims(), &mean.device());
         let code = mean.clone() + (log_variance.clone() / 2.0).exp() * noise;
         let divergence = divergence([mean, log_variance]);
-        let error = self.error(self.generate(code, [height, width], context), images);
+        let made = self.generate(code, [height, width], context);
+        let error = self.reconstruction_loss(made, images, context);
         error + divergence * (self.beta / (channels * height * width) as f64)
     }
 }

@@ -116,13 +116,15 @@ impl Autoencoder for VQVAE {
 
     fn loss(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<1> {
         let [_, _, height, width] = images.dims();
-        let (z, nearest) = self.quantise(images.clone(), context);
+        let input = context.disturbed(images.clone());
+        let (z, nearest) = self.quantise(input, context);
         let vectors = self.codebook.vectors.val().select(0, nearest);
         let moved = ordered_mean((z.clone().detach() - vectors.clone()).square());
         let commitment = ordered_mean((z.clone() - vectors.clone().detach()).square());
         let straight_through = z.clone() + (vectors - z).detach();
         let images_made = self.generate(straight_through, [height, width], context);
-        self.error(images_made, images) + moved + commitment * self.commitment
+        let error = self.reconstruction_loss(images_made, images, context);
+        error + moved + commitment * self.commitment
     }
 }
 

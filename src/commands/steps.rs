@@ -1,9 +1,10 @@
-//! The flags of what is done to losses, gradients and weights at each step.
+//! The flags of what a step brings down, and of what is done to its losses, gradients and weights.
 
 use clap::Args;
 
 use super::values;
 use crate::data::ClassWeights;
+use crate::nn::{Noise, ReconstructionLoss};
 use crate::train::config::PartialSteps;
 
 /// What is done to losses, gradients and weights.
@@ -20,12 +21,21 @@ pub(super) struct StepArgs {
     /// 0.999; 0: the weights themselves [default: 0]
     #[arg(long, aliases = ["ema_decay", "ema-decay", "model_ema_decay", "ema_momentum"], value_parser = values::ema, value_name = "DECAY", allow_negative_numbers = true)]
     ema: Option<f64>,
+    /// What the training of an autoencoder brings down: mse (its error), l1, bce (binary cross-entropy), ssim (1 less the
+    /// structural similarity) or mse+ssim; what is reported is the error all the same [default: mse]
+    #[arg(long, aliases = ["loss_fn", "loss-fn", "criterion"], value_parser = str::parse::<ReconstructionLoss>, value_name = "NAME")]
+    loss: Option<ReconstructionLoss>,
+    /// Disturb the images that an autoencoder is trained on, which learns to make the clean ones of them: gaussian:S
+    /// (standard deviation S), mask:P (black with probability P), salt_pepper:P (black or white), uniform:A (within ±A),
+    /// of pixels from -1 to 1 [default: none, StackedDenoisingCAE: uniform:0.5]
+    #[arg(long, value_parser = str::parse::<Noise>, value_name = "KIND:X")]
+    noise: Option<Noise>,
 }
 
 impl StepArgs {
     /// What the flags say.
     pub fn partial(&self) -> PartialSteps {
-        let Self { class_weights, clip_norm, ema } = *self;
-        PartialSteps { class_weights, clip_norm, ema }
+        let Self { class_weights, clip_norm, ema, loss, noise } = *self;
+        PartialSteps { class_weights, clip_norm, ema, loss, noise }
     }
 }

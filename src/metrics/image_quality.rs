@@ -20,8 +20,9 @@ const SIGMA: f64 = 1.5;
 /// The side of SSIM's window, in pixels.
 const WINDOW: usize = 11;
 /// They keep SSIM's quotients from 0 / 0.
-const C1: f64 = (0.01 * RANGE) * (0.01 * RANGE);
-const C2: f64 = (0.03 * RANGE) * (0.03 * RANGE);
+pub(crate) const C1: f64 = (0.01 * RANGE) * (0.01 * RANGE);
+/// See [`C1`].
+pub(crate) const C2: f64 = (0.03 * RANGE) * (0.03 * RANGE);
 
 /// How far a reconstruction is from its image.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -82,8 +83,7 @@ pub fn ssim(image: &[f32], reconstruction: &[f32], shape: [usize; 3]) -> f64 {
     if image.is_empty() {
         return f64::NAN;
     }
-    let fits = WINDOW.min(height).min(width);
-    let weights = gaussian(fits - (1 - fits % 2));
+    let weights = window([height, width]);
     let pairs = image.chunks_exact(pixels).zip(reconstruction.chunks_exact(pixels));
     let sum: f64 = pairs.map(|(x, y)| channel_ssim(x, y, width, &weights)).sum();
     sum / channels as f64
@@ -104,6 +104,12 @@ fn channel_ssim(image: &[f32], reconstruction: &[f32], width: usize, weights: &[
         (2.0 * mu_xy + C1) * (2.0 * covariance + C2) / ((mu_xx + mu_yy + C1) * (variances + C2))
     });
     windows.sum::<f64>() / x.len() as f64
+}
+
+/// The weights of SSIM's window along a side, for images of `[height, width]`, one pixel or more each.
+pub(crate) fn window([height, width]: [usize; 2]) -> Vec<f64> {
+    let fits = WINDOW.min(height).min(width);
+    gaussian(fits - (1 - fits % 2))
 }
 
 /// Weights ∝ exp(-d² / 2σ²) at the distances d from the middle of a window with an odd `side`.

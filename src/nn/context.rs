@@ -16,6 +16,7 @@ use rand_distr::{Distribution as _, StandardNormal};
 use crate::device::is_cpu;
 use crate::nn::Recorder;
 use crate::nn::is_frozen;
+use crate::nn::{Noise, Objective, ReconstructionLoss};
 use crate::ops::conv::PackedWeights;
 use crate::ops::dense::Deferred;
 use crate::ops::ordered_sum::ordered_sum;
@@ -38,6 +39,12 @@ pub struct ForwardContext<'a> {
     recorder: Option<&'a mut Recorder>,
     /// What the model notes of itself in a pass of evaluation, where somebody reads it.
     notes: Option<Vec<Note>>,
+    /// What an autoencoder is trained for.
+    objective: Objective,
+    /// Whether the model has asked for its loss, and for its noise.
+    asked: [bool; 2],
+    /// What the errors of reconstructions are more than their losses, where that is not 0.
+    correction: Option<Tensor<1>>,
 }
 
 /// What a model notes of itself beside its output: a number that says how a batch was, or how a codebook was used.
@@ -243,6 +250,54 @@ impl<'a> ForwardContext<'a> {
     /// What was noted.
     pub(crate) fn take_notes(&mut self) -> Vec<Note> {
         self.notes.take().unwrap_or_default()
+    }
+
+    /// The same pass, in which an autoencoder is trained for this `objective`.
+    pub(crate) fn set_objective(&mut self, objective: Objective) {
+        self.objective = objective;
+    }
+
+    /// `images` as an autoencoder is to be given them in training, disturbed as `--noise` says: `[batch, channels, height,
+    /// width]`, pixels in -1..=1. As they are without that flag, and in a pass of evaluation.
+    pub fn disturbed(&mut self, images: Tensor<4>) -> Tensor<4> {
+        self.disturbed_or(Noise::NONE, images)
+    }
+
+    /// The same of a model that disturbs its images by itself: with this `noise` where there is no flag.
+    pub fn disturbed_or(&mut self, noise: Noise, images: Tensor<4>) -> Tensor<4> {
+        self.asked[1] = true;
+        match self.is_training() {
+            true => self.objective.noise.unwrap_or(noise).on(images, self),
+            false => images,
+        }
+    }
+
+    /// What tells how far reconstructions are from their images.
+    pub(crate) fn reconstruction_loss(&mut self) -> ReconstructionLoss {
+        self.asked[0] = true;
+        self.objective.loss
+    }
+
+    /// Notes that a reconstruction has this `error` `[1]`, and that its `loss` `[1]` is trained: the error is what is
+    /// reported of a step.
+    pub(crate) fn report(&mut self, error: Tensor<1>, loss: Tensor<1>) {
+        let more = error.detach() - loss.detach();
+        self.correction = Some(match self.correction.take() {
+            Some(sum) => sum + more,
+            None => more,
+        });
+    }
+
+    /// What is to be added to the loss of the pass, so that it has the errors of reconstructions in it and not their
+    /// losses; `None` where these are the same.
+    pub(crate) fn take_correction(&mut self) -> Option<Tensor<1>> {
+        self.correction.take()
+    }
+
+    /// The flags of the objective that the model has not asked for: it is not trained for them.
+    pub(crate) fn ignored(&self) -> Vec<String> {
+        let flags = self.objective.flags().into_iter().zip(self.asked);
+        flags.filter(|(_, asked)| !asked).filter_map(|(flag, _)| flag).collect()
     }
 
     /// Where to show what is in a layer, if anybody looks.

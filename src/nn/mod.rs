@@ -10,11 +10,15 @@ pub(crate) mod flat;
 mod initializer;
 pub mod layers;
 mod module;
+mod noise;
+mod objective;
 pub(crate) mod pack;
 mod parameter;
+mod reconstruction_loss;
 mod recorder;
 mod requirements;
 mod scopes;
+mod structural_similarity;
 
 pub use arguments::ModelArguments;
 pub use average::Average;
@@ -26,7 +30,10 @@ pub use module::{
     Autoencoder, BuildAutoencoder, BuildAutoencoderWith, BuildClassifier, BuildClassifierWith,
     Classifier, ForkAutoencoder, ForkClassifier, Kind, Model, Network,
 };
+pub use noise::Noise;
+pub use objective::Objective;
 pub use parameter::Parameter;
+pub use reconstruction_loss::ReconstructionLoss;
 pub use recorder::{Operation, Recorder, Summary};
 pub(crate) use recorder::{complete, has};
 pub use requirements::StepRequirements;

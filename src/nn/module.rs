@@ -36,6 +36,7 @@ use burn::tensor::{Bytes, Int, Tensor, TensorData};
 use crate::nn::ForwardContext;
 use crate::nn::Freeze;
 use crate::nn::Initializer;
+use crate::nn::ReconstructionLoss;
 use crate::nn::burn_layers::Reinitialize;
 use crate::nn::flat;
 use crate::nn::layers;
@@ -57,11 +58,31 @@ pub trait Autoencoder: Network + ForkAutoencoder {
         ordered_mean((reconstructions - images).square()) / 2.0
     }
 
-    /// What training brings down, `[1]`: the error of the reconstructions, unless the model is
-    /// trained on more than its output. The L2 penalty is added elsewhere.
+    /// What training brings down, `[1]`: the [loss](Self::reconstruction_loss) of the reconstructions of `images` that
+    /// are [disturbed](ForwardContext::disturbed) where that is asked for, unless the model is trained on more than its
+    /// output. The L2 penalty is added elsewhere.
     fn loss(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<1> {
-        let reconstructions = self.forward(images.clone(), context);
-        self.error(reconstructions, images)
+        let input = context.disturbed(images.clone());
+        let reconstructions = self.forward(input, context);
+        self.reconstruction_loss(reconstructions, images, context)
+    }
+
+    /// How far `reconstructions` are from `images`, `[1]`, as `--loss` says: their error without that flag. For a model
+    /// with a [`loss`](Self::loss) of its own, which calls it; no model has another.
+    fn reconstruction_loss(
+        &self,
+        reconstructions: Tensor<4>,
+        images: Tensor<4>,
+        context: &mut ForwardContext,
+    ) -> Tensor<1> {
+        let loss = context.reconstruction_loss();
+        let error = self.error(reconstructions.clone(), images.clone());
+        if loss == ReconstructionLoss::Mse {
+            return error;
+        }
+        let loss = loss.of(reconstructions, images, error.clone());
+        context.report(error, loss.clone());
+        loss
     }
 
     /// Whether the model computes across the examples of a batch, as a contrastive loss does: the CPU then

@@ -447,6 +447,8 @@ pub(super) mod tests {
             class_weights: Default::default(),
             clip_norm: None,
             ema: None,
+            loss: Default::default(),
+            noise: None,
             normalize: Default::default(),
             validation_split: None,
             select: None,

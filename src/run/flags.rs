@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{LearningRateDecay, Plateau, RunConfig};
 use crate::data::{ClassWeights, Normalize, ValidationSplit};
+use crate::nn::ReconstructionLoss;
 
 impl RunConfig {
     /// Every flag that says what the run is, by its name without `--`, in the order of the help; the
@@ -48,6 +49,9 @@ impl RunConfig {
         add("class_weights", json!(is_weighted.then_some(self.class_weights)));
         add("clip_norm", json!(self.clip_norm));
         add("ema", json!(self.ema));
+        let has_loss = self.loss != ReconstructionLoss::Mse;
+        add("loss", json!(has_loss.then_some(self.loss)));
+        add("noise", json!(self.noise));
         add("normalize", json!((self.normalize != Normalize::Range).then_some(&self.normalize)));
         let shape = self.lr_schedule.shape;
         add("lr_schedule", json!(shape.name()));

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use anyhow::Result;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 use rayon::prelude::*;
 use serde_json::Map;
 
@@ -18,6 +18,8 @@ use crate::metrics::image_quality::{image_errors, ssim};
 use crate::metrics::measure::{Classified, Reconstructed};
 use crate::nn::ForwardContext;
 use crate::nn::Initializer;
+use crate::nn::Objective;
+use crate::nn::ReconstructionLoss;
 use crate::nn::Recorder;
 use crate::nn::StepRequirements;
 use crate::nn::burn_layers::DRAWING;
@@ -31,6 +33,8 @@ pub struct AnyModel {
     requirements: StepRequirements,
     /// See [`AnyModel::batch_size`].
     pub(super) batch_size: usize,
+    /// What an autoencoder is trained for.
+    objective: Objective,
 }
 
 /// A model of one of the two kinds.
@@ -125,7 +129,12 @@ impl AnyModel {
             Built::Autoencoder(model) => model.requires_full_batch(),
             Built::Classifier(model) => model.requires_full_batch(),
         };
-        Ok(Self { built, requirements, batch_size: MAX_EVAL_BATCH })
+        Ok(Self {
+            built,
+            requirements,
+            batch_size: MAX_EVAL_BATCH,
+            objective: Objective::default(),
+        })
     }
 
     /// Examples that are evaluated at a time: 200, or as many fewer as keep the largest layer's input and
@@ -160,6 +169,42 @@ impl AnyModel {
         Self { built, ..*self }
     }
 
+    /// Trains an autoencoder for `objective` from here on. A classifier has no use for it.
+    pub fn set_objective(&mut self, objective: Objective) {
+        self.objective = objective;
+    }
+
+    /// Fails where an autoencoder, called `name`, has a loss of its own that does not heed what it is to be trained
+    /// for: a pass of training with two black images of `shape` `[channels, height, width]` on its `device` shows it.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`], with the flags.
+    pub(super) fn refuse_ignored_objective(
+        &self,
+        name: &str,
+        [channels, height, width]: [usize; 3],
+        device: &Device,
+    ) -> Result<()> {
+        let Built::Autoencoder(model) = &self.built else { return Ok(()) };
+        let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut context = ForwardContext::training(0);
+        context.set_objective(self.objective);
+        drop(model.loss(Tensor::ones([2, channels, height, width], device) * -1.0, &mut context));
+        match &context.ignored()[..] {
+            [] => Ok(()),
+            ignored => {
+                let what = format!("`{}` with `--model {name}`", ignored.join(" "));
+                Err(Failure::new(Exit::Usage, what)
+                    .why("the model has a loss of its own, which does not ask for it")
+                    .help(
+                        "leave it out; or let `loss` in the model's file call `reconstruction_loss` and \
+                         `context.disturbed`",
+                    )
+                    .into())
+            }
+        }
+    }
+
     /// Its parameters.
     pub fn network(&self) -> &dyn Network {
         self.built.network()
@@ -180,10 +225,12 @@ impl AnyModel {
         let images = loader.images(batch);
         match &self.built {
             Built::Autoencoder(model) if context.is_training() => {
+                context.set_objective(self.objective);
                 BatchOutput { loss: model.loss(images, context), predictions: None }
             }
             Built::Autoencoder(model) => {
                 let reconstructions = model.forward(images.clone(), context);
+                self.note_loss(&**model, &reconstructions, &images, context);
                 BatchOutput { loss: model.error(reconstructions, images), predictions: None }
             }
             Built::Classifier(model) => {
@@ -224,6 +271,7 @@ impl AnyModel {
             Built::Autoencoder(model) => {
                 let shape = loader.examples().shape();
                 let reconstructions = model.forward(images.clone(), context);
+                self.note_loss(&**model, &reconstructions, &images, context);
                 let [pixels, made] = [&images, &reconstructions].map(|t| floats(t.clone()));
                 let loss = model.error(reconstructions, images);
                 let quality = reconstructed(&pixels, &made, shape, ssim);
@@ -238,6 +286,24 @@ impl AnyModel {
                 (BatchOutput { loss, predictions }, Some(ImageOutput::Classified(classified)))
             }
         }
+    }
+
+    /// Notes the loss of `made`, the reconstructions of `images`, where it is not the error, which is told anyhow.
+    fn note_loss(
+        &self,
+        model: &dyn Autoencoder,
+        made: &Tensor<4>,
+        images: &Tensor<4>,
+        context: &mut ForwardContext,
+    ) {
+        let loss = self.objective.loss;
+        if loss == ReconstructionLoss::Mse {
+            return;
+        }
+        context.note("loss", || {
+            let error = model.error(made.clone(), images.clone());
+            loss.of(made.clone(), images.clone(), error)
+        });
     }
 
     /// The reconstructions of `images` `[batch, channels, height, width]`, of the same shape, if

@@ -13,7 +13,7 @@ use crate::data::DataLoader;
 use crate::device::is_cpu;
 use crate::error::{Exit, Failure};
 use crate::metrics::EvalReport;
-use crate::nn::{Average, Initializer, Operation, larger};
+use crate::nn::{Average, Initializer, Objective, Operation, larger};
 use crate::run::{Checkpoint, DataSummary, RunConfig, State};
 use crate::train::AnyModel;
 use crate::train::Interrupt;
@@ -82,7 +82,7 @@ impl Learner {
         let mut init = Initializer::new(seed, &train_device.clone().autodiff());
         let mut model = build_model(of, shape, classes, &mut init)?;
         let mut init = Initializer::new(seed, eval_device);
-        let (evaluated, operations) = build_probed_model(of, shape, classes, &mut init)?;
+        let (mut evaluated, operations) = build_probed_model(of, shape, classes, &mut init)?;
         // Devices draw differently: built twice on the same one, the model is the same.
         match is_cpu(train_device) && is_cpu(eval_device) {
             true => refuse_unseeded(name, &model, &evaluated)?,
@@ -90,6 +90,16 @@ impl Learner {
                 let mut init = Initializer::new(seed, train_device);
                 refuse_unseeded(name, &model, &build_model(of, shape, classes, &mut init)?)?;
             }
+        }
+        let objective = config.objective();
+        for model in [&mut model, &mut evaluated] {
+            model.set_objective(objective);
+        }
+        if objective != Objective::default() {
+            let mut init = Initializer::new(seed, eval_device);
+            let mut tried = build_model(of, shape, classes, &mut init)?;
+            tried.set_objective(objective);
+            tried.refuse_ignored_objective(name, shape, eval_device)?;
         }
         if let Some(scopes) = &config.trainable_scopes {
             pretrained::freeze(model.network_mut(), scopes)?;
@@ -269,6 +279,46 @@ mod tests {
         fn forward(&self, images: Tensor<4>, _pass: &mut ForwardContext) -> Tensor<4> {
             images * self.factor.val().unsqueeze()
         }
+    }
+
+    /// A factor with a loss of its own, that knows of no flag.
+    #[derive(Module, Debug)]
+    struct OwnLoss {
+        factor: Param<Tensor<1>>,
+    }
+
+    impl Autoencoder for OwnLoss {
+        fn forward(&self, images: Tensor<4>, _pass: &mut ForwardContext) -> Tensor<4> {
+            images * self.factor.val().unsqueeze()
+        }
+
+        fn loss(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<1> {
+            (self.forward(images.clone(), context) - images).abs().mean()
+        }
+    }
+
+    #[test]
+    fn what_a_loss_does_not_heed_is_refused() {
+        let device = Device::flex();
+        let model = Model::Autoencoder(|_, init| {
+            Ok(Box::new(OwnLoss { factor: Param::from_data([1.0], init.device()) }))
+        });
+        let mut model =
+            AnyModel::new(model, [1, 2, 2], 1, &mut Initializer::new(1, &device)).unwrap();
+        let refuse = |model: &AnyModel| model.refuse_ignored_objective("Own", [1, 2, 2], &device);
+        refuse(&model).unwrap();
+        let noise = Some("mask:0.5".parse().unwrap());
+        model.set_objective(Objective { loss: "l1".parse().unwrap(), noise });
+        let error = refuse(&model).unwrap_err().to_string();
+        assert!(error.contains("`--loss l1 --noise mask:0.5` with `--model Own`"), "{error}");
+        // The default loss heeds both.
+        let model = Model::Autoencoder(|_, init| {
+            Ok(Box::new(Factor { factor: Param::from_data([1.0], init.device()) }))
+        });
+        let mut model =
+            AnyModel::new(model, [1, 2, 2], 1, &mut Initializer::new(1, &device)).unwrap();
+        model.set_objective(Objective { loss: "l1".parse().unwrap(), noise });
+        refuse(&model).unwrap();
     }
 
     #[test]

@@ -168,12 +168,18 @@ fn of_part(
     let output = model.forward_batch(loader, part, &mut context);
     let share = part.len() as f64 / examples as f64;
     let layers = context.take_deferred();
+    let correction = context.take_correction();
     let loss = match context.penalty() {
         Some(penalty) => output.loss * share + penalty * l2_penalty,
         None => output.loss * share,
     };
     let predictions = output.predictions.map(Tensor::inner);
-    let output = BatchOutput { loss: loss.clone().inner(), predictions };
+    // Whatever is trained, the error is told.
+    let told = match correction {
+        Some(correction) => loss.clone().inner() + correction.inner() * share,
+        None => loss.clone().inner(),
+    };
+    let output = BatchOutput { loss: told, predictions };
     let step = StepOutput { output, gradients: model.network().gradients(loss) };
     Part { step, passages: deferred::passages(layers) }
 }

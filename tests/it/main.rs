@@ -25,6 +25,7 @@ mod image_folder;
 mod inputs;
 mod later_optimizers;
 mod layers;
+mod losses;
 mod metric_values;
 mod model_args;
 #[cfg(all(feature = "mpi", target_os = "linux"))]

@@ -139,6 +139,9 @@ fn one_that_draws_is_the_same_on_any_number_of_ranks() {
         let line = "--model StackedDenoisingCAE --dataset Digits --seed 2 --epochs 2 --device cpu";
         let name = "log/StackedDenoisingCAE/Digits_Momentum_lr=0.01";
         assert_same_on_all(autoencoder(), line, name);
+        let line = "--model VAE --dataset Digits --seed 2 --epochs 2 --device cpu --loss mse+ssim --noise gaussian:0.2";
+        let name = "log/VAE/Digits_code=32_Momentum_lr=0.01_loss=mse+ssim_noise=gaussian-0.2";
+        assert_same_on_all(autoencoder(), line, name);
     }
 }
 

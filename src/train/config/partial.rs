@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 
 use crate::data::{Augmentation, ClassWeights, Identity, Normalize, ValidationSplit};
-use crate::nn::Scopes;
+use crate::nn::{Noise, ReconstructionLoss, Scopes};
 use crate::optim;
 use crate::run::{LearningRateDecay, Plateau, Pretrained, RunConfig, Shape};
 
@@ -123,6 +123,10 @@ pub struct PartialSteps {
     pub clip_norm: Option<f64>,
     /// Decay of the average of the weights; 0 for none.
     pub ema: Option<f64>,
+    /// What the training of an autoencoder brings down.
+    pub loss: Option<ReconstructionLoss>,
+    /// What disturbs its images.
+    pub noise: Option<Noise>,
 }
 
 /// Weights that a run begins with.
@@ -228,6 +232,8 @@ impl PartialSteps {
             class_weights: self.class_weights.or(base.class_weights),
             clip_norm: self.clip_norm.or(base.clip_norm),
             ema: self.ema.or(base.ema),
+            loss: self.loss.or(base.loss),
+            noise: self.noise.or(base.noise),
         }
     }
 }
@@ -276,6 +282,8 @@ impl From<RunConfig> for PartialRunConfig {
                 class_weights: Some(config.class_weights),
                 clip_norm: Some(config.clip_norm.unwrap_or(0.0)),
                 ema: Some(config.ema.unwrap_or(0.0)),
+                loss: (config.loss != ReconstructionLoss::Mse).then_some(config.loss),
+                noise: config.noise,
             },
             validation_split: config.validation_split,
             select: config.select.map(|select| select.name().to_owned()),

@@ -9,7 +9,8 @@ use crate::nn::Kind;
 use crate::registry;
 
 impl PartialSteps {
-    /// Fails where a number is out of its bounds, or the `model` has no classes that could weigh anything.
+    /// Fails where a number is out of its bounds, the `model` has no classes that could weigh anything, or is a
+    /// classifier that is to be trained as an autoencoder.
     pub(super) fn validate(&self, model: &str) -> Result<()> {
         let within = |name: &str, checked: Option<Result<f64, String>>| match checked {
             Some(Err(why)) => Err(anyhow!(why)).context(name.to_owned()),
@@ -17,6 +18,7 @@ impl PartialSteps {
         };
         within("clip_norm", self.clip_norm.map(check_clip_norm))?;
         within("ema", self.ema.map(check_ema))?;
+        self.refuse_for_classifiers(model)?;
         let weighs = self.class_weights.is_some_and(|weights| weights != ClassWeights::None);
         if !weighs || registry::kind(model)? == Kind::Classifier {
             return Ok(());
@@ -27,6 +29,31 @@ impl PartialSteps {
             .why("it weighs the examples of a classifier's loss by their class")
             .help("leave it out")
             .into())
+    }
+
+    /// Fails where a classifier is to be trained as an autoencoder is.
+    fn refuse_for_classifiers(&self, model: &str) -> Result<()> {
+        let noise = self.noise.filter(|noise| !noise.is_none());
+        let (flag, why) = match (self.loss, noise) {
+            (Some(loss), _) => (
+                format!("--loss {loss}"),
+                "a classifier is trained on the cross-entropy of its labels",
+            ),
+            (None, Some(noise)) => (
+                format!("--noise {noise}"),
+                "noise is what an autoencoder learns to take away from its images",
+            ),
+            (None, None) => return Ok(()),
+        };
+        if registry::kind(model)? == Kind::Autoencoder {
+            return Ok(());
+        }
+        let help = match self.loss {
+            Some(_) => "leave it out; --class_weights and --label_smoothing change its loss",
+            None => "leave it out; --augment changes the images of classifiers",
+        };
+        let what = format!("`{flag}` with `--model {model}`");
+        Err(Failure::new(Exit::Usage, what).why(why).help(help).into())
     }
 
     /// The bound of the gradients' norm, if there is one.

@@ -122,6 +122,8 @@ impl PartialRunConfig {
             class_weights: self.steps.class_weights.unwrap_or_default(),
             clip_norm: self.steps.bound(),
             ema: self.steps.decay(),
+            loss: self.steps.loss.unwrap_or_default(),
+            noise: self.steps.noise.filter(|noise| !noise.is_none()),
             normalize: normalize.unwrap_or_default(),
             validation_split: self.validation_split,
             select,

@@ -11,7 +11,7 @@ use crate::run::Shape;
 use crate::util::argument::check;
 
 /// The flags that can be varied beside the arguments of the models and the optimizers.
-const FLAGS: [&str; 24] = [
+const FLAGS: [&str; 26] = [
     "model",
     "dataset",
     "optimizer",
@@ -28,6 +28,8 @@ const FLAGS: [&str; 24] = [
     "class_weights",
     "clip_norm",
     "ema",
+    "loss",
+    "noise",
     "normalize",
     "lr_schedule",
     "warmup_epochs",
@@ -84,6 +86,12 @@ impl PartialRunConfig {
             }
             "clip_norm" => self.steps.clip_norm = Some(number()?),
             "ema" => self.steps.ema = Some(number()?),
+            "loss" => self.steps.loss = Some(text()?.parse().map_err(unreadable)?),
+            "noise" => {
+                // 0 is a number, and no noise.
+                let given = value.as_f64().map_or_else(text, |number| Ok(number.to_string()))?;
+                self.steps.noise = Some(given.parse().map_err(unreadable)?);
+            }
             "normalize" => self.images.normalize = Some(text()?.parse().map_err(unreadable)?),
             "lr_schedule" => {
                 let given = text()?;

@@ -56,14 +56,14 @@ macro_rules! lane_by_lane {
             #[inline(always)]
             fn $method(mut self, other: Self) -> Self {
                 for lane in 0..LANES {
-                    self.0[lane] = self.0[lane] $sign other.0[lane];
+                    self.0[lane] $sign other.0[lane];
                 }
                 self
             }
         }
     )*};
 }
-lane_by_lane!(Add add +, Sub sub -);
+lane_by_lane!(Add add +=, Sub sub -=);
 
 impl Mul<f32> for Lanes {
     type Output = Self;
