@@ -20,6 +20,7 @@ use crate::error::{Exit, Failure};
 use crate::metrics::{AnomalyScore, fixed};
 use crate::nn::Kind;
 use crate::registry;
+use crate::run::RunConfig;
 use crate::stats::Summary;
 use crate::train::{AnomalyReport, AnomalyRequest, TrainOptions, tell_apart};
 use crate::util::stderr::message;
@@ -53,6 +54,8 @@ pub(super) fn classes(model: &str, dataset: &str, source: &Source) -> Result<Vec
 /// What runs of one class each reach.
 pub(super) struct ClassTable {
     score: AnomalyScore,
+    /// How many there are to be: a mean over fewer is none.
+    number_of_classes: usize,
     results: Vec<ClassResult>,
 }
 
@@ -60,21 +63,33 @@ pub(super) struct ClassTable {
 struct ClassResult {
     class: String,
     seed: u64,
+    /// Which images it was validated on: the fold.
+    part: String,
     auroc: f64,
     average_precision: f64,
 }
 
 impl ClassTable {
-    /// Without a run, of this score.
-    pub fn new(score: AnomalyScore) -> Self {
-        Self { score, results: Vec::new() }
+    /// Without a run, of this score, for so many `classes`.
+    pub fn new(score: AnomalyScore, classes: usize) -> Self {
+        Self { score, number_of_classes: classes, results: Vec::new() }
     }
 
-    /// Tests the run of this `seed` in `folder`, which was trained with these `options` on one class.
+    /// Whether no run has been tested.
+    pub fn is_empty(&self) -> bool {
+        self.results.is_empty()
+    }
+
+    /// Tests the run `config` in `folder`, which was trained with these `options` on one class.
     ///
     /// # Errors
     /// As [`tell_apart`].
-    pub fn test(&mut self, folder: &Path, seed: u64, options: &TrainOptions) -> Result<()> {
+    pub fn test(
+        &mut self,
+        folder: &Path,
+        config: &RunConfig,
+        options: &TrainOptions,
+    ) -> Result<()> {
         message(&format!("test of {}", folder.display()));
         let AnomalyReport { ranking, threshold, .. } = tell_apart(&AnomalyRequest {
             model: None,
@@ -89,7 +104,8 @@ impl ClassTable {
         })?;
         self.results.push(ClassResult {
             class: threshold.normal.join(", "),
-            seed,
+            seed: config.seed,
+            part: format!("{:?}", config.validation_split),
             auroc: ranking.auroc(),
             average_precision: ranking.average_precision(),
         });
@@ -156,14 +172,15 @@ impl ClassTable {
         of_class.map(|result| result.values()[which]).collect()
     }
 
-    /// The means over the classes, of each seed of which no run failed.
+    /// The means over the classes, of each seed and fold of which no run failed.
     fn means(&self, which: usize) -> Vec<f64> {
-        let mut by_seed: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+        let mut by_seed: BTreeMap<(u64, &str), Vec<f64>> = BTreeMap::new();
         for result in &self.results {
-            by_seed.entry(result.seed).or_default().push(result.values()[which]);
+            let of = (result.seed, &*result.part);
+            by_seed.entry(of).or_default().push(result.values()[which]);
         }
-        let most = by_seed.values().map(Vec::len).max().unwrap_or(0);
-        let whole = by_seed.into_values().filter(|values| values.len() == most);
+        let all = self.number_of_classes;
+        let whole = by_seed.into_values().filter(|values| values.len() == all);
         whole.map(|values| values.iter().sum::<f64>() / values.len() as f64).collect()
     }
 }
@@ -191,10 +208,12 @@ mod tests {
         let result = |&(class, seed, auroc): &(&str, u64, f64)| ClassResult {
             class: class.to_owned(),
             seed,
+            part: String::new(),
             auroc,
             average_precision: auroc / 2.0,
         };
-        ClassTable { score: AnomalyScore::Max, results: results.iter().map(result).collect() }
+        let results = results.iter().map(result).collect();
+        ClassTable { score: AnomalyScore::Max, number_of_classes: 2, results }
     }
 
     #[test]
@@ -213,6 +232,9 @@ mod tests {
     fn a_run_that_failed() {
         let table = table(&[("a", 1, 0.5), ("a", 2, 0.7), ("b", 1, 0.9)]);
         assert_eq!(table.means(0), [0.7]);
+        // Also where it has failed for every seed.
+        let table = self::table(&[("a", 1, 0.5)]);
+        assert!(table.means(0).is_empty() && table.as_text().contains("mean    -"));
         assert!(table.as_text().contains("mean    0.7000"));
     }
 }

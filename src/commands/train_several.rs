@@ -5,6 +5,7 @@
 //! code is then that of the first one that did. A signal stops them all, and so do data that cannot be had,
 //! which are the same for all.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::{Error, Result};
@@ -89,25 +90,41 @@ pub(super) fn train_several(
             message(&format!("warning: the mean of the runs is not shown: {error:#}"));
         }
     }
+    let mut tests = Ok(());
     if options.exchange.is_first() {
-        let table = each_class.map(|score| tested(&ended, score, options)).transpose()?;
+        let table = each_class.map(|score| {
+            let (table, outcome) = tested(&ended, score, options);
+            tests = outcome;
+            table
+        });
         output::print(&match (json, table) {
             (true, table) => as_json(&ended, table.as_ref()),
-            (false, None) => as_text(&ended),
-            (false, Some(table)) => format!("{}\n\n{}", as_text(&ended), table.as_text()),
+            (false, Some(table)) if !table.is_empty() => {
+                format!("{}\n\n{}", as_text(&ended), table.as_text())
+            }
+            (false, _) => as_text(&ended),
         })?;
     }
-    options.exchange.alike(failed(&ended))
+    options.exchange.alike(failed(&ended).and(tests))
 }
 
-/// How well each finished run tells its class from the rest.
-fn tested(ended: &[EndedRun], score: AnomalyScore, options: &TrainOptions) -> Result<ClassTable> {
+/// How well each finished run tells its class from the rest; and the error of the first whose test failed.
+fn tested(
+    ended: &[EndedRun],
+    score: AnomalyScore,
+    options: &TrainOptions,
+) -> (ClassTable, Result<()>) {
     let finished = |run: &&EndedRun| matches!(run.result, Ok(Reached::End(_)));
-    let mut table = ClassTable::new(score);
+    let classes: BTreeSet<_> =
+        ended.iter().map(|run| format!("{:?}", run.config.classes)).collect();
+    let (mut table, mut outcome) = (ClassTable::new(score, classes.len()), Ok(()));
     for run in ended.iter().filter(finished) {
-        table.test(&run.folder, run.config.seed, options)?;
+        if let Err(error) = table.test(&run.folder, run.config, options) {
+            message(&format!("error: no test of {}: {error:#}", run.folder.display()));
+            outcome = outcome.and(Err(error));
+        }
     }
-    Ok(table)
+    (table, outcome)
 }
 
 /// The error that ends the program where runs failed.

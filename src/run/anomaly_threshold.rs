@@ -9,12 +9,14 @@
 //! images does not exceed. `dytb predict` calls an image normal whose score is not above it, with the model of that
 //! step: another one has other scores.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::folder::read_json;
+use crate::error::{Exit, Failure};
 use crate::metrics::AnomalyScore;
 use crate::util::atomic_file::write_atomically;
 
@@ -56,23 +58,26 @@ impl AnomalyThreshold {
     /// # Errors
     /// When the file cannot be read or is damaged.
     pub fn read(run: &Path) -> Result<Option<Self>> {
-        let found: Option<Self> = read_json(&run.join(ANOMALIES))?;
-        if let Some(found) = &found {
-            let file = run.join(ANOMALIES);
-            ensure!(
-                found.threshold.is_finite(),
-                "`{}`: its threshold is no number",
-                file.display()
-            );
+        let file = run.join(ANOMALIES);
+        let json = match fs::read(&file) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            json => json.with_context(|| format!("cannot read `{}`", file.display()))?,
+        };
+        let damaged = |why: String| {
+            Failure::new(Exit::Failed, format!("`{}` is damaged", file.display())).why(why).help(
+                format!("`dytb evaluate {} --normal CLASS,...` writes it anew", run.display()),
+            )
+        };
+        let found: Self = serde_json::from_slice(&json).map_err(|why| damaged(why.to_string()))?;
+        match found.threshold.is_finite() {
+            true => Ok(Some(found)),
+            false => Err(damaged("its threshold is no number".to_owned()).into()),
         }
-        Ok(found)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
@@ -91,7 +96,7 @@ mod tests {
         threshold.write(run.path()).unwrap();
         assert_eq!(AnomalyThreshold::read(run.path()).unwrap(), Some(threshold));
         fs::write(run.path().join(ANOMALIES), "{}").unwrap();
-        let error = AnomalyThreshold::read(run.path()).unwrap_err().to_string();
+        let error = format!("{:#}", AnomalyThreshold::read(run.path()).unwrap_err());
         assert!(error.contains("anomalies.json` is damaged"), "{error}");
     }
 }

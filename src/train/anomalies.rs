@@ -24,6 +24,7 @@ use crate::nn::Kind;
 use crate::registry;
 use crate::run::{AnomalyThreshold, RunFolder, State, find_checkpoint, run_of};
 use crate::util::bar::bar;
+use crate::util::stderr::message;
 use crate::util::tensor::floats;
 
 /// The share of the validation's normal images that the threshold keeps.
@@ -173,14 +174,18 @@ pub fn tell_apart(request: &AnomalyRequest) -> Result<AnomalyReport> {
     let ranking = Ranking::new(all).context("images of both kinds, with finite scores")?;
     let others = classes.others.iter().map(|&label| &names[label as usize]);
     let others = others.map(|class| odd_class(class, &images, threshold.threshold)).collect();
-    let kept_in = keep(&threshold, state, &path)?;
+    // All is computed: a folder that cannot be written is no reason to tell nothing of it.
+    let kept_in = keep(&threshold, state, &path).unwrap_or_else(|error| {
+        message(&format!("warning: the threshold is not kept: {error:#}"));
+        None
+    });
     Ok(AnomalyReport {
         split: request.split,
         score: request.score,
         images,
         ranking,
         threshold,
-        validation_is_test: dataset.validation_is_test() && request.split == Split::Test,
+        validation_is_test: dataset.validation_is_test(),
         kept_in,
         others,
     })

@@ -136,9 +136,14 @@ impl Embedder {
             (None, Some(own)) if name == state.config.dataset => Some(own.clone()),
             (named, _) => subset::labels_of(named, &*whole)?,
         };
+        // The numbers are those in the whole split, as in the tables of `dytb evaluate`.
+        let all = whole.load(split)?;
+        let is_kept = |label: &u32| labels.as_ref().is_none_or(|labels| labels.contains(label));
+        let numbers: Vec<_> = (0..all.len()).filter(|&at| is_kept(&all.labels()[at])).collect();
         let dataset = Subset::of(whole, labels.as_deref())?;
         let examples = first(&dataset.load(split)?, count)?;
-        let called = |at: usize| examples.name(at).map_or_else(|| at.to_string(), str::to_owned);
+        let called =
+            |at: usize| examples.name(at).map_or_else(|| numbers[at].to_string(), str::to_owned);
         let names = (0..examples.len()).map(called).collect();
         Ok(Album { examples, names, classes: Some(dataset.class_names()) })
     }

@@ -81,7 +81,10 @@ impl Predictor {
         };
         let size = (state.shape, class_names.len());
         let model = restore(&checkpoint, &path, size, device)?;
-        let kept = run_of(&path).map(|run| AnomalyThreshold::read(&run)).transpose()?.flatten();
+        let kept = match (model.kind(), run_of(&path)) {
+            (Kind::Autoencoder, Some(run)) => AnomalyThreshold::read(&run)?,
+            _ => None,
+        };
         let score = score.or(kept.as_ref().map(|kept| kept.score)).unwrap_or_default();
         let threshold = Threshold::of(kept, score, state.step);
         let normalization = state.normalization()?.cloned();
@@ -173,14 +176,16 @@ impl Threshold {
                     .to_owned(),
             ),
             Some(kept) if kept.score != score => Self::Unknown(format!(
-                "the run's threshold is one of the score {}; dytb evaluate RUN --normal --score {score} finds one of \
-                 this",
-                kept.score
+                "the run's threshold is one of the score {}; dytb evaluate RUN --normal {} --score {score} finds \
+                 one of this",
+                kept.score,
+                kept.normal.join(",")
             )),
             Some(kept) if kept.step != step => Self::Unknown(format!(
                 "the run's threshold is that of its model of step {}, and this one is of step {step}; dytb evaluate \
-                 RUN --normal finds it anew",
-                kept.step
+                 RUN --normal {} finds it anew",
+                kept.step,
+                kept.normal.join(",")
             )),
             Some(kept) => Self::Known(kept.threshold),
         }

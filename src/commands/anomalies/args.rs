@@ -79,7 +79,9 @@ impl AnomalyArgs {
     fn refuse_one_file(&self) -> Result<()> {
         let files = [&self.scores, &self.roc, &self.histogram];
         let files: Vec<_> = files.into_iter().flatten().collect();
-        match (1..files.len()).find(|&at| files[..at].contains(&files[at])) {
+        // `y.png` and `./y.png` are one file.
+        let places = files.iter().map(std::path::absolute).collect::<Result<Vec<_>, _>>()?;
+        match (1..files.len()).find(|&at| places[..at].contains(&places[at])) {
             None => Ok(()),
             Some(at) => {
                 let what = format!("`{}` is named for two files", files[at].display());

@@ -40,9 +40,7 @@ pub(super) fn as_text(report: &AnomalyReport) -> String {
     match &report.kept_in {
         Some(run) => lines
             .push(format!("the threshold is kept with the run: {}/anomalies.json", run.display())),
-        None => {
-            lines.push("the threshold is not kept: that is of a run and its own data set".into())
-        }
+        None => lines.push("the threshold is not kept".into()),
     }
     let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4}"));
     let rows = report.others.iter().map(|other| {

@@ -156,6 +156,9 @@ fn album(request: &Request, checkpoint: &Checkpoint, path: &Path) -> Result<Albu
             pixels.extend(bytes);
             names.push(name);
         }
+        if names.is_empty() {
+            return Err(Failure::new(Exit::Failed, "`--images`: there is no file").into());
+        }
         let examples = Examples::new(state.shape, pixels, vec![0; names.len()])?;
         return Ok(Album { examples, names, classes: None });
     }
