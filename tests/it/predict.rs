@@ -97,6 +97,9 @@ fn errors_and_what_is_normal() {
         assert!((psnr - 10.0 * (2.0 / error).log10()).abs() < 1e-9);
         assert_eq!(ours[4] == "1", score <= threshold);
     }
+    // By itself as among the others.
+    let alone = bench.dytb(&format!("predict {run} digits/000.png")).ended(0);
+    assert_eq!(rows(&alone.stdout)[1], rows(&done.stdout)[1]);
     // Of another score, or of another model of the run, it is not known.
     let other = bench.dytb(&format!("predict {run} digits/000.png --score max --json")).ended(0);
     assert!(other.stderr.contains("--score max"), "{}", other.stderr);
