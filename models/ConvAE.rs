@@ -12,8 +12,8 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use dytb::nn::layers::{Conv, ConvConfig, ConvTranspose, ConvTransposeConfig, Dense, DenseConfig};
-use dytb::nn::{Argument, ModelArguments};
-use dytb::{Activation, Autoencoder, Exit, Failure, ForwardContext, Initializer, Model};
+use dytb::nn::{Argument, ModelArguments, require_halvings};
+use dytb::{Activation, Autoencoder, ForwardContext, Initializer, Model};
 
 /// Maps of the two convolutions.
 pub(crate) const MAPS: [usize; 2] = [32, 64];
@@ -37,12 +37,7 @@ impl Encoder {
         [channels, height, width]: [usize; 3],
         init: &mut Initializer,
     ) -> Result<Self> {
-        if height.min(width) < 4 {
-            let what = format!("{name} cannot take images of {height}x{width}");
-            return Err(Failure::new(Exit::Failed, what)
-                .why("it halves them twice: they have to be 4x4 or larger")
-                .into());
-        }
+        require_halvings(name, [height, width], 2)?;
         let mut down = |from, to| {
             ConvConfig::new([from, to], [4, 4])
                 .with_same_padding()

@@ -13,8 +13,8 @@ use burn::module::Module;
 use burn::tensor::{Tensor, activation::gelu};
 
 use dytb::nn::layers::{
-    BatchNorm, Conv, ConvConfig, Dense, DenseConfig, DepthwiseConv, DepthwiseConvConfig,
-    global_average_pool, residual_sum,
+    BatchNorm, Conv, ConvConfig, Dense, DenseConfig, DepthwiseConv, global_average_pool,
+    residual_sum,
 };
 use dytb::nn::{Argument, WeightInit};
 use dytb::{Activation, Classifier, Exit, Failure, ForwardContext, Initializer, Model};
@@ -37,10 +37,10 @@ pub struct Mixer {
 
 impl Mixer {
     fn new([width, kernel]: [usize; 2], init: &mut Initializer) -> Self {
-        let depthwise = DepthwiseConvConfig::new(width, [kernel; 2]).with_same_padding();
+        let depthwise = ConvConfig::new([width; 2], [kernel; 2]).with_same_padding();
         let pointwise = ConvConfig::new([width, width], [1, 1]);
         Self {
-            depthwise: depthwise.with_weights(WeightInit::Torch).init(init),
+            depthwise: depthwise.with_weights(WeightInit::Torch).init_depthwise(init),
             norm1: BatchNorm::new(width, init).with_epsilon(1e-5),
             pointwise: pointwise.with_weights(WeightInit::Torch).init(init),
             norm2: BatchNorm::new(width, init).with_epsilon(1e-5),

@@ -14,7 +14,8 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use dytb::nn::layers::{ConvBlock, Dense, DenseBlock, DenseConfig, Dropout, Regularizer};
-use dytb::{Classifier, Exit, Failure, ForwardContext, Initializer, Model};
+use dytb::nn::require_halvings;
+use dytb::{Classifier, ForwardContext, Initializer, Model};
 
 /// Two convolutions and two fully connected layers.
 #[derive(Module, Debug)]
@@ -36,12 +37,7 @@ impl LeNet {
         regularizer: Regularizer,
         init: &mut Initializer,
     ) -> Result<Self> {
-        if height.min(width) < 4 {
-            let what = format!("LeNet cannot take images of {height}x{width}");
-            return Err(Failure::new(Exit::Failed, what)
-                .why("it halves them twice: they have to be 4x4 or larger")
-                .into());
-        }
+        require_halvings("LeNet", [height, width], 2)?;
         Ok(Self {
             conv1: ConvBlock::new([channels, 32], 5, regularizer, 0.7, init),
             conv2: ConvBlock::new([32, 64], 5, regularizer, 0.6, init),

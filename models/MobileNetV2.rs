@@ -13,12 +13,12 @@ use anyhow::Result;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use dytb::nn::WeightInit;
 use dytb::nn::layers::{
-    BatchNorm, Conv, ConvConfig, Dense, DenseConfig, DepthwiseConv, DepthwiseConvConfig,
-    global_average_pool, residual_sum,
+    BatchNorm, Conv, ConvConfig, Dense, DenseConfig, DepthwiseConv, global_average_pool,
+    residual_sum,
 };
-use dytb::{Activation, Classifier, Exit, Failure, ForwardContext, Initializer, Model};
+use dytb::nn::{WeightInit, require_halvings};
+use dytb::{Activation, Classifier, ForwardContext, Initializer, Model};
 
 /// Expansion, maps, blocks and the stride of the first one of each stage.
 const STAGES: [[usize; 4]; 7] = [
@@ -85,11 +85,11 @@ pub struct Inverted {
 impl Inverted {
     fn new([from, to]: [usize; 2], [expand, stride]: [usize; 2], init: &mut Initializer) -> Self {
         let wide = from * expand;
-        let depthwise = DepthwiseConvConfig::new(wide, [3, 3]).with_zero_padding(1);
+        let depthwise = ConvConfig::new([wide; 2], [3, 3]).with_zero_padding(1);
         let depthwise = depthwise.with_stride(stride).without_bias();
         Self {
             expand: (expand > 1).then(|| Pointwise::new([from, wide], 1, init)),
-            depthwise: depthwise.with_weights(WeightInit::KaimingFanOut).init(init),
+            depthwise: depthwise.with_weights(WeightInit::KaimingFanOut).init_depthwise(init),
             norm: norm(wide, init),
             project: Pointwise::new([wide, to], 1, init),
             is_residual: stride == 1 && from == to,
@@ -131,12 +131,7 @@ impl MobileNetV2 {
         classes: usize,
         init: &mut Initializer,
     ) -> Result<Self> {
-        if height.min(width) < 8 {
-            let what = format!("MobileNetV2 cannot take images of {height}x{width}");
-            return Err(Failure::new(Exit::Failed, what)
-                .why("it halves them three times: they have to be 8x8 or larger")
-                .into());
-        }
+        require_halvings("MobileNetV2", [height, width], 3)?;
         let stem = Pointwise::new([channels, 32], 3, init);
         let (mut from, mut blocks) = (32, Vec::new());
         for [expand, to, count, stride] in STAGES {

@@ -14,12 +14,12 @@ use anyhow::Result;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use dytb::nn::WeightInit;
 use dytb::nn::layers::{
     BatchNorm, Conv, ConvConfig, Dense, DenseConfig, Padding, global_average_pool, max_pool,
     residual_sum,
 };
-use dytb::{Activation, Classifier, Exit, Failure, ForwardContext, Initializer, Model};
+use dytb::nn::{WeightInit, require_halvings};
+use dytb::{Activation, Classifier, ForwardContext, Initializer, Model};
 
 /// Maps of each stage.
 const MAPS: [usize; 3] = [16, 32, 64];
@@ -106,12 +106,7 @@ impl ResNet {
         blocks: usize,
         init: &mut Initializer,
     ) -> Result<Self> {
-        if height.min(width) < 4 {
-            let what = format!("ResNet cannot take images of {height}x{width}");
-            return Err(Failure::new(Exit::Failed, what)
-                .why("it halves them twice: they have to be 4x4 or larger")
-                .into());
-        }
+        require_halvings("ResNet", [height, width], 2)?;
         let stem = NormedConv::new([channels, MAPS[0]], 3, 1, init);
         let mut from = MAPS[0];
         let mut block = |to| {

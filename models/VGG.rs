@@ -14,7 +14,8 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use dytb::nn::layers::{ConvBlock, Dense, DenseBlock, DenseConfig, Dropout, Regularizer};
-use dytb::{Classifier, Exit, Failure, ForwardContext, Initializer, Model};
+use dytb::nn::require_halvings;
+use dytb::{Classifier, ForwardContext, Initializer, Model};
 
 /// Maps of each convolution, a pooling after each row.
 const MAPS: [&[usize]; 5] =
@@ -39,12 +40,7 @@ impl VGG {
         regularizer: Regularizer,
         init: &mut Initializer,
     ) -> Result<Self> {
-        if height.min(width) < 32 {
-            let what = format!("VGG cannot take images of {height}x{width}");
-            return Err(Failure::new(Exit::Failed, what)
-                .why("it halves them five times: they have to be 32x32 or larger")
-                .into());
-        }
+        require_halvings("VGG", [height, width], 5)?;
         let (mut from, mut keep) = (channels, 0.7);
         let mut block = |to| {
             let block = ConvBlock::new([from, to], 3, regularizer, keep, init);

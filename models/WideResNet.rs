@@ -13,11 +13,11 @@ use anyhow::Result;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use dytb::nn::WeightInit;
 use dytb::nn::layers::{
     BatchNorm, Conv, ConvConfig, Dense, DenseConfig, global_average_pool, residual_sum,
 };
-use dytb::{Activation, Classifier, Exit, Failure, ForwardContext, Initializer, Model};
+use dytb::nn::{WeightInit, require_halvings};
+use dytb::{Activation, Classifier, ForwardContext, Initializer, Model};
 
 /// A convolution without a bias.
 fn conv(channels: [usize; 2], kernel: usize, stride: usize, init: &mut Initializer) -> Conv {
@@ -84,12 +84,7 @@ impl WideResNet {
         [blocks, wide]: [usize; 2],
         init: &mut Initializer,
     ) -> Result<Self> {
-        if height.min(width) < 4 {
-            let what = format!("WideResNet cannot take images of {height}x{width}");
-            return Err(Failure::new(Exit::Failed, what)
-                .why("it halves them twice: they have to be 4x4 or larger")
-                .into());
-        }
+        require_halvings("WideResNet", [height, width], 2)?;
         let stem = conv([channels, 16], 3, 1, init);
         let (mut from, mut made) = (16, Vec::new());
         for (stage, maps) in [16, 32, 64].into_iter().enumerate() {

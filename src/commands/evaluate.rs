@@ -6,10 +6,10 @@ use anyhow::Result;
 use clap::{Args, Parser};
 
 use super::anomalies::AnomalyArgs;
-use super::run_args::{RunArgs, SplitName};
+use super::run_args::{RunArgs, SplitArgs};
 use super::values::MetricNames;
 use super::{SourceArgs, confusion_matrix, gallery, output, values};
-use crate::data::{DataLoader, Split};
+use crate::data::DataLoader;
 use crate::device::DeviceName;
 use crate::error::{Exit, Failure};
 use crate::inputs::INPUTS;
@@ -62,12 +62,8 @@ pub(super) struct EvaluateArgs {
     dataset: Option<String>,
     #[command(flatten)]
     run: RunArgs,
-    /// Part of the data set
-    #[arg(long, value_enum, default_value = "validation", value_name = "NAME")]
-    split: SplitName,
-    /// The same as --split test
-    #[arg(long, conflicts_with = "split")]
-    test: bool,
+    #[command(flatten)]
+    split: SplitArgs,
     /// Only these classes, by name or number, separated by commas [default: those that the model was
     /// trained on]
     #[arg(long, value_delimiter = ',', value_name = "CLASS,...")]
@@ -121,7 +117,7 @@ impl EvaluateArgs {
         model: Option<&str>,
         of_classes: &ClassArgs,
     ) -> Result<()> {
-        let split = self.split();
+        let split = self.split.split();
         let metrics = match &self.metrics {
             Some(metrics) => metrics.of(kind_of(&self.run.path())?)?,
             None => Vec::new(),
@@ -160,7 +156,7 @@ impl EvaluateArgs {
             model: model.map(str::to_owned),
             dataset: self.dataset.clone(),
             checkpoint: self.run.path(),
-            split: self.split(),
+            split: self.split.split(),
             normal: None,
             others: self.classes.clone(),
             score: AnomalyScore::default(),
@@ -168,10 +164,6 @@ impl EvaluateArgs {
             device: DeviceName::resolve_or_best(self.device),
         };
         anomalies.run(request, self.json)
-    }
-
-    fn split(&self) -> Split {
-        if self.test { Split::Test } else { self.split.into() }
     }
 }
 

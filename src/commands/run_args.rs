@@ -28,6 +28,24 @@ impl RunArgs {
     }
 }
 
+/// `--split` and `--test`.
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct SplitArgs {
+    /// Part of the data set
+    #[arg(long, value_enum, default_value = "validation", value_name = "NAME")]
+    split: SplitName,
+    /// The same as --split test
+    #[arg(long, conflicts_with = "split")]
+    test: bool,
+}
+
+impl SplitArgs {
+    /// The one that is meant.
+    pub fn split(&self) -> Split {
+        if self.test { Split::Test } else { self.split.into() }
+    }
+}
+
 /// `--split`.
 #[derive(ValueEnum, Clone, Copy, Debug)]
 pub(super) enum SplitName {

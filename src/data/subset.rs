@@ -24,7 +24,32 @@ impl Subset {
     /// # Errors
     /// When it has no such class, or one is listed twice.
     pub fn of(whole: Box<dyn Dataset>, classes: Option<&[u32]>) -> Result<Box<dyn Dataset>> {
-        let Some(classes) = classes else { return Ok(whole) };
+        match classes {
+            Some(classes) => Ok(Box::new(Self::new(whole, classes)?)),
+            None => Ok(whole),
+        }
+    }
+
+    /// The examples of the `classes` of `whole` in the `split`, or all of them, with their numbers there and the names
+    /// of their classes, by label.
+    ///
+    /// # Errors
+    /// As those of [`Subset::of`], and where the examples cannot be had.
+    pub fn numbered(
+        whole: Box<dyn Dataset>,
+        classes: Option<&[u32]>,
+        split: Split,
+    ) -> Result<(Vec<usize>, Examples, Vec<String>)> {
+        let Some(classes) = classes else {
+            let examples = whole.load(split)?;
+            return Ok(((0..examples.len()).collect(), examples, whole.class_names()));
+        };
+        let subset = Self::new(whole, classes)?;
+        let (numbers, examples) = subset.pick(split)?;
+        Ok((numbers, examples, subset.class_names()))
+    }
+
+    fn new(whole: Box<dyn Dataset>, classes: &[u32]) -> Result<Self> {
         let count = whole.num_classes() as u32;
         if let Some(label) = classes.iter().find(|&&label| label >= count) {
             return Err(no_class(CLASSES, &label.to_string(), &whole.class_names()));
@@ -33,7 +58,30 @@ impl Subset {
             let what = format!("the class {} is listed twice", classes[twice]);
             return Err(Failure::new(Exit::Failed, what).into());
         }
-        Ok(Box::new(Self { whole, classes: classes.to_vec() }))
+        Ok(Self { whole, classes: classes.to_vec() })
+    }
+
+    /// The numbers of its examples in the `split` of the whole, and these.
+    fn pick(&self, split: Split) -> Result<(Vec<usize>, Examples)> {
+        let whole = self.whole.load(split)?;
+        // Not by halves: a checkpoint may list them in any order.
+        let place = |label: u32| self.classes.iter().position(|own| *own == label);
+        let kept: Vec<_> =
+            (0..whole.len()).filter(|&index| place(whole.labels()[index]).is_some()).collect();
+        if kept.is_empty() {
+            let what = format!("`--classes`: there is no {} image of them", split.name());
+            return Err(Failure::new(Exit::Failed, what)
+                .why(format!("the classes are {}", self.class_names().join(", ")))
+                .into());
+        }
+        // Of a class that is left out there is no image any more.
+        let places =
+            (0..self.whole.num_classes() as u32).map(|label| place(label).unwrap_or(0) as u32);
+        let examples = whole.pick(&kept)?.relabelled(&places.collect::<Vec<_>>());
+        if split == Split::Train {
+            self.needs_all(examples.labels())?;
+        }
+        Ok((kept, examples))
     }
 
     /// Refuses a class that is in none of the `labels` of the training images.
@@ -116,25 +164,7 @@ impl Dataset for Subset {
     }
 
     fn load(&self, split: Split) -> Result<Examples> {
-        let whole = self.whole.load(split)?;
-        // Not by halves: a checkpoint may list them in any order.
-        let place = |label: u32| self.classes.iter().position(|own| *own == label);
-        let kept: Vec<_> =
-            (0..whole.len()).filter(|&index| place(whole.labels()[index]).is_some()).collect();
-        if kept.is_empty() {
-            let what = format!("`--classes`: there is no {} image of them", split.name());
-            return Err(Failure::new(Exit::Failed, what)
-                .why(format!("the classes are {}", self.class_names().join(", ")))
-                .into());
-        }
-        // Of a class that is left out there is no image any more.
-        let places =
-            (0..self.whole.num_classes() as u32).map(|label| place(label).unwrap_or(0) as u32);
-        let examples = whole.pick(&kept)?.relabelled(&places.collect::<Vec<_>>());
-        if split == Split::Train {
-            self.needs_all(examples.labels())?;
-        }
-        Ok(examples)
+        Ok(self.pick(split)?.1)
     }
 
     fn verify_test(&self) -> Result<()> {

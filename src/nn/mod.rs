@@ -7,6 +7,7 @@ pub(crate) mod burn_layers;
 mod clip_norm;
 mod context;
 pub(crate) mod flat;
+mod image_size;
 mod initializer;
 pub mod layers;
 mod module;
@@ -24,6 +25,7 @@ pub use arguments::ModelArguments;
 pub use average::Average;
 pub use context::ForwardContext;
 pub(crate) use context::{DeferredLayer, Note, SharedWeights};
+pub use image_size::require_halvings;
 pub use initializer::{Initializer, WeightInit};
 pub(crate) use module::larger;
 pub use module::{

@@ -17,7 +17,25 @@ pub(crate) fn for_groups<T: Send>(
     n: usize,
     work: impl Fn(usize, &mut [T]) + Sync,
 ) {
-    if values.len() <= GROUPS_ON_ONE_THREAD * n {
+    for_chunks(values, (n, GROUPS_ON_ONE_THREAD), work);
+}
+
+/// The same where each chunk is of a [microbatch](MICROBATCH): one alone is not shared out.
+pub(crate) fn for_microbatches<T: Send>(
+    values: &mut [T],
+    n: usize,
+    work: impl Fn(usize, &mut [T]) + Sync,
+) {
+    for_chunks(values, (n, 1), work);
+}
+
+/// Calls `work` for each chunk of `n`, on this thread where there are `few` or less.
+fn for_chunks<T: Send>(
+    values: &mut [T],
+    (n, few): (usize, usize),
+    work: impl Fn(usize, &mut [T]) + Sync,
+) {
+    if values.len() <= few * n {
         values.chunks_mut(n).enumerate().for_each(|(i, chunk)| work(i, chunk));
     } else {
         values.par_chunks_mut(n).enumerate().for_each(|(i, chunk)| work(i, chunk));

@@ -10,13 +10,12 @@ use anyhow::{Context, Result};
 use burn::tensor::{Device, Tensor};
 
 use super::AnyModel;
-use super::evaluate::{dataset_for, known_classes, restore, source_of};
-use super::predict::{MOST_CLASSES, refuse_shape};
+use super::evaluate::{dataset_for, restore, source_of};
+use super::predict::{classes_of, refuse_shape};
 use crate::data::loose_pictures::{self, LoosePicture};
 use crate::data::{Batch, DataLoader, Examples, Normalization, Source, Split, Subset, subset};
 use crate::error::{Exit, Failure};
-use crate::nn::{Kind, Operation};
-use crate::registry;
+use crate::nn::Operation;
 use crate::run::{Checkpoint, find_checkpoint};
 use crate::util::bar::bar;
 use crate::util::tensor::floats;
@@ -73,12 +72,7 @@ impl Embedder {
     pub fn open(path: &Path, device: &Device) -> Result<Self> {
         let (path, checkpoint) = find_checkpoint(path)?;
         let state = &checkpoint.state;
-        let classes = match registry::kind(&state.config.model)? {
-            Kind::Classifier if state.classes <= MOST_CLASSES => {
-                known_classes(state, &state.config.dataset, &[]).len()
-            }
-            _ => state.classes.min(MOST_CLASSES),
-        };
+        let classes = classes_of(state)?.len();
         let model = restore(&checkpoint, &path, (state.shape, classes), device)?;
         let [channels, height, width] = state.shape;
         let image = Tensor::zeros([1, channels, height, width], device);
@@ -137,15 +131,12 @@ impl Embedder {
             (named, _) => subset::labels_of(named, &*whole)?,
         };
         // The numbers are those in the whole split, as in the tables of `dytb evaluate`.
-        let all = whole.load(split)?;
-        let is_kept = |label: &u32| labels.as_ref().is_none_or(|labels| labels.contains(label));
-        let numbers: Vec<_> = (0..all.len()).filter(|&at| is_kept(&all.labels()[at])).collect();
-        let dataset = Subset::of(whole, labels.as_deref())?;
-        let examples = first(&dataset.load(split)?, count)?;
+        let (numbers, examples, classes) = Subset::numbered(whole, labels.as_deref(), split)?;
+        let examples = first(&examples, count)?;
         let called =
             |at: usize| examples.name(at).map_or_else(|| numbers[at].to_string(), str::to_owned);
         let names = (0..examples.len()).map(called).collect();
-        Ok(Album { examples, names, classes: Some(dataset.class_names()) })
+        Ok(Album { examples, names, classes: Some(classes) })
     }
 
     /// The pictures in the files that `paths` name, `count` at the most.

@@ -20,11 +20,11 @@ use crate::metrics::class_quality::softmax;
 use crate::metrics::image_quality::{image_errors, psnr};
 use crate::nn::Kind;
 use crate::registry;
-use crate::run::{AnomalyThreshold, Checkpoint, find_checkpoint, run_of};
+use crate::run::{AnomalyThreshold, Checkpoint, State, find_checkpoint, run_of};
 use crate::util::tensor::floats;
 
 /// A classifier is as large as its checkpoint says: it may say anything, and has no more classes than that.
-pub(super) const MOST_CLASSES: usize = 100_000;
+const MOST_CLASSES: usize = 100_000;
 
 /// A trained model that takes pictures.
 pub struct Predictor {
@@ -73,12 +73,7 @@ impl Predictor {
         let (path, checkpoint) = find_checkpoint(path)?;
         let state = &checkpoint.state;
         refuse_shape(&checkpoint, &path)?;
-        let class_names = match registry::kind(&state.config.model)? {
-            Kind::Classifier if state.classes <= MOST_CLASSES => {
-                known_classes(state, &state.config.dataset, &[])
-            }
-            _ => Vec::new(),
-        };
+        let class_names = classes_of(state)?;
         let size = (state.shape, class_names.len());
         let model = restore(&checkpoint, &path, size, device)?;
         let kept = match (model.kind(), run_of(&path)) {
@@ -190,6 +185,16 @@ impl Threshold {
             Some(kept) => Self::Known(kept.threshold),
         }
     }
+}
+
+/// The names of the classes of a classifier that stands at `state`; none of an autoencoder.
+pub(super) fn classes_of(state: &State) -> Result<Vec<String>> {
+    Ok(match registry::kind(&state.config.model)? {
+        Kind::Classifier if state.classes <= MOST_CLASSES => {
+            known_classes(state, &state.config.dataset, &[])
+        }
+        _ => Vec::new(),
+    })
 }
 
 /// Fails where the images of `checkpoint`, which was read from `path`, are of a shape that no picture is brought to. A

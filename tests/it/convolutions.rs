@@ -1,12 +1,12 @@
 //! Strided, dilated, transposed and depthwise convolutions, average pooling and a residual block against PyTorch
 //! (`tests/golden/convolutions.py`): outputs and gradients; and the same bits on any number of threads.
 
-use crate::common::golden::{assert_close, dims, flat, golden};
+use crate::common::golden::{self, dims, flat, golden, values};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use dytb::nn::layers::{
-    BatchNorm, Conv, ConvConfig, ConvTransposeConfig, DepthwiseConvConfig, average_pool,
-    global_average_pool, residual_sum,
+    BatchNorm, Conv, ConvConfig, ConvTransposeConfig, average_pool, global_average_pool,
+    residual_sum,
 };
 use dytb::ops::columns::{self, Geometry};
 use dytb::ops::depthwise::depthwise_conv2d;
@@ -19,16 +19,9 @@ fn tensor<const D: usize>(value: &Value) -> Tensor<D> {
     Tensor::from_data(data, &Device::flex().autodiff()).require_grad()
 }
 
-fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.try_into_vec_as().unwrap()
-}
-
-/// Fails unless `ours` are within 1e-5 of `theirs`, or of the largest of them where they are sums of many.
 #[track_caller]
 fn assert_as(what: &str, ours: &[f32], theirs: &Value) {
-    let theirs = flat(theirs);
-    let largest = theirs.iter().fold(0.0_f32, |most, value| value.abs().max(most));
-    assert_close(what, ours, &theirs, 1e-5, 2e-6 * largest.max(1.0));
+    golden::assert_as(what, ours, theirs, 2e-6);
 }
 
 /// Puts PyTorch's values into the parameters of a layer, in their order.
@@ -133,12 +126,12 @@ fn depthwise_convolutions() {
     let golden = golden("convolutions.json");
     for (index, case) in golden["depthwise"].as_array().unwrap().iter().enumerate() {
         let [channels, _, height, width] = dims(&case["w"])[..] else { panic!("{index}") };
-        let layer = DepthwiseConvConfig::new(channels, [height, width])
+        let layer = ConvConfig::new([channels; 2], [height, width])
             .with_zero_padding(number(case, "zeros"))
             .with_stride(number(case, "stride"))
             .with_dilation(number(case, "dilation"))
             .with_activation(activation(case))
-            .init(&mut init());
+            .init_depthwise(&mut init());
         assert_layer(
             &format!("depthwise {index}"),
             case,

@@ -1,7 +1,7 @@
 //! The layers against TensorFlow 2.21's TF1 graph mode (`tests/golden/layers.json.gz`): outputs and
 //! gradients.
 
-use crate::common::golden::{assert_close, dims, flat, golden};
+use crate::common::golden::{self, assert_close, dims, flat, golden, values};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use dytb::nn::layers::{
@@ -25,17 +25,9 @@ fn as_tensorflow(images: Tensor<4>) -> Vec<f32> {
     values(images.permute([0, 2, 3, 1]))
 }
 
-fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.try_into_vec_as().unwrap()
-}
-
-/// Fails unless `ours` are within 1e-5 of `theirs`, or of the largest of them where they are sums of
-/// many.
 #[track_caller]
 fn assert_as(what: &str, ours: &[f32], theirs: &Value) {
-    let theirs = flat(theirs);
-    let largest = theirs.iter().fold(0.0_f32, |most, value| value.abs().max(most));
-    assert_close(what, ours, &theirs, 1e-5, 1e-6 * largest.max(1.0));
+    golden::assert_as(what, ours, theirs, 1e-6);
 }
 
 /// TensorFlow's values in our layout, which has these dimensions.

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::common::golden::{assert_close, dims, flat, golden};
+use crate::common::golden::{assert_close, dims, flat, golden, values};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use dytb::models::SingleLayerCAE;
@@ -72,10 +72,6 @@ fn loss(model: &SingleLayerCAE, images: &Tensor<4>, l2_penalty: f64) -> (Tensor<
     let output = model.forward(images.clone(), &mut context);
     let penalty = context.penalty().expect("the encoder's weights are penalised") * l2_penalty;
     (model.error(output.clone(), images.clone()) + penalty, output)
-}
-
-fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.try_into_vec_as().unwrap()
 }
 
 /// Collects the parameters of a module by name.

@@ -7,9 +7,8 @@ use clap::Parser;
 use serde_json::json;
 
 use super::{files, projector};
-use crate::commands::run_args::{RunArgs, SplitName};
+use crate::commands::run_args::{RunArgs, SplitArgs};
 use crate::commands::{SourceArgs, output, values};
-use crate::data::Split;
 use crate::device::DeviceName;
 use crate::inputs::INPUTS;
 use crate::metrics::representation::{ClassInformation, NEIGHBOURS, class_information};
@@ -41,12 +40,8 @@ pub struct Embed {
     /// Data set of the images: a file of inputs/ [default: the one that it was trained on]
     #[arg(long, value_parser = values::names(INPUTS), value_name = "NAME")]
     dataset: Option<String>,
-    /// Part of the data set
-    #[arg(long, value_enum, default_value = "validation", value_name = "NAME")]
-    split: SplitName,
-    /// The same as --split test
-    #[arg(long, conflicts_with = "split")]
-    test: bool,
+    #[command(flatten)]
+    split: SplitArgs,
     /// Only images of these classes, by name or number, separated by commas [default: those that the model was trained
     /// on]
     #[arg(long, value_delimiter = ',', value_name = "CLASS,...")]
@@ -108,7 +103,7 @@ impl Embed {
         if let Some(files) = &self.images {
             return embedder.pictures(files, self.count);
         }
-        let split = if self.test { Split::Test } else { self.split.into() };
+        let split = self.split.split();
         let choice = (self.classes.as_deref(), self.count);
         embedder.split(self.dataset.as_deref(), split, choice, &self.source.source())
     }

@@ -31,15 +31,15 @@ use crate::ops::pool::conv2d_max_pool2d;
 /// How to make a [`Conv`].
 #[derive(Clone, Copy, Debug)]
 pub struct ConvConfig {
-    channels: [usize; 2],
-    kernel: [usize; 2],
-    padding: Padding,
-    stride: usize,
-    dilation: usize,
-    activation: Activation,
-    weights: WeightInit,
-    biased: bool,
-    penalised: bool,
+    pub(super) channels: [usize; 2],
+    pub(super) kernel: [usize; 2],
+    pub(super) padding: Padding,
+    pub(super) stride: usize,
+    pub(super) dilation: usize,
+    pub(super) activation: Activation,
+    pub(super) weights: WeightInit,
+    pub(super) biased: bool,
+    pub(super) penalised: bool,
 }
 
 impl ConvConfig {
@@ -176,17 +176,17 @@ impl Conv {
         if self.penalised {
             context.add_l2_penalty(|| self.weight.val());
         }
-        let padding = self.padding(&images);
+        let padding = self.geometry(&images).padding;
         let (weight, bias) = (self.weight.val(), self.bias());
         let (weight, windows) = ((weight, context.packed(self.weight.id)), [window, stride]);
         conv2d_max_pool2d(images, weight, bias, padding, self.activation, windows)
     }
 
-    /// Zeros on the top, bottom, left and right of `images`.
-    fn padding(&self, images: &Tensor<4>) -> [usize; 4] {
+    /// How the kernel slides over `images`.
+    fn geometry(&self, images: &Tensor<4>) -> Geometry {
         let ([.., height, width], [.., rows, columns]) = (images.dims(), self.weight.dims());
-        let reach = [rows, columns].map(|values| self.dilation * (values - 1) + 1);
-        self.padding.amounts([height, width], reach, self.stride)
+        let steps = [self.stride, self.dilation];
+        self.padding.geometry([height, width], [rows, columns], steps)
     }
 
     fn convolve(
@@ -195,14 +195,11 @@ impl Conv {
         activation: Activation,
         packed: PackedWeights,
     ) -> Tensor<4> {
-        let padding = self.padding(&images);
+        let geometry = self.geometry(&images);
         let (weight, bias) = (self.weight.val(), self.bias());
         if self.is_dense() {
-            return conv2d_packed(images, weight, bias, padding, activation, packed);
+            return conv2d_packed(images, weight, bias, geometry.padding, activation, packed);
         }
-        let [.., rows, columns] = weight.dims();
-        let (kernel, stride, dilation) = ([rows, columns], self.stride, self.dilation);
-        let geometry = Geometry { kernel, stride, dilation, padding };
         columns::conv2d(images, weight, bias, geometry, activation)
     }
 

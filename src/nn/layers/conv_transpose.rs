@@ -28,7 +28,7 @@ use super::Padding;
 use crate::nn::ForwardContext;
 use crate::nn::{Initializer, WeightInit};
 use crate::ops::Activation;
-use crate::ops::columns::{Geometry, conv_transpose2d};
+use crate::ops::columns::conv_transpose2d;
 
 /// How to make a [`ConvTranspose`].
 #[derive(Clone, Copy, Debug)]
@@ -150,9 +150,7 @@ impl ConvTranspose {
             context.add_l2_penalty(|| weight.clone());
         }
         let [.., rows, columns] = weight.dims();
-        let (kernel, stride) = ([rows, columns], self.stride);
-        let padding = self.padding.amounts(size, kernel, stride);
-        let geometry = Geometry { kernel, stride, dilation: 1, padding };
+        let geometry = self.padding.geometry(size, [rows, columns], [self.stride, 1]);
         let images = |maps: Tensor<4>, activation| {
             let (weight, bias) = (weight.clone(), Some(self.bias.val()));
             conv_transpose2d(maps, weight, bias, geometry, size, activation)

@@ -22,7 +22,7 @@ pub use conv::{Conv, ConvConfig};
 pub use conv_transpose::{ConvTranspose, ConvTransposeConfig};
 pub use cross_entropy::softmax_cross_entropy;
 pub use dense::{Dense, DenseConfig};
-pub use depthwise_conv::{DepthwiseConv, DepthwiseConvConfig};
+pub use depthwise_conv::DepthwiseConv;
 pub use dropout::Dropout;
 pub use max_pool::max_pool;
 pub use padding::Padding;

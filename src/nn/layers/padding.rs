@@ -7,6 +7,8 @@
 //!
 //! Source: TensorFlow's `GetWindowedOutputSizeVerbose` (core/framework/common_shape_fns.cc).
 
+use crate::ops::columns::Geometry;
+
 /// What lies around the images of a convolution or a pooling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Padding {
@@ -20,6 +22,17 @@ pub enum Padding {
 }
 
 impl Padding {
+    /// How a `kernel` `[height, width]` slides over images of this `size` `[height, width]`.
+    pub(super) fn geometry(
+        self,
+        size: [usize; 2],
+        kernel: [usize; 2],
+        [stride, dilation]: [usize; 2],
+    ) -> Geometry {
+        let reach = kernel.map(|values| dilation * (values - 1) + 1);
+        Geometry { kernel, stride, dilation, padding: self.amounts(size, reach, stride) }
+    }
+
     /// What is added to the `[top, bottom, left, right]` of images of `[height, width]`.
     pub fn amounts(self, size: [usize; 2], window: [usize; 2], stride: usize) -> [usize; 4] {
         match self {

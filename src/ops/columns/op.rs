@@ -12,7 +12,7 @@ use super::products::Products;
 use super::sliding::{Geometry, Sliding};
 use crate::ops::Activation;
 use crate::ops::flex_tensor::{Batch, flat, size, tensor, values};
-use crate::ops::layout::{ImageLayout, Size};
+use crate::ops::layout::{ImageLayout, Images, Size};
 use crate::ops::parallel::{GROUP, for_groups};
 use crate::ops::simd::{Activate, SimdLevel};
 use crate::ops::sums::{derived, sums_of_channels};
@@ -114,8 +114,10 @@ impl SlidBackward for Flex {
         let (count, input, shape) = (x.shape()[0], size(&x.shape()), weight.shape());
         let (sliding, size) = sizes(input, &shape, &attributes);
         let (x, y, gradient) = (Batch::new(&x), Batch::new(&output), Batch::new(&gradient));
-        let dz = derived(attributes.activation, y.images(), gradient.images());
-        let (dz, x) = (dz.images(size), x.images());
+        let (level, activation) = (SimdLevel::best(), attributes.activation);
+        let dz = derived(level, activation, y.images(), gradient.images());
+        let dz = Images { values: &dz, size, layout: ImageLayout::Nhwc };
+        let x = x.images();
         let products = Products { sliding, outputs: shape[0], weight: &values(&weight) };
         let (dx, dw) = match attributes.direction {
             Direction::Convolution => {

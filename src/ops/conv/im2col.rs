@@ -17,7 +17,8 @@ use crate::ops::conv::op::{PackedWeights, Packing};
 use crate::ops::flex_tensor::flat;
 use crate::ops::layout::{ImageLayout, Images, Size};
 use crate::ops::parallel::{GROUP, for_groups, of_images};
-use crate::ops::simd::{Activate, Derive};
+use crate::ops::simd::Activate;
+use crate::ops::sums::{derived, sums_of_columns};
 
 /// Numbers in a cache line.
 const LINE: usize = 16;
@@ -74,12 +75,9 @@ fn backward_in(
     (weight, packed): (&[f32], &PackedWeights),
     input_too: bool,
 ) -> LayerGradients {
-    let dz = derived(layer, outputs);
+    let dz = derived(layer.level, layer.activation, outputs.y, outputs.gradient);
     let outputs = layer.outputs;
-    let mut bias = vec![0.0; outputs];
-    for dz in dz.chunks_exact(outputs) {
-        bias.iter_mut().zip(dz).for_each(|(sum, dz)| *sum += dz);
-    }
+    let bias = sums_of_columns(&dz, outputs);
     let weights = input_too
         .then(|| transposed(packed.get_or_pack(Packing::Columns, || weight_matrix(layer, weight))));
     let (mut dx, mut dw) = (Vec::new(), None::<FlexTensor>);
@@ -115,18 +113,6 @@ fn chunks<'a>(most_bytes: usize, layer: &Layer, x: Images<'a>) -> impl Iterator<
 /// How many images there are.
 fn images_in(x: Images) -> usize {
     x.values.len() / x.size.len()
-}
-
-/// The gradient before the activation, in NHWC.
-pub(super) fn derived(layer: &Layer, Outputs { y, gradient, .. }: Outputs) -> Vec<f32> {
-    let size = layer.output();
-    let images = gradient.values.len() / size.len();
-    of_images(images, size.len(), |i, (a, b): &mut Scratch, out| {
-        let gradient = gradient.image_in(i, ImageLayout::Nhwc, a);
-        let output = y.image_in(i, ImageLayout::Nhwc, b);
-        let activation = layer.activation;
-        layer.level.run(Derive { activation, gradient, output, out });
-    })
 }
 
 /// What lies under the kernel at each pixel of the output.

@@ -9,6 +9,7 @@ use crate::ops::Activation;
 use crate::ops::conv::kernels::Outer;
 use crate::ops::parallel::{MICROBATCH, for_groups};
 use crate::ops::simd::{Derive, MAX_LANES, SimdLevel};
+use crate::ops::sums::sums_of_columns;
 
 /// Rows of the weight's gradient that a thread computes at a time, at least: the gradients of all examples are
 /// copied together once for them.
@@ -43,11 +44,7 @@ impl Operands {
 
     /// `[outputs]`: the gradient of the bias.
     pub fn bias_gradient(&self) -> Vec<f32> {
-        let mut sums = vec![0.0; self.outputs];
-        for dz in self.dz.chunks_exact(self.outputs) {
-            sums.iter_mut().zip(dz).for_each(|(sum, dz)| *sum += dz);
-        }
-        sums
+        sums_of_columns(&self.dz, self.outputs)
     }
 }
 

@@ -144,8 +144,9 @@ impl DepthwiseBackward for Flex {
     ) -> (Option<FlexTensor>, FlexTensor, FlexTensor) {
         let (count, pass) = (x.shape()[0], Pass::new(&x, &weight, attributes.geometry));
         let (x, y, gradient) = (Batch::new(&x), Batch::new(&output), Batch::new(&gradient));
-        let dz = derived(attributes.activation, y.images(), gradient.images());
-        let dz = dz.images(pass.output());
+        let (level, activation) = (SimdLevel::best(), attributes.activation);
+        let dz = derived(level, activation, y.images(), gradient.images());
+        let dz = Images { values: &dz, size: pass.output(), layout: ImageLayout::Nhwc };
         let dx = input_too
             .then(|| tensor(pass.input_gradient(dz), count, pass.sliding.large, ImageLayout::Nhwc));
         let dw = flat(pass.weight_gradient(x.images(), dz), Layout::contiguous(weight.shape()));

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
+use burn::tensor::Tensor;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
@@ -29,6 +30,20 @@ pub fn dims(value: &Value) -> Vec<usize> {
         Value::Array(values) => [vec![values.len()], dims(&values[0])].concat(),
         _ => vec![],
     }
+}
+
+/// The values of `tensor`.
+pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.try_into_vec_as().unwrap()
+}
+
+/// Fails unless `ours` are within 1e-5 of `theirs`, or within the share `absolute` of the largest of them where they are
+/// sums of many.
+#[track_caller]
+pub fn assert_as(what: &str, ours: &[f32], theirs: &Value, absolute: f32) {
+    let theirs = flat(theirs);
+    let largest = theirs.iter().fold(0.0_f32, |most, value| value.abs().max(most));
+    assert_close(what, ours, &theirs, 1e-5, absolute * largest.max(1.0));
 }
 
 /// Fails where `ours` and `theirs` differ by more than `relative` of theirs plus `absolute`.

@@ -4,6 +4,8 @@ use burn::module::{Module, Param};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::golden::values;
+
 /// The shapes: a vector, a matrix with more rows than columns, a kernel `[out, in, height, width]`.
 pub const SHAPES: ([usize; 1], [usize; 2], [usize; 4]) = ([4], [3, 2], [3, 2, 2, 2]);
 
@@ -53,8 +55,4 @@ fn tensor<const D: usize>(
 ) -> Tensor<D> {
     let values: Vec<_> = (0..shape.iter().product()).map(value).collect();
     Tensor::from_data(TensorData::new(values, shape), device)
-}
-
-fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.try_into_vec_as().unwrap()
 }

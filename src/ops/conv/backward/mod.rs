@@ -17,6 +17,7 @@ use crate::ops::conv::op::PackedWeights;
 use crate::ops::conv::{im2col, winograd};
 use crate::ops::layout::{ImageLayout, Images};
 use crate::ops::parallel::{GROUP, for_groups, zeros};
+use crate::ops::sums::total;
 use dense::Dense;
 use pooled::Pooled;
 
@@ -93,11 +94,6 @@ fn batch(back: &impl Back, x: Images, outputs: Outputs, input_too: bool) -> Laye
         sums.resize(back.sums(), 0.0);
         back.group(x, outputs, range, dx, sums);
     });
-    let mut sums = sums.into_iter();
-    let mut total = sums.next().unwrap_or_else(|| vec![0.0; back.sums()]);
-    for sums in sums {
-        total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
-    }
-    let (weight, bias) = back.unpack(&total);
+    let (weight, bias) = back.unpack(&total(sums));
     LayerGradients { input: input_too.then_some((dx, back.input_layout())), weight, bias }
 }

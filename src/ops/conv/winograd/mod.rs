@@ -8,8 +8,7 @@
 //! ```
 //!
 //! where each [transform](tile) is linear, and the backward pass is that of a chain of linear maps:
-//! dV[p] = dP[p] U[p]ᵀ, dU[p] = V[p]ᵀ dP[p]. The numbers are not those of the sum over the
-//! kernel to the last bit: the root mean square of the error is 4e-7 of that of the outputs for tiles of 2 x 2, as for
+//! dV[p] = dP[p] U[p]ᵀ, dU[p] = V[p]ᵀ dP[p]. The numbers are not those of the sum over the kernel to the last bit: the root mean square of the error is 4e-7 of that of the outputs for tiles of 2 x 2, as for
 //! the sum itself, and 3e-6 for those of 4 x 4 (the test below).
 //!
 //! Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks"; Winograd 1980.
@@ -29,14 +28,14 @@ use self::buffers::Buffers;
 use self::tile::{F2, F4, Tile};
 use self::transforms::{Input, InputAdjoint, Output, OutputAdjoint, Tiles};
 use self::weights::{Weights, WeightsAdjoint};
-use crate::ops::conv::im2col::derived;
 use crate::ops::conv::layer::{Layer, LayerGradients, Outputs};
 use crate::ops::conv::op::PackedWeights;
 use crate::ops::flex_tensor::flat;
 use crate::ops::layout::{ImageLayout, Images, Size, place};
-use crate::ops::parallel::{MICROBATCH, for_groups, zeros};
+use crate::ops::parallel::{MICROBATCH, for_microbatches, zeros};
 use crate::ops::product::{Matrices, pitch, products};
 use crate::ops::simd::Activate;
+use crate::ops::sums::{derived, sums_of_columns};
 use crate::ops::windows::{MaxPool, Windows};
 
 /// Tiles at a time, about: those of fewer images are products of small matrices, those of more leave the cache.
@@ -156,7 +155,7 @@ impl<'a, F: Tile<IN, OUT>, const IN: usize, const OUT: usize> Winograd<'a, F, IN
         let (input, output) = (x.size.len(), self.output.len());
         let u = packed.get_or_pack(F::PACKING, || self.weights(weight));
         let mut out = zeros(x.values.len() / input * output);
-        for_groups(&mut out, MICROBATCH * output, |group, out| {
+        for_microbatches(&mut out, MICROBATCH * output, |group, out| {
             let values = &x.values[group * MICROBATCH * input..][..out.len() / output * input];
             let (x, mut buffers) = (Images { values, ..x }, Buffers::take());
             self.forward_group(x, u.storage(), bias, out, &mut buffers);
@@ -180,7 +179,7 @@ impl<'a, F: Tile<IN, OUT>, const IN: usize, const OUT: usize> Winograd<'a, F, IN
         let (mut out, mut argmax) = (zeros(images * output), vec![0; images * output]);
         let n = MICROBATCH * output;
         let mut groups: Vec<_> = out.chunks_mut(n).zip(argmax.chunks_mut(n)).collect();
-        for_groups(&mut groups, 1, |group, parts| {
+        for_microbatches(&mut groups, 1, |group, parts| {
             let (out, argmax) = &mut parts[0];
             let values = &x.values[group * MICROBATCH * input..][..out.len() / output * input];
             let part = self.images_at_a_time();
@@ -233,11 +232,8 @@ impl<'a, F: Tile<IN, OUT>, const IN: usize, const OUT: usize> Winograd<'a, F, IN
         input_too: bool,
     ) -> LayerGradients {
         let (layer, input, output) = (self.layer, x.size.len(), self.output.len());
-        let dz = derived(layer, outputs);
-        let mut bias = vec![0.0; layer.outputs];
-        for dz in dz.chunks_exact(layer.outputs) {
-            bias.iter_mut().zip(dz).for_each(|(sum, dz)| *sum += dz);
-        }
+        let dz = derived(layer.level, layer.activation, outputs.y, outputs.gradient);
+        let bias = sums_of_columns(&dz, layer.outputs);
         let u = input_too.then(|| packed.get_or_pack(F::PACKING, || self.weights(weight)));
         let mut dx = zeros(if input_too { x.values.len() } else { 0 });
         let mut dx_groups = dx.chunks_mut(MICROBATCH * input);
