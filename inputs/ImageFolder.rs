@@ -262,7 +262,7 @@ fn unusable(folder: &Path, why: impl Into<String>) -> Failure {
 
 fn failure(folder: &Path) -> Failure {
     let what = format!("ImageFolder cannot use `{}`", folder.display());
-    Failure::new(Exit::DataUnavailable, what)
+    Failure::new(Exit::Unavailable, what)
 }
 
 /// Tells of what is in `folder` and not used.

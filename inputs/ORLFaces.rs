@@ -157,7 +157,7 @@ fn some(names: &[String]) -> String {
 }
 
 fn unavailable(folder: &Path, why: &str) -> Failure {
-    Failure::new(Exit::DataUnavailable, format!("ORLFaces: no faces in {}", folder.display()))
+    Failure::new(Exit::Unavailable, format!("ORLFaces: no faces in {}", folder.display()))
         .why(why)
         .help(format!(
             "put {ZIP}, or the folders that it unpacks to, there, or name the folder that has them \

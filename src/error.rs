@@ -20,8 +20,8 @@ pub enum Exit {
     Usage,
     /// The loss became NaN or infinite: exit code 3.
     Diverged,
-    /// A data set is not there and cannot be had: exit code 4.
-    DataUnavailable,
+    /// A data set is not there and cannot be had, or a device that was named: exit code 4.
+    Unavailable,
     /// A run is worse than the baseline that it was compared with: exit code 5.
     Worse,
     /// A signal, after a checkpoint: exit code 128 + signal (130 for SIGINT, 143 for SIGTERM).
@@ -35,7 +35,7 @@ impl Exit {
             Exit::Failed => 1,
             Exit::Usage => 2,
             Exit::Diverged => 3,
-            Exit::DataUnavailable => 4,
+            Exit::Unavailable => 4,
             Exit::Worse => 5,
             Exit::Interrupted(signal) => (128 + signal) as u8,
         }
@@ -46,7 +46,7 @@ impl Exit {
         match code {
             2 => Exit::Usage,
             3 => Exit::Diverged,
-            4 => Exit::DataUnavailable,
+            4 => Exit::Unavailable,
             5 => Exit::Worse,
             129.. => Exit::Interrupted(i32::from(code) - 128),
             _ => Exit::Failed,

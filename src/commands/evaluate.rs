@@ -132,7 +132,7 @@ impl EvaluateArgs {
             images: of_classes.gallery.is_some(),
             classes: self.classes.clone(),
             source: self.source.source(),
-            device: DeviceName::resolve_or_best(self.device),
+            device: DeviceName::resolve_or_best(self.device)?,
         })?;
         let files = of_classes.write(&report, &loader)?;
         let confused = of_classes.confused.map(|count| report.most_confused(count));
@@ -161,7 +161,7 @@ impl EvaluateArgs {
             others: self.classes.clone(),
             score: AnomalyScore::default(),
             source: self.source.source(),
-            device: DeviceName::resolve_or_best(self.device),
+            device: DeviceName::resolve_or_best(self.device)?,
         };
         anomalies.run(request, self.json)
     }

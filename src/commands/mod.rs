@@ -7,6 +7,7 @@ pub mod compare;
 mod config_file;
 mod confusion_matrix;
 mod data;
+mod device_args;
 mod dytb;
 mod each_class;
 mod embed;

@@ -63,7 +63,7 @@ impl Predict {
                 .help("name files or folders after the run, as dytb predict RUN a.png b.png")
                 .into());
         }
-        let device = DeviceName::resolve_or_best(self.device);
+        let device = DeviceName::resolve_or_best(self.device)?;
         let predictor = Predictor::open(&self.run.path(), self.score, &device)?;
         self.refuse_other_kind(predictor.kind())?;
         let pictures = loose_pictures::find(&self.files)?;

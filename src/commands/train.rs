@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Map, Value};
 
+use super::device_args::DeviceArgs;
 use super::images::ImageArgs;
 use super::schedule::ScheduleArgs;
 use super::several::{Member, SeveralArgs};
@@ -16,7 +17,6 @@ use super::transfer::TransferArgs;
 use super::values::{Instead, MetricNames};
 use super::{SourceArgs, config_file, each_class, output, values};
 use crate::data::Source;
-use crate::device::DeviceName;
 use crate::error::{Exit, Failure};
 use crate::inputs::INPUTS;
 use crate::metrics::Metric;
@@ -73,18 +73,8 @@ pub struct TrainArgs {
     steps: StepArgs,
     #[command(flatten)]
     schedule: ScheduleArgs,
-    /// Device that trains: /gpu:N, /cpu:0, cuda:N, wgpu:N or cpu [default: /gpu:0 where there is one]
-    #[arg(long = "train_device", alias = "train-device", value_name = "DEVICE")]
-    train_device: Option<DeviceName>,
-    /// Device that evaluates [default: /gpu:0 where there is one]
-    #[arg(long = "eval_device", alias = "eval-device", value_name = "DEVICE")]
-    eval_device: Option<DeviceName>,
-    /// Device that trains and evaluates
-    #[arg(long, value_name = "DEVICE", conflicts_with_all = ["train_device", "eval_device"])]
-    device: Option<DeviceName>,
-    /// The same as --device /gpu:N
-    #[arg(long, hide = true, value_parser = values::gpu, allow_negative_numbers = true, value_name = "N", conflicts_with_all = ["train_device", "eval_device", "device"])]
-    gpu: Option<DeviceName>,
+    #[command(flatten)]
+    devices: DeviceArgs,
     /// Text added to the name of the run
     #[arg(long, value_parser = values::comment, value_name = "TEXT")]
     comment: Option<String>,
@@ -286,14 +276,10 @@ impl TrainArgs {
     /// What training is told beside what a run is, as words of a command line: devices, where the data are, what is
     /// logged.
     pub(super) fn passed_on(&self) -> Result<Vec<String>> {
-        let mut words = Vec::new();
+        let mut words = self.devices.to_words();
         let mut add = |flag: &str, value: Option<String>| {
             words.extend(value.map(|value| format!("--{flag}={value}")));
         };
-        let device = self.device.or(self.gpu);
-        add("device", device.map(|device| device.to_string()));
-        add("train_device", self.train_device.map(|device| device.to_string()));
-        add("eval_device", self.eval_device.map(|device| device.to_string()));
         let source = self.source()?;
         let data_dir = source.data_dir.map(|dir| dir.canonicalize().unwrap_or(dir));
         add("data_dir", data_dir.map(|dir| dir.display().to_string()));
@@ -445,15 +431,9 @@ impl TrainArgs {
     /// How it is trained.
     ///
     /// # Errors
-    /// When signals cannot be listened to.
+    /// When signals cannot be listened to, or a device that was named is not there.
     fn options(&self, metrics: Vec<Metric>, exchange: &Exchange) -> Result<TrainOptions> {
-        let both = self.device.or(self.gpu);
-        let (train, eval) = (self.train_device.or(both), self.eval_device.or(both));
-        let train_device = DeviceName::resolve_or_best(train);
-        let eval_device = match eval == train {
-            true => train_device.clone(),
-            false => DeviceName::resolve_or_best(eval),
-        };
+        let [train_device, eval_device] = self.devices.resolve()?;
         Ok(TrainOptions {
             log: self.log_dir().to_owned(),
             folder: None,

@@ -77,7 +77,7 @@ pub(super) fn train_several(
             TrainEnd::Paused(paused) => Reached::Pause(paused),
         });
         if let Err(error) = &result {
-            if matches!(Exit::of(error), Exit::Interrupted(_) | Exit::DataUnavailable) {
+            if matches!(Exit::of(error), Exit::Interrupted(_) | Exit::Unavailable) {
                 return result.map(drop);
             }
             message(&format!("error: {error:#}"));

@@ -313,13 +313,13 @@ impl RunFolder {
     /// `path` was last trained.
     ///
     /// # Errors
-    /// [`Exit::DataUnavailable`] when that one is gone.
+    /// [`Exit::Unavailable`] when that one is gone.
     pub fn source_of(path: &Path, source: &Source) -> Result<Source> {
         let kept = Self::kept_data_dir(path).filter(|_| source.data_dir.is_none());
         let Some(data_dir) = kept else { return Ok(source.clone()) };
         if !data_dir.exists() {
             let what = format!("the folder of the run's data is gone: `{}`", data_dir.display());
-            return Err(Failure::new(Exit::DataUnavailable, what)
+            return Err(Failure::new(Exit::Unavailable, what)
                 .why(format!("`{}` was trained on the files in it", path.display()))
                 .help("put it back, or name where they are now with --data_dir")
                 .into());

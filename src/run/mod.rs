@@ -27,6 +27,6 @@ pub use folder::RunFolder;
 pub use improvement::Improvement;
 pub(crate) use locate::{find_checkpoint, run_of};
 pub use recovery::recover;
-pub use results::{RunResult, record, refuse_unwritable};
+pub use results::{RunResult, ensure_writable, record};
 pub use schedule::{LearningRateDecay, Plateau, Schedule, Shape};
 pub use status::{Status, StatusFile, StatusKind};

@@ -92,12 +92,13 @@ fn finite(metrics: &[(Metric, f64)]) -> BTreeMap<Metric, f64> {
 /// The results files: their names, and which score each has of a run.
 const FILES: [&str; 2] = ["validation_results.txt", "test_results.txt"];
 
-/// Fails where the results files in `directory` cannot be written: better before the first step of a run
-/// than after its last.
+/// Makes `directory`, if it is not there, and fails where its results files cannot be written: better before the first
+/// step of a run than after its last.
 ///
 /// # Errors
 /// A [`Failure`](crate::error::Failure) that names the file.
-pub fn refuse_unwritable(directory: &Path) -> Result<()> {
+pub fn ensure_writable(directory: &Path) -> Result<()> {
+    fs::create_dir_all(directory).map_err(|error| cannot_write(directory, &error))?;
     for path in FILES.map(|name| directory.join(name)) {
         if fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
             let error = io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");

@@ -72,7 +72,7 @@ struct Run<'a> {
 ///
 /// # Errors
 /// [`Exit::Diverged`] when the loss is no longer finite, [`Exit::Interrupted`] after a signal,
-/// [`Exit::DataUnavailable`] without data, [`Exit::Failed`] where the folder belongs to another
+/// [`Exit::Unavailable`] without data, [`Exit::Failed`] where the folder belongs to another
 /// configuration or a file cannot be read or written.
 pub fn train(config: &RunConfig, options: &TrainOptions) -> Result<TrainEnd> {
     options.exchange.settled(|| train_shared(config, options))
@@ -88,7 +88,7 @@ fn train_shared(config: &RunConfig, options: &TrainOptions) -> Result<TrainEnd> 
     if let Some(result) = result_of_first(exchange, finished)? {
         return Ok(TrainEnd::Finished(FinishedRun { result, folder: path }));
     }
-    let unwritable = exchange.is_first().then(|| run::refuse_unwritable(&options.results));
+    let unwritable = exchange.is_first().then(|| run::ensure_writable(&options.results));
     exchange.agree(unwritable.transpose())?;
     let data = RunData::load_in_turns(config, options)?;
     refuse_unshared(config, options, &data.summary)?;

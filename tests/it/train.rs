@@ -362,8 +362,11 @@ fn bad_input() {
         ("--lr_decay --lr_schedule cosine", 2, "`--lr_decay` contradicts `--lr_schedule cosine`"),
         ("--epochs 5 --warmup_epochs 5", 2, "the run has 5 epochs"),
         ("--train_device /tpu:0", 2, "/gpu:N"),
+        ("--device cuda:99", 4, "there is no device cuda:99"),
+        ("--gpu 99 --require_device", 4, "here there is /cpu:0"),
         ("--comment a/b", 2, "folder's name"),
         ("--log_dir /dev/null/log", 1, "cannot write `/dev/null/log"),
+        ("--results_dir /dev/null/results", 1, "cannot write `/dev/null/results"),
     ];
     for (line, code, needle) in cases {
         let bench = Bench::new();

@@ -77,7 +77,7 @@ impl Embed {
     /// # Errors
     /// When there is no such checkpoint or layer, the images cannot be had, or a file cannot be written.
     pub fn run(&self) -> Result<()> {
-        let device = DeviceName::resolve_or_best(self.device);
+        let device = DeviceName::resolve_or_best(self.device)?;
         let embedder = Embedder::open(&self.run.path(), &device)?;
         let layer = embedder.layer(self.layer.as_deref())?;
         let album = self.album(&embedder)?;

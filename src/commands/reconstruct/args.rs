@@ -81,7 +81,7 @@ impl Reconstruct {
             choice: self.choice.choice(),
             error_map: self.error_map,
             output: self.output.clone(),
-            device: DeviceName::resolve_or_best(self.device),
+            device: DeviceName::resolve_or_best(self.device)?,
             source: self.source.source(),
         })?;
         output::print(&match self.json {

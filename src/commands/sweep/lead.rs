@@ -140,8 +140,8 @@ fn reap(
         if !is_elsewhere {
             tell(sweep, schedule, task, has_failed);
         }
-        if code == Some(i32::from(Exit::DataUnavailable.code())) {
-            hopeless = Some(Exit::DataUnavailable);
+        if code == Some(i32::from(Exit::Unavailable.code())) {
+            hopeless = Some(Exit::Unavailable);
         }
     }
     *running = left;
