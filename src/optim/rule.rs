@@ -78,11 +78,14 @@ impl<const D: usize, const N: usize> RecordState for Slots<D, N> {
         }
     }
 
-    fn state_unflatten(prefix: &str, source: &mut StateSource, device: &Device) -> Option<Self> {
+    fn state_unflatten(prefix: &str, source: &mut StateSource, _: &Device) -> Option<Self> {
+        // Not burn's default device: that is a GPU wherever a build may have one, there or not. The first step brings
+        // them to where the parameter is.
+        let device = Device::flex();
         let step = source.take_scalar(prefix, "step")?.try_into().ok()?;
         let tensors: Option<Vec<_>> = (0..N)
             .map(|number| source.take_tensor(prefix, &format!("slot{number}")))
-            .map(|data| data.map(|data| Tensor::from_data(data, device)))
+            .map(|data| data.map(|data| Tensor::from_data(data, &device)))
             .collect();
         Some(Self { step, tensors: tensors?.try_into().ok()? })
     }
