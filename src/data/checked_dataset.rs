@@ -104,7 +104,7 @@ impl Checked {
         let class = &self.class_names[class as usize];
         let folder = self.folder.as_ref().map(|folder| format!(" `{}`", folder.display()));
         let what = format!("{} cannot use{}", self.name, folder.unwrap_or(" its images".into()));
-        Err(Failure::new(Exit::DataUnavailable, what)
+        Err(Failure::new(Exit::Unavailable, what)
             .why(format!("the class `{class}` has no picture for training that can be read"))
             .help("add pictures of it, or take the class out of the data set")
             .into())
@@ -281,7 +281,7 @@ mod tests {
         let open = |error: anyhow::Error| {
             format!("{:#}", Checked::new("Set", &Source::default(), Err(error)).err().unwrap())
         };
-        let failure = Failure::new(Exit::DataUnavailable, "Set: a.gz not in b");
+        let failure = Failure::new(Exit::Unavailable, "Set: a.gz not in b");
         assert_eq!(open(failure.into()), "Set: a.gz not in b");
         assert_eq!(open(anyhow::anyhow!("no such line")), "inputs/Set.rs: no such line");
     }

@@ -62,7 +62,7 @@ pub struct LabelledFile {
 ///
 /// # Errors
 /// [`Exit::Usage`] where it has two folders for one split or two for one class, or splits in the folder
-/// of a class; [`Exit::DataUnavailable`] where there are splits, and none for training.
+/// of a class; [`Exit::Unavailable`] where there are splits, and none for training.
 pub fn find(folder: &Path) -> Result<ClassFolders, Failure> {
     find_in(&Tree::folder(folder))
 }

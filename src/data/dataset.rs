@@ -61,7 +61,7 @@ pub trait Dataset: Send + Sync {
     /// less than [`num_classes`](Self::num_classes).
     ///
     /// # Errors
-    /// [`Exit::DataUnavailable`](crate::error::Exit) where files are missing and cannot be downloaded;
+    /// [`Exit::Unavailable`](crate::error::Exit) where files are missing and cannot be downloaded;
     /// [`Exit::Failed`](crate::error::Exit), naming the file, where one is damaged.
     fn load(&self, split: Split) -> Result<Examples>;
 

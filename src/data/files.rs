@@ -13,18 +13,18 @@ use crate::error::{Exit, Failure};
 /// The folder that holds the files of the data set called `name`; the default one need not exist.
 ///
 /// # Errors
-/// [`Exit::DataUnavailable`] where `data_dir` is no folder, or is not given and the user has no
+/// [`Exit::Unavailable`] where `data_dir` is no folder, or is not given and the user has no
 /// cache folder.
 pub fn folder(name: &str, source: &Source) -> Result<PathBuf, Failure> {
     match &source.data_dir {
         Some(dir) if dir.is_dir() => Ok(dir.clone()),
         Some(dir) => {
-            Err(Failure::new(Exit::DataUnavailable, format!("`--data_dir {}`", dir.display()))
+            Err(Failure::new(Exit::Unavailable, format!("`--data_dir {}`", dir.display()))
                 .why("there is no such folder")
                 .help(format!("make it, or leave the flag out to use {}", default_place(name))))
         }
         None => cache(name).ok_or_else(|| {
-            Failure::new(Exit::DataUnavailable, format!("{name}: no folder to keep its files in"))
+            Failure::new(Exit::Unavailable, format!("{name}: no folder to keep its files in"))
                 .why("this user has no cache folder: neither XDG_CACHE_HOME nor HOME is set")
                 .help("give a folder with `--data_dir`")
         }),
@@ -43,7 +43,7 @@ fn default_place(name: &str) -> String {
 /// The paths of `files` in `folder`, in their order; those that are missing are downloaded.
 ///
 /// # Errors
-/// [`Exit::DataUnavailable`] where `offline` forbids a download, or no address gave the file: it
+/// [`Exit::Unavailable`] where `offline` forbids a download, or no address gave the file: it
 /// lists addresses, reasons and checksums. [`Exit::Failed`] where a file cannot be written.
 pub fn obtain(
     dataset: &str,
@@ -82,7 +82,7 @@ fn unavailable(dataset: &str, folder: &Path, missing: &[RemoteFile<'_>], why: &s
         let _ = write!(sums, "\n{}  {}", file.sha256, file.name);
         sums
     });
-    Failure::new(Exit::DataUnavailable, what).why(why).help(format!(
+    Failure::new(Exit::Unavailable, what).why(why).help(format!(
         "fetch them by hand from one of the addresses above and put them in {}, or name the folder \
          that has them with `--data_dir`; `--dataset Digits` needs no file. Their sha256:{sums}",
         folder.display()
@@ -167,7 +167,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let two = RemoteFile { name: "two.gz", sha256: "cb00753f", ..FILE };
         let failure = obtain("Set", dir.path(), &[FILE, two], true).unwrap_err();
-        assert_eq!(failure.exit, Exit::DataUnavailable);
+        assert_eq!(failure.exit, Exit::Unavailable);
         let text = failure.to_string();
         let folder = dir.path().display().to_string();
         for part in [
@@ -189,7 +189,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let typo = Source { data_dir: Some(dir.path().join("typo")), ..Source::default() };
         let failure = folder("Set", &typo).unwrap_err();
-        assert_eq!(failure.exit, Exit::DataUnavailable);
+        assert_eq!(failure.exit, Exit::Unavailable);
         assert!(failure.to_string().contains("typo"));
         let right = Source { data_dir: Some(dir.path().into()), ..Source::default() };
         assert_eq!(folder("Set", &right).unwrap(), dir.path());

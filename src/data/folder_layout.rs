@@ -39,7 +39,7 @@ impl FolderLayout {
     ///
     /// # Errors
     /// [`Exit::Usage`] where two folders are for one split, or splits are within the folder of a class;
-    /// [`Exit::DataUnavailable`] where there are splits, but none for training.
+    /// [`Exit::Unavailable`] where there are splits, but none for training.
     pub fn of(tree: &Tree, folders: &[PathBuf]) -> Result<Self, Failure> {
         let folder = tree.root();
         let splits = splits_of(folders);
@@ -141,7 +141,7 @@ fn twice(folder: &Path, split: Split, one: &OsStr, other: &OsStr) -> Failure {
 fn no_training(folder: &Path, splits: &[(OsString, Split)]) -> Failure {
     let layout = FolderLayout { splits: splits.to_vec(), note: None };
     let what = format!("ImageFolder cannot use `{}`", folder.display());
-    Failure::new(Exit::DataUnavailable, what)
+    Failure::new(Exit::Unavailable, what)
         .why(format!("it has {}, and no folder train/ for training", layout.names()))
         .help(
             "put the pictures for training in DIR/train, as DIR/train/CLASS/NAME.png; or, if these \

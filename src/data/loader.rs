@@ -32,7 +32,6 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use crate::data::normalize::tables;
 use crate::data::on_device::DeviceDataset;
 use crate::data::{Batch, BatchBytes, Examples, Normalization, ReadAhead};
-use crate::device::is_cpu;
 
 /// Bytes of images that are kept on a GPU: burn does not tell how much memory one has, and a GPU that trains has more
 /// than that.
@@ -66,7 +65,7 @@ impl DataLoader {
         let scales = tables(normalization, examples.shape()[0]);
         let bytes = examples.len() * examples.image_bytes();
         let live_there = examples.are_in_memory() && bytes <= MOST_ON_DEVICE;
-        let on_device = (!is_cpu(device)).then(|| uploaded(&examples, live_there, &scales, device));
+        let on_device = uploaded(&examples, live_there, &scales, device);
         Self { examples: examples.into(), device: device.clone(), on_device, scales }
     }
 
@@ -171,13 +170,13 @@ impl DataLoader {
     }
 }
 
-/// The scales on `device` and, if they are to live there, the examples.
+/// The scales on `device`, if that is a GPU, and the examples, if they are to live there.
 fn uploaded(
     examples: &Examples,
     live_there: bool,
     scales: &[[f32; 256]],
     device: &Device,
-) -> DeviceDataset {
+) -> Option<DeviceDataset> {
     let image = |index| examples.image_in_memory(index).expect("they are in memory");
     let images = live_there.then(|| (0..examples.len()).map(image));
     DeviceDataset::new(images, examples.shape(), scales, device)
@@ -187,7 +186,7 @@ fn uploaded(
 mod tests {
     use super::*;
     use crate::data::mix::{self, Mix};
-    use crate::data::{Augmentation, Mixed, Normalize};
+    use crate::data::{Augmentation, Mixed};
 
     fn floats(tensor: Tensor<4>) -> Vec<f32> {
         tensor.into_data().try_to_vec().unwrap()
@@ -210,30 +209,6 @@ mod tests {
     fn examples(channels: usize) -> Examples {
         let bytes = (0..8 * channels * 63).map(|n| (n * 37 % 256) as u8).collect();
         Examples::new([channels, 7, 9], bytes, (0..8).collect()).unwrap()
-    }
-
-    #[test]
-    fn gathered_there_as_gathered_here() {
-        for (channels, normalize) in
-            [(1, "range"), (3, "range"), (3, "standard"), (3, "0.1,0.2,0.3/0.5")]
-        {
-            let examples = examples(channels);
-            let normalize: Normalize = normalize.parse().unwrap();
-            let normalization = normalize.resolve(&examples).unwrap();
-            let device = Device::flex();
-            let here = DataLoader::normalized(examples.clone(), &device, normalization.as_ref());
-            let there = [true, false].map(|live_there| DataLoader {
-                on_device: Some(uploaded(&examples, live_there, &here.scales, &device)),
-                ..DataLoader::normalized(examples.clone(), &device, normalization.as_ref())
-            });
-            for list in ["none", "flip", "crop:2,flip", "rand:2,9"] {
-                let list: Augmentation = list.parse().unwrap();
-                let batch = Batch::augmented(&[7, 0, 3, 3], list.of_epoch(1, 2));
-                for there in &there {
-                    assert_eq!(floats(there.images(batch)), floats(here.images(batch)), "{list}");
-                }
-            }
-        }
     }
 
     /// A microbatch is the part of its batch, whatever is done to it.

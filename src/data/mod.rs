@@ -25,6 +25,8 @@ mod examples;
 pub mod files;
 pub mod folder_layout;
 mod folder_walk;
+#[cfg(feature = "cube")]
+mod gather;
 pub mod idx;
 mod ignored_files;
 pub mod image_file;
@@ -37,6 +39,10 @@ pub mod mix;
 pub mod mnist;
 pub mod names;
 mod normalize;
+#[cfg(feature = "cube")]
+mod on_device;
+#[cfg(not(feature = "cube"))]
+#[path = "no_device.rs"]
 mod on_device;
 pub mod pictures;
 mod pixel_sums;

@@ -43,7 +43,7 @@ use crate::nn::layers;
 use crate::nn::pack::{into_vec, without_random_ids};
 use crate::nn::{Average, average, clip_norm};
 use crate::nn::{Scopes, StepRequirements};
-use crate::ops::ordered_sum::ordered_mean;
+use crate::ops::square_error;
 use crate::util::argument::Argument;
 use crate::util::tensor::floats;
 use crate::weights::{Set, Weights};
@@ -55,7 +55,7 @@ pub trait Autoencoder: Network + ForkAutoencoder {
 
     /// Half the mean squared error, Σ (x' - x)² / 2n over all n pixels: `[1]`.
     fn error(&self, reconstructions: Tensor<4>, images: Tensor<4>) -> Tensor<1> {
-        ordered_mean((reconstructions - images).square()) / 2.0
+        square_error::half_mean(reconstructions, images)
     }
 
     /// What training brings down, `[1]`: the [loss](Self::reconstruction_loss) of the reconstructions of `images` that

@@ -1,11 +1,15 @@
-//! Operations on tensors, with kernels of our own for the vector units of the CPU.
+//! Operations on tensors, with kernels of our own for the vector units of the CPU and for GPUs.
 //!
-//! Each is one operation of burn's Flex backend with a backward pass of its own, and composed of burn's
-//! operations on other backends.
+//! Each is one operation of burn's Flex backend with a backward pass of its own; on the GPUs' backend those are that
+//! gain from it, and the others are composed of burn's operations.
 
 mod activation;
 pub mod columns;
 pub mod conv;
+#[cfg(feature = "cube")]
+pub(crate) mod cross_entropy;
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
 pub(crate) mod dense;
 pub mod depthwise;
 pub(crate) mod flex_tensor;
@@ -16,6 +20,7 @@ pub(crate) mod parallel;
 pub(crate) mod pool;
 pub(crate) mod product;
 pub(crate) mod simd;
+pub mod square_error;
 pub(crate) mod sums;
 pub(crate) mod windows;
 

@@ -5,7 +5,8 @@
 //!
 //! s = Σ_r (Σ_c x[r · ROW + c]) + Σ of what is left, each sum in order.
 //!
-//! Up to `ROW` values that is burn's sum. On a GPU a sum has an order of its own.
+//! Up to `ROW` values that is burn's sum. On a GPU the values are added in parts, in an order that their number decides;
+//! burn's own sum there adds in whatever order its units come to an end.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -24,7 +25,10 @@ const ROW: usize = 1 << 16;
 /// The sum of all values of `x`, `[1]`.
 pub fn ordered_sum<const D: usize>(x: Tensor<D>) -> Tensor<1> {
     let n = x.shape().num_elements();
-    if n <= ROW || !is_cpu(&x.device()) {
+    if !is_cpu(&x.device()) {
+        return on_gpu(x);
+    }
+    if n <= ROW {
         return x.sum();
     }
     let (rows, rest) = (n / ROW, n % ROW);
@@ -37,10 +41,87 @@ pub fn ordered_sum<const D: usize>(x: Tensor<D>) -> Tensor<1> {
 /// The mean of all values of `x`, `[1]`.
 pub fn ordered_mean<const D: usize>(x: Tensor<D>) -> Tensor<1> {
     let n = x.shape().num_elements();
-    if n <= ROW || !is_cpu(&x.device()) {
+    if n <= ROW && is_cpu(&x.device()) {
         return x.mean();
     }
     ordered_sum(x) / n as f64
+}
+
+#[cfg(not(feature = "cube"))]
+fn on_gpu<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    x.sum()
+}
+
+#[cfg(feature = "cube")]
+fn on_gpu<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    match x.dtype() == burn::tensor::DType::F32 && x.shape().num_elements() > 0 {
+        true => cube::sum(x),
+        false => x.sum(),
+    }
+}
+
+/// The operation of the GPUs' backend.
+#[cfg(feature = "cube")]
+mod cube {
+    use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+    use burn::backend::autodiff::grads::Gradients;
+    use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+    use burn::backend::tensor::FloatTensor;
+    use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
+    use burn::tensor::{Shape, Tensor};
+    use burn_cubecl::CubeBackend;
+    use burn_cubecl::tensor::CubeTensor;
+
+    use crate::ops::cube::sums;
+
+    pub fn sum<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+        Tensor::from_dispatch(Dispatch::sum_in_order(x.into_dispatch()))
+    }
+
+    /// Backends that add in an order.
+    #[backend_extension(Autodiff, Cube)]
+    pub trait Summing: Backend {
+        /// The sum `[1]` of all values.
+        fn sum_in_order(x: FloatTensor<Self>) -> FloatTensor<Self>;
+    }
+
+    impl Summing for CubeBackend {
+        fn sum_in_order(x: CubeTensor) -> CubeTensor {
+            sums::of_all(x)
+        }
+    }
+
+    /// The backward pass: the gradient of the sum is that of each value.
+    #[derive(Debug)]
+    struct SummingStep;
+
+    impl<B: Summing> Backward<B, 1> for SummingStep {
+        type State = Shape;
+
+        fn backward(self, ops: Ops<Shape, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+            let gradient = grads.consume::<B>(&ops.node);
+            let [node] = ops.parents;
+            if let Some(node) = node {
+                let one_each = Shape::from(vec![1; ops.state.num_dims()]);
+                let gradient = B::float_reshape(gradient, one_each);
+                grads.register::<B>(node.id, B::float_expand(gradient, ops.state));
+            }
+        }
+    }
+
+    impl<B: Summing, C: CheckpointStrategy> Summing for Autodiff<B, C> {
+        fn sum_in_order(x: FloatTensor<Self>) -> FloatTensor<Self> {
+            let (x, node) = x.into_parts();
+            let step = SummingStep.prepare::<C>([node]);
+            match step.compute_bound().stateful() {
+                OpsKind::UnTracked(step) => step.finish(B::sum_in_order(x)),
+                OpsKind::Tracked(step) => {
+                    let shape = x.shape();
+                    step.finish(shape, B::sum_in_order(x))
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]

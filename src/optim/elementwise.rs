@@ -5,6 +5,8 @@
 //! each would read and write all of them, into new memory. The numbers are the same, to the last bit, however they are
 //! shared out.
 
+#[cfg(feature = "cube")]
+use burn::tensor::DType;
 use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
@@ -74,10 +76,11 @@ impl<R: Elementwise<N>, const N: usize> Rule<N> for R {
         gradient: Tensor<D>,
         slots: [Tensor<D>; N],
     ) -> (Tensor<D>, [Tensor<D>; N]) {
-        let factors = self.factors(Step { learning_rate, number: step });
+        let step = Step { learning_rate, number: step };
         if !is_cpu(&parameter.device()) {
-            return self.update(factors, parameter, gradient, slots);
+            return on_gpu(self, step, parameter, gradient, slots);
         }
+        let factors = self.factors(step);
         let (shape, device) = (parameter.dims(), parameter.device());
         // Ours alone, they are not copied.
         let (mut parameter, gradient) = (floats(parameter), floats(gradient));
@@ -86,6 +89,21 @@ impl<R: Elementwise<N>, const N: usize> Rule<N> for R {
         let whole = |values| Tensor::from_data(TensorData::new(values, shape), &device);
         (whole(parameter), slots.map(whole))
     }
+}
+
+/// The same on a GPU: in one kernel, where this build has ours.
+fn on_gpu<R: Elementwise<N>, const N: usize, const D: usize>(
+    rule: &R,
+    step: Step,
+    parameter: Tensor<D>,
+    gradient: Tensor<D>,
+    slots: [Tensor<D>; N],
+) -> (Tensor<D>, [Tensor<D>; N]) {
+    #[cfg(feature = "cube")]
+    if parameter.dtype() == DType::F32 {
+        return super::one_pass::update(rule, step, parameter, gradient, slots);
+    }
+    rule.update(rule.factors(step), parameter, gradient, slots)
 }
 
 impl<R: Elementwise<N>, const N: usize> RowRule for ByRule<R, N> {

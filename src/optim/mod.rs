@@ -32,11 +32,15 @@ mod lion;
 mod momentum;
 mod muon;
 mod numbers;
+#[cfg(feature = "cube")]
+mod one_pass;
 mod proximal;
 mod rmsprop;
 mod rows;
 mod rule;
 mod slots;
+#[cfg(feature = "cube")]
+mod trace;
 
 use burn::optim::ModuleOptimizer;
 

@@ -25,6 +25,7 @@ use crate::nn::StepRequirements;
 use crate::nn::burn_layers::DRAWING;
 use crate::nn::{Autoencoder, Classifier, Kind, Model, Network, Operation, Parameter};
 use crate::nn::{ModelArguments, SharedWeights};
+use crate::ops::ordered_sum::ordered_mean;
 use crate::util::tensor::floats;
 
 /// A model that was built.
@@ -282,7 +283,7 @@ impl AnyModel {
                 let [_, classes] = logits.dims();
                 let classified = Classified { logits: floats(logits.clone()), classes };
                 let predictions = Some(logits.clone().argmax(1).flatten(0, 1));
-                let loss = model.losses(logits, loader.labels(batch)).mean();
+                let loss = ordered_mean(model.losses(logits, loader.labels(batch)));
                 (BatchOutput { loss, predictions }, Some(ImageOutput::Classified(classified)))
             }
         }

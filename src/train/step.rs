@@ -167,16 +167,18 @@ fn of_part(
     let model = model.fork();
     let output = model.forward_batch(loader, part, &mut context);
     let share = part.len() as f64 / examples as f64;
+    // Of a batch that is one part nothing is to be done.
+    let of_batch = |loss: Tensor<1>| if share == 1.0 { loss } else { loss * share };
     let layers = context.take_deferred();
     let correction = context.take_correction();
     let loss = match context.penalty() {
-        Some(penalty) => output.loss * share + penalty * l2_penalty,
-        None => output.loss * share,
+        Some(penalty) => of_batch(output.loss) + penalty * l2_penalty,
+        None => of_batch(output.loss),
     };
     let predictions = output.predictions.map(Tensor::inner);
     // Whatever is trained, the error is told.
     let told = match correction {
-        Some(correction) => loss.clone().inner() + correction.inner() * share,
+        Some(correction) => loss.clone().inner() + of_batch(correction.inner()),
         None => loss.clone().inner(),
     };
     let output = BatchOutput { loss: told, predictions };

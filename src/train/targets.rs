@@ -16,6 +16,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::data::{Batch, DataLoader};
 use crate::nn::Classifier;
+use crate::ops::ordered_sum::ordered_mean;
 
 /// The loss `[1]` of `model` for its `logits` of the examples of `loader` in `batch`.
 pub(super) fn classification_loss(
@@ -36,9 +37,9 @@ pub(super) fn classification_loss(
                     let label = loader.examples().labels()[index];
                     (f64::from(weights.of_classes[label as usize]) * factor) as f32
                 };
-                (losses * row(part.indices.iter().map(weight).collect(), &logits)).mean()
+                ordered_mean(losses * row(part.indices.iter().map(weight).collect(), &logits))
             }
-            None => losses.mean(),
+            None => ordered_mean(losses),
         }
     };
     let (mixed, factor) = match batch.partners() {
@@ -61,7 +62,7 @@ pub(super) fn classification_loss(
         }
         None => logarithms,
     };
-    mixed * (1.0 - smoothing) - of_all.mean() * smoothing
+    mixed * (1.0 - smoothing) - ordered_mean(of_all) * smoothing
 }
 
 /// These `values` where `like` is.

@@ -235,7 +235,7 @@ fn damaged_and_unknown_archives_are_named() {
         let path = out.path().join(name);
         fs::write(&path, content).unwrap();
         let (exit, text) = error(&path);
-        assert!(exit == Exit::DataUnavailable && text.contains(needle), "{text}");
+        assert!(exit == Exit::Unavailable && text.contains(needle), "{text}");
     }
 }
 
@@ -281,13 +281,13 @@ fn a_list_says_what_pictures_are() {
 fn wrong_lines_are_named() {
     let pets = pets();
     for (lines, exit, needles) in [
-        ("cats/1.png,a\ncats/gone.png,a\n", Exit::DataUnavailable, ["line 2", "cats/gone.png"]),
-        ("path,label\ncats/1.png,a\n\ncats,a\n", Exit::DataUnavailable, ["line 4", "no file"]),
+        ("cats/1.png,a\ncats/gone.png,a\n", Exit::Unavailable, ["line 2", "cats/gone.png"]),
+        ("path,label\ncats/1.png,a\n\ncats,a\n", Exit::Unavailable, ["line 4", "no file"]),
         ("cats/1.png\n", Exit::Usage, ["line 1", "no label"]),
         ("cats/1.png,a\n,b\n", Exit::Usage, ["line 2", "no path"]),
         ("cats/1.png,a,trian\n", Exit::Usage, ["line 1", "`trian` is no split"]),
         ("cats/1.png,a\ncats/1.png,b\n", Exit::Usage, ["line 2", "line 1 says something else"]),
-        ("", Exit::DataUnavailable, ["no picture", "path,label"]),
+        ("", Exit::Unavailable, ["no picture", "path,label"]),
     ] {
         let (found, text) = error(&listed(pets.path(), lines));
         assert_eq!(found, exit, "{text}");

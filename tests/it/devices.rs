@@ -1,13 +1,17 @@
 //! Every device that this build and this machine have (see `DeviceName::available`) against Burn's
 //! Flex backend, where a batch is taken whole: no pieces, no threads, nothing resident.
 //!
-//! Built without features this compares the pieces of a batch with the whole. With `--features
-//! wgpu`, Mesa's lavapipe is device enough.
+//! Built without features this compares the microbatches of a batch with the whole. With `--features wgpu` Mesa's
+//! lavapipe is device enough, with `--features cube-cpu` the processor. `DYTB_DEVICES=cuda:0,cpu` names those to test.
+//!
+//! For CUDA set NVIDIA_TF32_OVERRIDE=0. With products in TF32 losses and outputs were within 4e-3 on an H100, but a value
+//! near 0 that rounds to the other side of a ReLU, or of the largest in its window, has another gradient: theirs were
+//! further apart, up to 8 % in LeNet.
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use dytb::data::Batch;
-use dytb::data::{Augmentation, DataLoader};
+use dytb::data::{Augmentation, DataLoader, Normalize};
 use dytb::device::DeviceName;
 use dytb::models::MODELS;
 use dytb::nn::Summary;
@@ -26,47 +30,64 @@ const L2_PENALTY: f64 = 1e-2;
 /// Of the largest value: devices sum in another order, and have another tanh.
 const TOLERANCE: f32 = 1e-4;
 
+/// The devices to test.
+pub fn devices() -> Vec<DeviceName> {
+    match std::env::var("DYTB_DEVICES") {
+        Ok(names) => names.split(',').map(|name| name.parse().unwrap()).collect(),
+        Err(_) => DeviceName::available(),
+    }
+}
+
 /// What a model computes: each with its name.
 type Computed = Vec<(String, Vec<f32>)>;
 
 #[test]
 fn every_model_computes_the_same_on_every_device() {
+    let mut wrong = Vec::new();
     for (name, model) in MODELS {
         for shape in SHAPES {
             if built(*model, shape, &Device::flex()).is_none() {
                 continue;
             }
             let expected = whole(*model, shape);
-            for device in DeviceName::available() {
+            for device in devices() {
                 let computed = on(*model, shape, &device.find().unwrap());
                 assert_eq!(computed.len(), expected.len());
                 for ((what, computed), (_, expected)) in computed.iter().zip(&expected) {
-                    assert_close(
-                        &format!("{name}, {shape:?}, {device}: {what}"),
-                        computed,
-                        expected,
-                    );
+                    let far = distance(computed, expected);
+                    if far.is_nan() || far > TOLERANCE {
+                        wrong.push(format!("{name}, {shape:?}, {device}: {what}: {far:e}"));
+                    }
                 }
             }
         }
     }
+    assert!(wrong.is_empty(), "of the largest value:\n{}", wrong.join("\n"));
 }
 
-/// Also where an example ends within a word of 32 bits.
+/// Also where an example ends within a word of 32 bits, and normalised channel by channel.
 #[test]
 fn images_are_the_same_on_every_device_to_the_last_bit() {
     for shape in [SHAPES[0], SHAPES[1], [1, 5, 5], [3, 3, 2]] {
         let examples = examples(shape);
-        let here = DataLoader::new(examples.clone(), &Device::flex());
-        for name in DeviceName::available() {
-            let device = name.find().unwrap();
-            for device in [device.clone(), device.autodiff()] {
-                let there = DataLoader::new(examples.clone(), &device);
-                for list in ["none", "flip", "crop:1,flip", "rand:2,9"] {
-                    let list: Augmentation = list.parse().unwrap();
-                    let batch = Batch::augmented(&[30, 0, 9, 9], list.of_epoch(1, 0));
-                    let [here, there] = [&here, &there].map(|loader| floats(loader.images(batch)));
-                    assert!(here == there, "{name}, {shape:?}");
+        for normalize in ["range", "standard"] {
+            let normalize: Normalize = normalize.parse().unwrap();
+            let normalization = normalize.resolve(&examples).unwrap();
+            let on = |device: &Device| {
+                DataLoader::normalized(examples.clone(), device, normalization.as_ref())
+            };
+            let here = on(&Device::flex());
+            for name in devices() {
+                let device = name.find().unwrap();
+                for device in [device.clone(), device.autodiff()] {
+                    let there = on(&device);
+                    for list in ["none", "flip", "crop:1,flip", "rand:2,9"] {
+                        let list: Augmentation = list.parse().unwrap();
+                        let batch = Batch::augmented(&[30, 0, 9, 9], list.of_epoch(1, 0));
+                        let [here, there] =
+                            [&here, &there].map(|loader| floats(loader.images(batch)));
+                        assert!(here == there, "{name}, {shape:?}, {normalize:?}");
+                    }
                 }
             }
         }
@@ -195,12 +216,11 @@ fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.try_into_vec_as().unwrap()
 }
 
-fn assert_close(what: &str, computed: &[f32], expected: &[f32]) {
-    assert_eq!(computed.len(), expected.len(), "{what}");
+/// The largest difference, as a share of the largest value.
+fn distance(computed: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(computed.len(), expected.len());
     let largest = expected.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
-    assert!(largest > 0.0 && largest.is_finite(), "{what}: nothing to compare");
-    for (number, (a, b)) in computed.iter().zip(expected).enumerate() {
-        let difference = (a - b).abs();
-        assert!(difference <= TOLERANCE * largest, "{what}: {a} is not {b} at {number}");
-    }
+    assert!(largest > 0.0 && largest.is_finite(), "nothing to compare");
+    let differences = computed.iter().zip(expected).map(|(a, b)| (a - b).abs() / largest);
+    differences.fold(0.0, |most, next| if next > most || next.is_nan() { next } else { most })
 }

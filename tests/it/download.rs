@@ -193,7 +193,7 @@ fn no_network_tells_addresses_checksum_and_folder() {
     let folder = folder();
     let closed = server::closed_url();
     let failure = failure(&[&closed, "http://127.0.0.1:1/b"], folder.path(), false);
-    assert_eq!(failure.exit, Exit::DataUnavailable);
+    assert_eq!(failure.exit, Exit::Unavailable);
     let text = failure.to_string();
     for part in [&closed, "127.0.0.1:1/b: ", "ba7816bf8f01cfea", &folder.path().to_string_lossy()] {
         assert!(text.contains(part), "{part} is not in {text}");
@@ -218,7 +218,7 @@ fn https_greets_by_tls() {
 fn offline_asks_no_server() {
     let (server, folder) = (Server::start(content(), vec![Answer::Whole]), folder());
     let failure = failure(&[&server.url()], folder.path(), true);
-    assert_eq!(failure.exit, Exit::DataUnavailable);
+    assert_eq!(failure.exit, Exit::Unavailable);
     assert!(failure.to_string().contains(&server.url()));
     assert_eq!(server.requests(), []);
 }

@@ -183,10 +183,10 @@ fn splits_that_make_no_sense() {
             Exit::Usage,
             ["both test/ and test_set/", "test pictures"],
         ),
-        (&["test"], Exit::DataUnavailable, ["has test/, and no folder train/", "DIR/train"]),
-        (&["Valid"], Exit::DataUnavailable, ["has Valid/, and no", "DIR/train"]),
-        (&["val", "test"], Exit::DataUnavailable, ["has val/, test/, and no", "DIR/train"]),
-        (&["test", "cats", "dogs"], Exit::DataUnavailable, ["has test/, and no", "rename"]),
+        (&["test"], Exit::Unavailable, ["has test/, and no folder train/", "DIR/train"]),
+        (&["Valid"], Exit::Unavailable, ["has Valid/, and no", "DIR/train"]),
+        (&["val", "test"], Exit::Unavailable, ["has val/, test/, and no", "DIR/train"]),
+        (&["test", "cats", "dogs"], Exit::Unavailable, ["has test/, and no", "rename"]),
         // One folder too high, and the classes above the splits.
         (
             &["pets/train", "pets/test"],
@@ -296,7 +296,7 @@ fn a_class_without_training_pictures() {
     let error = |folder: &Path| {
         let opened = open(folder, None).and_then(|dataset| dataset.load(Split::Train));
         let error = opened.map(|examples| examples.len()).unwrap_err();
-        assert_eq!(Exit::of(&error), Exit::DataUnavailable);
+        assert_eq!(Exit::of(&error), Exit::Unavailable);
         error.to_string()
     };
     let split = tempfile::tempdir().unwrap();
@@ -511,7 +511,7 @@ fn folders_that_cannot_be_used() {
     let folder = tempfile::tempdir().unwrap();
     let why = || {
         let error = open(folder.path(), None).err().unwrap();
-        assert_eq!(Exit::of(&error), Exit::DataUnavailable);
+        assert_eq!(Exit::of(&error), Exit::Unavailable);
         let text = error.to_string();
         assert!(text.contains(&folder.path().display().to_string()), "{text}");
         assert!(text.contains("DIR/CLASS/NAME.png"), "{text}");

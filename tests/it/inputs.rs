@@ -189,7 +189,7 @@ fn loadable() -> Vec<Loadable> {
         match open(input, data_dir).and_then(|dataset| dataset.load(Split::Test).and(Ok(dataset))) {
             Ok(dataset) => loadable.push(Loadable { name, dataset, _folder: folder }),
             Err(error) => {
-                assert_eq!(Exit::of(&error), Exit::DataUnavailable, "{name}: {error}");
+                assert_eq!(Exit::of(&error), Exit::Unavailable, "{name}: {error}");
                 // Of real images that are not here `real_data` has told.
                 if !known(name).is_some_and(|known| matches!(known.files, Files::Real(_))) {
                     skipped(&format!("{name}: its files are not here"));
@@ -278,7 +278,7 @@ fn offline_without_files_is_data_unavailable() {
                 continue;
             }
             let error = loaded.unwrap_err();
-            assert_eq!(Exit::of(&error), Exit::DataUnavailable, "{name}: {error}");
+            assert_eq!(Exit::of(&error), Exit::Unavailable, "{name}: {error}");
             let folder = empty.path().to_string_lossy().into_owned();
             assert!(error.to_string().contains(&folder), "{name}: {error}");
         }
@@ -319,7 +319,7 @@ fn other_versions_of_cifar_are_called_by_name() {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "other").unwrap();
             let error = load(input, folder.path(), Split::Train).unwrap_err();
-            assert_eq!(Exit::of(&error), Exit::DataUnavailable);
+            assert_eq!(Exit::of(&error), Exit::Unavailable);
             let text = error.to_string();
             let named = folder.path().join(file.split('/').next().unwrap());
             assert!(text.contains(&format!("{} is of the {version}", named.display())), "{text}");
@@ -412,7 +412,7 @@ fn the_test_files_are_read_by_the_test_alone() {
     let (_, input) = INPUTS.iter().find(|(name, _)| *name == "MNIST").unwrap();
     let dataset = open(input, copy.path()).unwrap();
     let error = dataset.load(Split::Train).unwrap_err();
-    assert_eq!(Exit::of(&error), Exit::DataUnavailable);
+    assert_eq!(Exit::of(&error), Exit::Unavailable);
     for name in ["t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"] {
         fs::write(copy.path().join(name), "unread").unwrap();
     }
@@ -448,7 +448,7 @@ fn orl_faces_in_folders() {
     assert!(error.to_string().contains("s7/10.pgm is damaged\n  it has 1x1 pixels"), "{error}");
     fs::remove_file(&face).unwrap();
     let error = load(input, &below, Split::Train).unwrap_err();
-    assert_eq!(Exit::of(&error), Exit::DataUnavailable);
+    assert_eq!(Exit::of(&error), Exit::Unavailable);
     assert!(error.to_string().contains("it lacks s7/10.pgm"), "{error}");
 }
 
@@ -485,7 +485,7 @@ fn missing_files_are_named() {
             let errors = errors(input, copy.path());
             assert!(!errors.is_empty(), "{name} without {}", file.display());
             for error in errors {
-                assert_eq!(Exit::of(&error), Exit::DataUnavailable, "{error}");
+                assert_eq!(Exit::of(&error), Exit::Unavailable, "{error}");
                 let file_name = file.file_name().unwrap().to_str().unwrap();
                 assert!(error.to_string().contains(file_name), "{error}");
             }

@@ -21,6 +21,7 @@ mod export_model;
 mod flags;
 #[cfg(unix)]
 mod fuzz;
+mod gpu_kernels;
 mod image_folder;
 mod inputs;
 mod later_optimizers;

@@ -51,7 +51,7 @@ struct Columns {
 /// Reads the list at `path`; of the files only whether they are there.
 ///
 /// # Errors
-/// [`Exit::DataUnavailable`], naming the file and the line, where a file is missing; [`Exit::Usage`] where a line makes
+/// [`Exit::Unavailable`], naming the file and the line, where a file is missing; [`Exit::Usage`] where a line makes
 /// no sense, or contradicts another one.
 pub fn read(path: &Path) -> Result<PictureList, Failure> {
     let text = std::fs::read(path).map_err(|error| crate::data::files::unreadable(path, error))?;
@@ -174,7 +174,7 @@ fn name(file: &PictureFile) -> String {
 
 fn missing(list: &Path, line: u64, file: &Path) -> Failure {
     let what = format!("`{}`, line {line}: there is no file `{}`", list.display(), file.display());
-    Failure::new(Exit::DataUnavailable, what)
+    Failure::new(Exit::Unavailable, what)
         .why("paths are relative to the folder of the list")
         .help("put the picture there, or mend the line")
 }

@@ -89,7 +89,7 @@ impl Tree {
     /// The archive at `path`: a zip, a tar, or a tar packed by gzip; `None` where it is none, by its first bytes.
     ///
     /// # Errors
-    /// [`Exit::Failed`] where it is damaged or cannot be read; [`Exit::DataUnavailable`] where it is packed in another
+    /// [`Exit::Failed`] where it is damaged or cannot be read; [`Exit::Unavailable`] where it is packed in another
     /// way.
     pub fn archive(path: &Path) -> Result<Option<Self>, Failure> {
         let failed = |error| unreadable(path, error);
@@ -327,7 +327,7 @@ impl Packing {
 fn packed_otherwise(path: &Path, packing: &str) -> Failure {
     let what = format!("ImageFolder cannot use `{}`", path.display());
     let why = instead(path).map_or_else(|| format!("it is packed by {packing}"), str::to_owned);
-    Failure::new(Exit::DataUnavailable, what)
+    Failure::new(Exit::Unavailable, what)
         .why(why)
         .help("zip, tar and tar.gz are read: pack it so, or unpack it and name the folder")
 }

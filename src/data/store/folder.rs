@@ -32,7 +32,7 @@ impl Place {
     /// For the `count` images of `shape` of the `split` of a data set called `dataset` with this `fingerprint`.
     ///
     /// # Errors
-    /// [`Exit::DataUnavailable`] where the user has no cache folder.
+    /// [`Exit::Unavailable`] where the user has no cache folder.
     pub fn of(
         [dataset, split]: [&str; 2],
         fingerprint: &str,
@@ -41,7 +41,7 @@ impl Place {
     ) -> Result<Self, Failure> {
         let folder = store_folder().ok_or_else(|| {
             let what = format!("{dataset}: no folder to keep decoded images in");
-            Failure::new(Exit::DataUnavailable, what)
+            Failure::new(Exit::Unavailable, what)
                 .why("they do not fit into memory, and this user has no cache folder: neither XDG_CACHE_HOME nor HOME is set")
                 .help("set XDG_CACHE_HOME to a folder with room, or allow more memory with --memory")
         })?;

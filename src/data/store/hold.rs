@@ -29,7 +29,7 @@ pub(crate) struct Origin<'a> {
 /// they are left out, and told of.
 ///
 /// # Errors
-/// [`Exit::Failed`] where the file cannot be written; [`Exit::DataUnavailable`] where there is no folder for it, or no
+/// [`Exit::Failed`] where the file cannot be written; [`Exit::Unavailable`] where there is no folder for it, or no
 /// image can be read.
 pub(crate) fn hold(
     examples: Examples,
@@ -96,6 +96,6 @@ impl Origin<'_> {
             None => format!("{} cannot be used", self.dataset),
         };
         let none = format!("none of its {count} images for {} can be read", self.split.purpose());
-        Failure::new(Exit::DataUnavailable, what).why(format!("{none}; of the first one: {why}"))
+        Failure::new(Exit::Unavailable, what).why(format!("{none}; of the first one: {why}"))
     }
 }

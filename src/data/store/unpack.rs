@@ -25,7 +25,7 @@ const ALWAYS: u64 = 1 << 30;
 ///
 /// # Errors
 /// [`Exit::Failed`] where it is damaged, unpacks to much more than pictures do, or the tar cannot be written;
-/// [`Exit::DataUnavailable`] where there is no folder for it.
+/// [`Exit::Unavailable`] where there is no folder for it.
 pub(crate) fn unpacked<T>(
     archive: &Path,
     open: impl FnOnce(&Path) -> io::Result<T>,
@@ -38,7 +38,7 @@ pub(crate) fn unpacked<T>(
     let key = hex(&Sha256::digest(text));
     let folder = store_folder().ok_or_else(|| {
         Failure::new(
-            Exit::DataUnavailable,
+            Exit::Unavailable,
             format!("no folder to unpack `{}` in", archive.display()),
         )
         .why("this user has no cache folder: neither XDG_CACHE_HOME nor HOME is set")

@@ -18,6 +18,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
+use crate::device::is_cpu;
 use crate::nn::ForwardContext;
 use crate::nn::{Initializer, WeightInit, is_frozen};
 use crate::ops::{Activation, dense};
@@ -84,9 +85,11 @@ impl Dense {
     /// `[batch, in]` to `[batch, out]`. On the CPU a large layer is one operation.
     pub fn forward(&self, x: Tensor<2>, context: &mut ForwardContext) -> Tensor<2> {
         let (weight, bias) = (self.weight.val(), self.bias.val());
+        let here = is_cpu(&x.device());
         let is_large = weight.shape().num_elements() >= DEFERRED_MIN_WEIGHTS;
-        let is_fused = is_large && dense::can_fuse(&x, &weight);
-        let deferred = match is_fused && !is_frozen(&weight) && !is_frozen(&bias) {
+        // On a GPU a small one has no less to gain.
+        let is_fused = (is_large || !here) && dense::can_fuse(&x, &weight);
+        let deferred = match here && is_fused && !is_frozen(&weight) && !is_frozen(&bias) {
             true => context.defer((self.weight.id, weight.clone()), self.bias.id, self.penalised),
             false => None,
         };

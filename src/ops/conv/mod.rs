@@ -5,7 +5,8 @@
 //! `[batch, out, h + top + bottom - kh + 1, w + left + right - kw + 1]`.
 //!
 //! On Burn's Flex backend (CPU) this is one operation with its own backward pass and kernels for
-//! the vector units of the processor; on others it is composed of Burn's operations.
+//! the vector units of the processor, on the GPUs' one with kernels that are compiled for them when they are first
+//! needed.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -21,6 +22,8 @@
 mod backward;
 mod correlation;
 mod csr;
+#[cfg(feature = "cube")]
+mod cube;
 mod forward;
 mod im2col;
 pub(in crate::ops) mod kernels;
@@ -66,7 +69,7 @@ pub(crate) fn conv2d_packed(
     packed: PackedWeights,
 ) -> Tensor<4> {
     check(&x, &weight, bias.as_ref(), padding);
-    if !can_fuse(&x, &weight, bias.as_ref()) {
+    if !can_fuse(&x, &weight, bias.as_ref(), padding) {
         return plain(x, weight, bias, padding, activation);
     }
     let level = SimdLevel::best();
@@ -95,16 +98,32 @@ pub(crate) fn can_pool(
     bias: Option<&Tensor<1>>,
     windows: Windows,
 ) -> bool {
-    can_fuse(x, weight, bias)
+    is_cpu(&x.device())
+        && can_fuse(x, weight, bias, [0; 4])
         && !layer::is_better_as_im2col(weight.dims())
         && windows.side <= Windows::MAX_SIDE
         && windows.stride > 1
 }
 
-fn can_fuse(x: &Tensor<4>, weight: &Tensor<4>, bias: Option<&Tensor<1>>) -> bool {
+fn can_fuse(
+    x: &Tensor<4>,
+    weight: &Tensor<4>,
+    bias: Option<&Tensor<1>>,
+    padding: [usize; 4],
+) -> bool {
     let single = [x.dtype(), weight.dtype()].iter().all(|&dtype| dtype == DType::F32)
         && bias.is_none_or(|bias| bias.dtype() == DType::F32);
-    single && is_cpu(&x.device()) && x.dims()[0] > 0
+    single && x.dims()[0] > 0 && (is_cpu(&x.device()) || can_fuse_on_gpu(x, weight, padding))
+}
+
+#[cfg(feature = "cube")]
+fn can_fuse_on_gpu(x: &Tensor<4>, weight: &Tensor<4>, padding: [usize; 4]) -> bool {
+    cube::can_fuse(x.dims(), weight.dims(), padding)
+}
+
+#[cfg(not(feature = "cube"))]
+fn can_fuse_on_gpu(_: &Tensor<4>, _: &Tensor<4>, _: [usize; 4]) -> bool {
+    false
 }
 
 /// Rows and columns of the output of [`conv2d`].

@@ -1,4 +1,4 @@
-//! The convolution as an operation of Burn's Flex backend, with its own backward pass.
+//! The convolution as an operation of burn's backends, with its own backward pass; here on Flex, the CPU's.
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
@@ -58,7 +58,7 @@ impl PackedWeights {
 }
 
 /// Backends with the fused convolution.
-#[backend_extension(Autodiff, Flex)]
+#[backend_extension(Autodiff, Flex, Cube: cfg(feature = "cube"))]
 pub trait Fused: Backend {
     /// `activation(x * weight + bias)`, pooled or not: x `[batch, in, h, w]`, weight
     /// `[out, in, kh, kw]`, bias `[out]`, all f32.
@@ -73,12 +73,12 @@ pub trait Fused: Backend {
 /// What the backward pass needs.
 #[derive(Clone, Debug)]
 pub struct Saved<F, I> {
-    x: F,
-    weight: F,
-    output: F,
+    pub(super) x: F,
+    pub(super) weight: F,
+    pub(super) output: F,
     /// Of the largest values in their windows, in bytes; none without a pooling.
-    argmax: I,
-    settings: ConvAttributes,
+    pub(super) argmax: I,
+    pub(super) settings: ConvAttributes,
 }
 
 /// The gradients of the input (if asked for), the weight and the bias.

@@ -12,6 +12,8 @@
 //! the gradient of those of the whole batch: one sum over its examples, in their order, for any number of threads
 //! or processes and whatever part of the rows each of them computes.
 
+#[cfg(feature = "cube")]
+mod cube;
 mod kernels;
 mod layer;
 mod op;
@@ -27,10 +29,10 @@ pub use layer::{Operands, ROWS, rows_of_gradient, weight_gradient};
 pub use op::Deferred;
 use op::{DenseAttributes, FusedDense};
 
-/// Whether the operation can be had of these tensors: f32 on the CPU.
+/// Whether the operation can be had of these tensors: f32, on the CPU or a GPU that this build has kernels for.
 pub(crate) fn can_fuse(x: &Tensor<2>, weight: &Tensor<2>) -> bool {
     let single = x.dtype() == DType::F32 && weight.dtype() == DType::F32;
-    single && is_cpu(&x.device()) && x.dims()[0] > 0
+    single && (is_cpu(&x.device()) || cfg!(feature = "cube")) && x.dims()[0] > 0
 }
 
 /// `activation(x weight + bias)` of tensors that [`can_fuse`]: x `[batch, in]`, weight `[in, out]`, bias `[out]`. With

@@ -1,4 +1,4 @@
-//! The dense layer as an operation of Burn's Flex backend, with its own backward pass.
+//! The dense layer as an operation of burn's backends, with its own backward pass; here on Flex, the CPU's.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -42,7 +42,7 @@ pub struct DenseAttributes {
 }
 
 /// Backends with the fused dense layer.
-#[backend_extension(Autodiff, Flex)]
+#[backend_extension(Autodiff, Flex, Cube: cfg(feature = "cube"))]
 pub trait FusedDense: Backend {
     /// `activation(x weight + bias)`: x `[batch, in]`, weight `[in, out]`, bias `[out]`, all f32.
     fn fused_dense(
@@ -56,10 +56,10 @@ pub trait FusedDense: Backend {
 /// What the backward pass needs.
 #[derive(Clone, Debug)]
 pub struct Saved<T> {
-    x: T,
-    weight: T,
-    output: T,
-    attributes: DenseAttributes,
+    pub(super) x: T,
+    pub(super) weight: T,
+    pub(super) output: T,
+    pub(super) attributes: DenseAttributes,
 }
 
 /// The gradients of the input (if asked for), the weight and the bias (unless they are deferred).

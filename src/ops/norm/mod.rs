@@ -7,9 +7,11 @@
 //!
 //! Ioffe and Szegedy 2015. On Burn's Flex backend (CPU) this is an operation of our own, which reads
 //! the images twice each way and shares them out among the threads: Burn's passes over them a dozen
-//! times, on one thread. On other backends, for other types and for the gradient of frozen layers it is
-//! Burn's.
+//! times, on one thread. On a GPU it is one of a few kernels. For other types and for the gradient of frozen layers it
+//! is Burn's.
 
+#[cfg(feature = "cube")]
+mod cube;
 mod flex;
 mod op;
 mod sweeps;
@@ -85,7 +87,8 @@ fn is_ours<const D: usize>(x: &Tensor<D>, of_channels: &[&Tensor<1>]) -> bool {
         assert_eq!(values.dims(), [x.dims()[1]], "batch normalisation: channels");
     }
     let single = of_channels.iter().all(|values| values.dtype() == DType::F32);
-    is_cpu(&x.device()) && single && x.dtype() == DType::F32 && x.shape().num_elements() > 0
+    let device = is_cpu(&x.device()) || cfg!(feature = "cube");
+    device && single && x.dtype() == DType::F32 && x.shape().num_elements() > 0
 }
 
 /// `[batch, channels, ...]` as `[batch, channels, rows, columns]`.

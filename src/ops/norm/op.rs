@@ -1,4 +1,4 @@
-//! Batch normalisation as operations of Burn's Flex backend: the statistics, which have no gradient,
+//! Batch normalisation as operations of burn's backends: the statistics, which have no gradient,
 //! and the normalising by them, whose gradient goes through them.
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -10,12 +10,12 @@ use burn::tensor::Tensor;
 
 use crate::ops::Activation;
 
-/// μ and σ² `[2, channels]` of `images`, f32 on Flex.
+/// μ and σ² `[2, channels]` of `images`, f32.
 pub(super) fn statistics(images: Tensor<4>) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::batch_statistics(images.into_dispatch()))
 }
 
-/// `images` normalised by `statistics`, f32 on Flex.
+/// `images` normalised by `statistics`, f32.
 pub(super) fn normalise(
     images: Tensor<4>,
     statistics: Tensor<2>,
@@ -42,7 +42,7 @@ pub struct NormAttributes {
 }
 
 /// Backends with batch normalisation in one operation; all tensors are f32.
-#[backend_extension(Autodiff, Flex)]
+#[backend_extension(Autodiff, Flex, Cube: cfg(feature = "cube"))]
 pub trait Normalising: Backend {
     /// μ and σ² `[2, channels]` of `x` `[batch, channels, h, w]`, without a gradient.
     fn batch_statistics(x: FloatTensor<Self>) -> FloatTensor<Self>;

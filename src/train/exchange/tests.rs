@@ -115,14 +115,14 @@ fn a_chain_is_the_sum_in_order() {
 fn all_fail_with_the_lowest_rank_that_fails() {
     let ends = on_ranks(4, |exchange| {
         exchange.settled(|| match exchange.rank() {
-            1 | 3 => exchange.agree(Err(Failure::new(Exit::DataUnavailable, "no data").into())),
+            1 | 3 => exchange.agree(Err(Failure::new(Exit::Unavailable, "no data").into())),
             rank => exchange.agree(Ok(rank)),
         })
     });
     let texts: Vec<_> = ends.iter().map(|end| end.as_ref().unwrap_err().to_string()).collect();
     assert!(texts[0].starts_with("rank 1 cannot go on"), "{texts:?}");
     assert_eq!(texts[1], "no data");
-    assert!(ends.iter().all(|end| Exit::of(end.as_ref().unwrap_err()) == Exit::DataUnavailable));
+    assert!(ends.iter().all(|end| Exit::of(end.as_ref().unwrap_err()) == Exit::Unavailable));
 }
 
 #[test]
