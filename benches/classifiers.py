@@ -125,4 +125,5 @@ def main():
               f"| {rates['dytb'] / best:.2f} |", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
