@@ -10,13 +10,14 @@
 
 use anyhow::Result;
 use burn::module::Module;
-use burn::tensor::{Tensor, activation::gelu};
+use burn::tensor::Tensor;
 
 use dytb::nn::layers::{
     BatchNorm, Conv, ConvConfig, Dense, DenseConfig, DepthwiseConv, global_average_pool,
     residual_sum,
 };
 use dytb::nn::{Argument, WeightInit};
+use dytb::ops::gelu;
 use dytb::{Activation, Classifier, Exit, Failure, ForwardContext, Initializer, Model};
 
 /// `gelu`, then the normalisation.

@@ -1,7 +1,11 @@
 //! Activation functions, as a part of the operation before them or by themselves.
 
+use std::f64::consts::SQRT_2;
+
 use burn::tensor::{Tensor, activation};
 use serde::{Deserialize, Serialize};
+
+use crate::device::is_cpu;
 
 /// What is applied to each output of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -24,4 +28,15 @@ impl Activation {
             Self::Relu => activation::relu(x),
         }
     }
+}
+
+/// The Gaussian error linear unit, `x Φ(x) = x / 2 (1 + erf(x / √2))`.
+///
+/// Not burn's on a GPU: its gradient there is that of the approximation by tanh (burn 0.22), up to 9e-4 away from its own
+/// on the CPU.
+pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    if is_cpu(&x.device()) {
+        return activation::gelu(x);
+    }
+    x.clone() * ((x / SQRT_2).erf() + 1.0) / 2.0
 }

@@ -24,4 +24,4 @@ pub mod square_error;
 pub(crate) mod sums;
 pub(crate) mod windows;
 
-pub use activation::Activation;
+pub use activation::{Activation, gelu};

@@ -7,6 +7,7 @@ use burn::tensor::ops::{ConvOptions, PadMode};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, module};
 use dytb::nn::layers::{BatchNorm, softmax_cross_entropy};
 use dytb::ops::conv::conv2d;
+use dytb::ops::gelu;
 use dytb::ops::ordered_sum::{ordered_mean, ordered_sum};
 use dytb::ops::square_error;
 use dytb::optim::{ArgDefault, Arguments, OPTIMIZERS};
@@ -22,7 +23,7 @@ type Case = ([usize; 4], usize, [usize; 2], [usize; 4]);
 
 /// Few channels to many, many to few, many to many, one to one; sides and batches that no vector divides; windows that
 /// are not square; zeros that are not the same on both sides, and further out than the window reaches.
-const CASES: [Case; 15] = [
+const CASES: [Case; 16] = [
     ([3, 1, 8, 8], 32, [3, 3], [2; 4]),
     ([17, 1, 7, 5], 32, [3, 3], [1; 4]),
     ([20, 3, 9, 6], 64, [3, 3], [1; 4]),
@@ -38,6 +39,7 @@ const CASES: [Case; 15] = [
     ([2, 2, 9, 8], 40, [2, 4], [1, 0, 2, 1]),
     ([2, 40, 9, 8], 2, [4, 2], [1, 2, 0, 1]),
     ([2, 3, 6, 6], 8, [3, 3], [3; 4]),
+    ([5, 24, 6, 5], 16, [1, 1], [0; 4]),
 ];
 
 /// Numbers in -1..=1.
@@ -190,6 +192,24 @@ fn the_cross_entropy_is_burns() {
         let losses = softmax_cross_entropy(logits.clone(), labels);
         let gradients = (losses.clone() * tensor([19], 2, &device)).sum().backward();
         [floats(losses.inner()), floats(logits.grad(&gradients).unwrap())]
+    };
+    let expected = passes(&Device::flex());
+    for device in devices() {
+        let computed = passes(&device.find().unwrap());
+        for (computed, expected) in computed.iter().zip(&expected) {
+            assert_close(&device.to_string(), computed, expected, TOLERANCE);
+        }
+    }
+}
+
+#[test]
+fn gelu_is_that_of_the_cpu() {
+    let passes = |device: &Device| {
+        let x = tensor([4000], 1, &device.clone().autodiff()) * 3.0;
+        let x = x.detach().require_grad();
+        let y = gelu(x.clone());
+        let gradients = y.clone().sum().backward();
+        [floats(y.inner()), floats(x.grad(&gradients).unwrap())]
     };
     let expected = passes(&Device::flex());
     for device in devices() {
