@@ -6,7 +6,7 @@
 Every part has a time limit of its own, and the JSON is written after each, so that what is cut off has lost nothing:
 
 - `machine`: the card, its driver, PyTorch's version
-- `tests`: every model on the GPU against the CPU (tests/it/devices.rs)
+- `tests`: every model and our kernels on the GPU against the CPU (tests/it/devices.rs, gpu_kernels.rs)
 - `speed`: images a second in training, here and in PyTorch, whose network has the same layers, batches gathered from
   resident bytes, optimizer (Adam, fused) and clock: eager, with channels last, compiled, and compiled with CUDA graphs
 - `profile`: kernels, launches and idle time of a step, by Nsight Compute (`ncu`)
@@ -89,8 +89,9 @@ def machine(bundle, _):
 
 
 def tests(bundle, args):
-    command = bundle.command("it", "devices::", "--test-threads", "1")
-    done = bundle.run(command, args.limit, DYTB_DEVICES=bundle.device)
+    command = bundle.command("it", "devices::", "gpu_kernels::", "--test-threads", "1")
+    # Their tolerance is that of products in 32 bits.
+    done = bundle.run(command, args.limit, DYTB_DEVICES=bundle.device, NVIDIA_TF32_OVERRIDE="0")
     results = dict(re.findall(r"^test (\S+) \.\.\. (\w+)", done["out"], re.MULTILINE))
     return {"code": done["code"], "seconds": done["seconds"], "results": results,
             "said": "" if done["code"] == 0 else tail(done["out"] + done["err"], 40)}
@@ -213,7 +214,12 @@ def profile(bundle, args):
         command = [ncu, "--csv", "--log-file", log, "--metrics", "gpu__time_duration.sum", "--target-processes", "all",
                    "--clock-control", "none", *peer]
         done = bundle.run(command, args.limit)
-        found[f"{model} {batch}"] = kernels(log, steps) if os.path.exists(log) else {"failed": tail(done["err"] + done["out"])}
+        row = kernels(log, steps) if os.path.exists(log) else {"failed": tail(done["err"] + done["out"])}
+        rate = ours(bundle, (model, shape, batch), 20, args.limit).get("images_per_s")
+        if rate and "failed" not in row:
+            row["step_us"] = batch / rate * 1e6
+            row["idle_us"] = row["step_us"] - row["kernel_us_a_step"]
+        found[f"{model} {batch}"] = row
         print(model, batch, done["code"], done["seconds"], file=sys.stderr, flush=True)
     return found
 

@@ -68,6 +68,19 @@ impl<const D: usize> Numbers for Tensor<D> {
     }
 }
 
+/// `x` to this power: with a whole exponent as burn takes it, with one of the `others` so.
+#[inline(always)]
+pub(super) fn power<X: Numbers>(x: X, exponent: f64, others: impl FnOnce(X) -> X) -> X {
+    match exponent {
+        0.0 => x.like(1.0),
+        1.0 => x,
+        2.0 => x.square(),
+        -1.0 => x.recip(),
+        -2.0 => x.square().recip(),
+        _ => others(x),
+    }
+}
+
 /// Numbers in [`Lanes`].
 pub(super) const LANES: usize = 16;
 
@@ -137,15 +150,7 @@ impl Numbers for Lanes {
     }
     #[inline(always)]
     fn power(self, exponent: f64) -> Self {
-        // Whole exponents as burn takes them.
-        match exponent {
-            0.0 => self.like(1.0),
-            1.0 => self,
-            2.0 => self.square(),
-            -1.0 => self.recip(),
-            -2.0 => self.square().recip(),
-            _ => self.map(|x| x.powf(exponent as f32)),
-        }
+        power(self, exponent, |other| other.map(|x| x.powf(exponent as f32)))
     }
     #[inline(always)]
     fn at_least(self, least: f64) -> Self {

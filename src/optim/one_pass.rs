@@ -10,13 +10,12 @@ use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::into_contiguous;
-use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::trace::{Operation, Program, trace};
 use super::{Elementwise, Step};
-use crate::ops::cube::tensor::{buffer, cubes};
+use crate::ops::cube::tensor::{buffer, cubes, empty_like};
 
 /// Slots that a rule may have.
 const SLOTS: usize = 4;
@@ -94,14 +93,10 @@ impl OnePass for CubeBackend {
     ) -> Updated<CubeTensor> {
         let slots = program.results.len() - 1;
         let read = [parameter, gradient, slot0, slot1, slot2, slot3].map(into_contiguous);
-        let new = |from: &CubeTensor| {
-            let (client, device) = (from.client.clone(), from.device.clone());
-            empty_device_contiguous_dtype(client, device, from.meta.shape().clone(), from.dtype)
-        };
-        let parameter = new(&read[0]);
+        let parameter = empty_like(&read[0]);
         // A kernel has as many buffers as it has parameters, whether it uses them or not.
         let written: [CubeTensor; SLOTS] = std::array::from_fn(|slot| match slot < slots {
-            true => new(&parameter),
+            true => empty_like(&parameter),
             false => parameter.clone(),
         });
         let (count, size) = cubes(&parameter, parameter.meta.shape().num_elements());

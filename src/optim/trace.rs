@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use cubecl::prelude::*;
 
-use super::numbers::Numbers;
+use super::numbers::{Numbers, power};
 
 /// An operation on numbers that came before it: what a rule begins with, and then the result of each operation. The
 /// last operand of one with a scalar is the scalar's place among the scalars.
@@ -150,18 +150,10 @@ impl Numbers for Traced {
         self.then(operation)
     }
     fn power(self, exponent: f64) -> Self {
-        // Whole exponents as burn takes them.
-        match exponent {
-            0.0 => self.like(1.0),
-            1.0 => self,
-            2.0 => self.square(),
-            -1.0 => self.recip(),
-            -2.0 => self.square().recip(),
-            _ => {
-                let operation = Operation::Power(self.place, self.scalar(exponent));
-                self.then(operation)
-            }
-        }
+        power(self, exponent, |x| {
+            let operation = Operation::Power(x.place, x.scalar(exponent));
+            x.then(operation)
+        })
     }
     fn at_least(self, least: f64) -> Self {
         let operation = Operation::AtLeast(self.place, self.scalar(least));

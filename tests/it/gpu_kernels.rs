@@ -66,6 +66,21 @@ fn assert_close(what: &str, computed: &[f32], expected: &[f32], tolerance: f32) 
     }
 }
 
+/// What `passes` gives on each device is what it gives on the CPU.
+fn assert_same_everywhere<const N: usize>(
+    what: &str,
+    tolerance: f32,
+    passes: impl Fn(&Device) -> [Vec<f32>; N],
+) {
+    let expected = passes(&Device::flex());
+    for device in devices() {
+        let computed = passes(&device.find().unwrap());
+        for (computed, expected) in computed.iter().zip(&expected) {
+            assert_close(&format!("{device} {what}"), computed, expected, tolerance);
+        }
+    }
+}
+
 /// The output and the gradients of x, weight and bias of `convolve` on `device`.
 fn passes(
     case: Case,
@@ -193,13 +208,7 @@ fn the_cross_entropy_is_burns() {
         let gradients = (losses.clone() * tensor([19], 2, &device)).sum().backward();
         [floats(losses.inner()), floats(logits.grad(&gradients).unwrap())]
     };
-    let expected = passes(&Device::flex());
-    for device in devices() {
-        let computed = passes(&device.find().unwrap());
-        for (computed, expected) in computed.iter().zip(&expected) {
-            assert_close(&device.to_string(), computed, expected, TOLERANCE);
-        }
-    }
+    assert_same_everywhere("", TOLERANCE, passes);
 }
 
 #[test]
@@ -211,13 +220,7 @@ fn gelu_is_that_of_the_cpu() {
         let gradients = y.clone().sum().backward();
         [floats(y.inner()), floats(x.grad(&gradients).unwrap())]
     };
-    let expected = passes(&Device::flex());
-    for device in devices() {
-        let computed = passes(&device.find().unwrap());
-        for (computed, expected) in computed.iter().zip(&expected) {
-            assert_close(&device.to_string(), computed, expected, TOLERANCE);
-        }
-    }
+    assert_same_everywhere("", TOLERANCE, passes);
 }
 
 /// Images and rows, in training and in evaluation.
@@ -238,13 +241,7 @@ fn batch_normalisation_is_that_of_the_cpu() {
         let dx = floats(x.grad(&gradients).unwrap());
         [floats(y.inner()), dx, floats(of_rows.inner()), floats(evaluated)]
     };
-    let expected = passes(&Device::flex());
-    for device in devices() {
-        let computed = passes(&device.find().unwrap());
-        for (computed, expected) in computed.iter().zip(&expected) {
-            assert_close(&device.to_string(), computed, expected, TOLERANCE);
-        }
-    }
+    assert_same_everywhere("", TOLERANCE, passes);
 }
 
 /// A parameter.
@@ -271,12 +268,8 @@ fn optimizers_take_the_same_steps() {
                 let gradients = GradientsParams::from_grads(loss.backward(), &one);
                 one = optimizer.step(0.01, one, gradients);
             }
-            floats(one.weight.val().inner())
+            [floats(one.weight.val().inner())]
         };
-        let expected = steps(&Device::flex());
-        for device in devices() {
-            let computed = steps(&device.find().unwrap());
-            assert_close(&format!("{device}, {}", entry.name), &computed, &expected, 1e-4);
-        }
+        assert_same_everywhere(entry.name, 1e-4, steps);
     }
 }

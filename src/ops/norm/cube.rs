@@ -164,6 +164,12 @@ fn scale_kernel(sums: &[f32], squares: &[f32], statistics: &mut [f32], share: f3
     }
 }
 
+/// √(σ² + ε) of a channel.
+#[cube]
+fn deviation_of(statistics: &[f32], c: usize, channels: usize, epsilon: f32) -> f32 {
+    (statistics[channels + c] + epsilon).sqrt()
+}
+
 #[cube(launch)]
 fn normalise_kernel(
     x: &[f32],
@@ -179,7 +185,7 @@ fn normalise_kernel(
         terminate!();
     }
     let c = ABSOLUTE_POS % channels;
-    let deviation = (statistics[channels + c] + epsilon).sqrt();
+    let deviation = deviation_of(statistics, c, channels, epsilon);
     let normalised = (x[ABSOLUTE_POS] - statistics[c]) / deviation;
     y[ABSOLUTE_POS] = activated(normalised * gamma[c] + beta[c], activation);
 }
@@ -204,7 +210,7 @@ fn sums_kernel(
     let group = ABSOLUTE_POS / channels;
     let c = ABSOLUTE_POS % channels;
     let mean = statistics[c];
-    let deviation = (statistics[channels + c] + epsilon).sqrt();
+    let deviation = deviation_of(statistics, c, channels, epsilon);
     let mut scaled = 0.0f32;
     let mut plain = 0.0f32;
     for row in range_stepped(group, rows, groups) {
@@ -237,7 +243,7 @@ fn gradient_kernel(
         terminate!();
     }
     let c = ABSOLUTE_POS % channels;
-    let deviation = (statistics[channels + c] + epsilon).sqrt();
+    let deviation = deviation_of(statistics, c, channels, epsilon);
     let dz = inactivated(y[ABSOLUTE_POS], dy[ABSOLUTE_POS], activation);
     let normalised = (x[ABSOLUTE_POS] - statistics[c]) / deviation;
     let scaled = sums[c];

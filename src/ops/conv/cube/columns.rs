@@ -13,7 +13,8 @@ use burn_cubecl::ops::{permute, reshape};
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::geometry::Geometry;
+use super::geometry::{Geometry, images};
+use super::window::place_of;
 use crate::ops::cube::product::product;
 use crate::ops::cube::sums;
 use crate::ops::cube::tensor::{buffer, cubes, empty_beside};
@@ -29,8 +30,8 @@ const VECTOR: usize = 4;
 pub(super) fn backward_weight(g: &Geometry, x: &CubeTensor, dz: &CubeTensor) -> CubeTensor {
     let inner = g.inputs * g.window();
     let tiles = inner.div_ceil(TILE) * g.outputs.div_ceil(TILE);
-    let groups = groups_of(g.batch.0, TILES.div_ceil(tiles));
-    let each = g.batch.0 / groups * g.out_height * g.out_width;
+    let groups = groups_of(images(x), TILES.div_ceil(tiles));
+    let each = images(x) / groups * g.out_height * g.out_width;
     let left = reshape(columns(g, x), [groups, each, inner].into());
     let right = reshape(dz.clone(), [groups, each, g.outputs].into());
     let parts = product(permute(left, &[0, 2, 1]), right);
@@ -45,7 +46,7 @@ fn groups_of(batch: usize, most: usize) -> usize {
 
 /// `[batch * out_height * out_width, rows * columns * inputs]`.
 fn columns(g: &Geometry, x: &CubeTensor) -> CubeTensor {
-    let rows = g.batch.0 * g.out_height * g.out_width;
+    let rows = images(x) * g.out_height * g.out_width;
     if g.window() == 1 && [g.height, g.width] == [g.out_height, g.out_width] {
         return reshape(x.clone(), [rows, g.inputs].into());
     }
@@ -62,16 +63,12 @@ fn kernel<N: Size>(x: &[Vector<f32, N>], columns: &mut [Vector<f32, N>], #[compt
         terminate!();
     }
     let vectors = comptime!(g.inputs) / N::value();
-    let (top, left, height, width) = comptime!((g.top, g.left, g.height, g.width));
     let (out_height, out_width) = comptime!((g.out_height, g.out_width));
     let (c, at) = (ABSOLUTE_POS % vectors, ABSOLUTE_POS / vectors);
     let (place, position) = (at % comptime!(g.window()), at / comptime!(g.window()));
     let (i, j) = (place / comptime!(g.columns), place % comptime!(g.columns));
     let (p, row) = (position % out_width, position / out_width);
     let (r, image) = (row % out_height, row / out_height);
-    let (row, column) = (r + i, p + j);
-    let inside = row >= top && row < height + top && column >= left && column < width + left;
-    let from = ((image * height + row - top) * width + column - left) * vectors + c;
-    let from = select(inside, from, 0usize);
+    let (inside, from) = place_of(image, r + i, p + j, c, vectors, g);
     columns[ABSOLUTE_POS] = select(inside, x[from], Vector::new(0.0f32));
 }

@@ -5,14 +5,16 @@
 //! ```
 //!
 //! A unit has one channel of the side that has many, in some rows of one image; it keeps the sums of all that belong to
-//! it in registers. The sums of all parts are added up in a second pass.
+//! it in registers. The sums of all parts are added up in a second pass. From many channels to few it is the same of the
+//! turned convolution, from dz to x.
 
 use burn_cubecl::ops::reshape;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::geometry::Geometry;
-use super::to_many::pixel;
+use super::filter::weight_at;
+use super::geometry::{Geometry, images};
+use super::window;
 use crate::ops::Activation;
 use crate::ops::cube::activation::inactivated;
 use crate::ops::cube::sums;
@@ -31,57 +33,44 @@ fn rows_each(batch: usize, height: usize, channels: usize) -> usize {
 pub(super) fn by_outputs(
     geometry: &Geometry,
     x: &CubeTensor,
-    y: &CubeTensor,
-    dy: &CubeTensor,
+    y_and_dy: [&CubeTensor; 2],
     activation: Activation,
 ) -> (CubeTensor, CubeTensor) {
-    let weights = geometry.outputs * geometry.inputs * geometry.window();
-    let columns = weights + geometry.outputs;
-    let rows = rows_each(geometry.batch.0, geometry.out_height, geometry.outputs);
-    let parts = geometry.out_height.div_ceil(rows);
-    let sums = empty_beside(x, [geometry.batch.0 * parts * columns]);
-    let (count, size) = cubes(x, geometry.batch.0 * parts * geometry.outputs);
-    outputs_kernel::launch(
-        &x.client,
-        count,
-        size,
-        buffer(x),
-        buffer(y),
-        buffer(dy),
-        buffer(&sums),
-        *geometry,
-        activation,
-        rows,
-    );
-    split(sums::over_rows(sums, columns), geometry)
+    split(correlate(geometry, x, y_and_dy, activation, false), geometry)
 }
 
-/// dW of such a convolution from the gradient of what is activated.
-pub(super) fn by_outputs_of(geometry: &Geometry, x: &CubeTensor, dz: &CubeTensor) -> CubeTensor {
-    by_outputs(geometry, x, dz, dz, Activation::Identity).0
-}
-
-/// dW of a convolution from many channels to few, from the pixels of x and of the gradient of what is activated.
+/// dW of a convolution from many channels to few, from the pixels of x and of the gradient of what is activated: x has
+/// the channels that are many.
 pub(super) fn by_inputs(geometry: &Geometry, x: &CubeTensor, dz: &CubeTensor) -> CubeTensor {
-    let columns = geometry.outputs * geometry.inputs * geometry.window();
-    let rows = rows_each(geometry.batch.0, geometry.height, geometry.inputs);
-    let parts = geometry.height.div_ceil(rows);
-    let sums = empty_beside(x, [geometry.batch.0 * parts * columns]);
-    let (count, size) = cubes(x, geometry.batch.0 * parts * geometry.inputs);
-    let turned = geometry.turned();
-    inputs_kernel::launch(
-        &x.client,
-        count,
-        size,
-        buffer(x),
-        buffer(dz),
-        buffer(&sums),
-        *geometry,
-        turned,
-        rows,
-    );
-    let Geometry { outputs, inputs, rows, columns: width, .. } = *geometry;
-    reshape(sums::over_rows(sums, columns), [outputs, inputs, rows, width].into())
+    let sums = correlate(&geometry.turned(), dz, [x, x], Activation::Identity, true);
+    let Geometry { outputs, inputs, rows, columns, .. } = *geometry;
+    reshape(sums, [outputs, inputs, rows, columns].into())
+}
+
+/// dW in one row and, unless it is of a `turned` convolution, db after it. The `geometry` goes from `few` channels to
+/// `many`, of which there are the activated values and their gradient.
+fn correlate(
+    geometry: &Geometry,
+    few: &CubeTensor,
+    [y, dy]: [&CubeTensor; 2],
+    activation: Activation,
+    turned: bool,
+) -> CubeTensor {
+    let (batch, outputs) = (images(few), geometry.outputs);
+    let rows = rows_each(batch, geometry.out_height, outputs);
+    let parts = batch * geometry.out_height.div_ceil(rows);
+    let columns = sums_each(geometry, turned);
+    let sums = empty_beside(few, [parts * columns]);
+    let (count, size) = cubes(few, parts * outputs);
+    let [x, y, dy, to] = [few, y, dy, &sums].map(buffer);
+    kernel::launch(&few.client, count, size, x, y, dy, to, *geometry, activation, rows, turned);
+    sums::over_rows(sums, columns)
+}
+
+/// How many sums a part of the images has.
+fn sums_each(geometry: &Geometry, turned: bool) -> usize {
+    let biases = if turned { 0 } else { geometry.outputs };
+    geometry.outputs * geometry.inputs * geometry.window() + biases
 }
 
 /// The gradients of the weight and the bias, which follow each other in `sums`.
@@ -103,7 +92,7 @@ fn split_kernel(sums: &[f32], weight: &mut [f32], bias: &mut [f32]) {
 }
 
 #[cube(launch)]
-fn outputs_kernel(
+fn kernel(
     x: &[f32],
     y: &[f32],
     dy: &[f32],
@@ -111,141 +100,51 @@ fn outputs_kernel(
     #[comptime] g: Geometry,
     #[comptime] activation: Activation,
     #[comptime] rows_each: usize,
+    #[comptime] turned: bool,
 ) {
-    let (rows, columns, inputs) = comptime!((g.rows, g.columns, g.inputs));
+    let (window_size, inputs) = comptime!((g.window(), g.inputs));
     let (outputs, out_height, out_width) = comptime!((g.outputs, g.out_height, g.out_width));
-    let taps = comptime!(inputs * rows * columns);
+    let taps = comptime!(inputs * window_size);
     let parts = comptime!(out_height.div_ceil(rows_each));
     let k = ABSOLUTE_POS % outputs;
     let part = ABSOLUTE_POS / outputs;
-    let all = comptime!(outputs * taps + outputs);
-    if part * all >= sums.len() {
+    let own_sums = part * comptime!(sums_each(&g, turned));
+    if own_sums >= sums.len() {
         terminate!();
     }
     let image = part / parts;
     let first = (part % parts) * rows_each;
     let end = min(first + rows_each, out_height.runtime());
 
-    let mut own = Array::<f32>::new(taps);
-    let mut window = Array::<f32>::new(taps);
+    let mut dw = Array::<f32>::new(taps);
     #[unroll]
     for place in 0..taps {
-        own[place] = 0.0f32;
+        dw[place] = 0.0f32;
     }
-    let mut bias = 0.0f32;
+    let mut db = 0.0f32;
+    let mut own = Array::<f32>::new(taps);
     for r in first..end {
-        #[unroll]
-        for c in 0..inputs {
-            #[unroll]
-            for i in 0..rows {
-                #[unroll]
-                for j in 1..columns {
-                    let place = comptime!((c * rows + i) * columns + j);
-                    window[place] =
-                        pixel(x, image, r + i, comptime!(j - 1).runtime(), c.runtime(), g);
-                }
-            }
-        }
+        window::begin(&mut own, x, image, r, g);
         for p in 0..out_width {
+            window::advance(&mut own, x, image, r, p, g);
             let at = ((image * out_height + r) * out_width + p) * outputs + k;
             let dz = inactivated(y[at], dy[at], activation);
-            bias += dz;
+            db += dz;
             #[unroll]
-            for c in 0..inputs {
-                #[unroll]
-                for i in 0..rows {
-                    #[unroll]
-                    for j in 0..columns {
-                        let place = comptime!((c * rows + i) * columns + j);
-                        if comptime!(j + 1 < columns) {
-                            window[place] = window[comptime!(place + 1)];
-                        } else {
-                            window[place] = pixel(x, image, r + i, p + j, c.runtime(), g);
-                        }
-                        own[place] += dz * window[place];
-                    }
-                }
+            for place in 0..taps {
+                dw[place] += dz * own[place];
             }
         }
     }
     #[unroll]
-    for place in 0..taps {
-        sums[part * all + k * taps + place] = own[place];
-    }
-    sums[part * all + comptime!(outputs * taps) + k] = bias;
-}
-
-/// `t` is the geometry of the turned convolution, whose input dz is.
-#[cube(launch)]
-fn inputs_kernel(
-    x: &[f32],
-    dz: &[f32],
-    sums: &mut [f32],
-    #[comptime] g: Geometry,
-    #[comptime] t: Geometry,
-    #[comptime] rows_each: usize,
-) {
-    let (rows, columns, inputs) = comptime!((g.rows, g.columns, g.inputs));
-    let (outputs, height, width) = comptime!((g.outputs, g.height, g.width));
-    let taps = comptime!(outputs * rows * columns);
-    let parts = comptime!(height.div_ceil(rows_each));
-    let c = ABSOLUTE_POS % inputs;
-    let part = ABSOLUTE_POS / inputs;
-    let all = comptime!(inputs * taps);
-    if part * all >= sums.len() {
-        terminate!();
-    }
-    let image = part / parts;
-    let first = (part % parts) * rows_each;
-    let end = min(first + rows_each, height.runtime());
-
-    let mut own = Array::<f32>::new(taps);
-    let mut window = Array::<f32>::new(taps);
-    #[unroll]
-    for place in 0..taps {
-        own[place] = 0.0f32;
-    }
-    for r in first..end {
+    for c in 0..inputs {
         #[unroll]
-        for k in 0..outputs {
-            #[unroll]
-            for i in 0..rows {
-                #[unroll]
-                for j in 1..columns {
-                    let place = comptime!((k * rows + i) * columns + j);
-                    window[place] =
-                        pixel(dz, image, r + i, comptime!(j - 1).runtime(), k.runtime(), t);
-                }
-            }
-        }
-        for p in 0..width {
-            let value = x[((image * height + r) * width + p) * inputs + c];
-            #[unroll]
-            for k in 0..outputs {
-                #[unroll]
-                for i in 0..rows {
-                    #[unroll]
-                    for j in 0..columns {
-                        let place = comptime!((k * rows + i) * columns + j);
-                        if comptime!(j + 1 < columns) {
-                            window[place] = window[comptime!(place + 1)];
-                        } else {
-                            window[place] = pixel(dz, image, r + i, p + j, k.runtime(), t);
-                        }
-                        own[place] += value * window[place];
-                    }
-                }
-            }
+        for at in 0..window_size {
+            let place = weight_at(k, c.runtime(), at.runtime(), g, turned);
+            sums[own_sums + place] = dw[comptime!(c * window_size + at)];
         }
     }
-    #[unroll]
-    for k in 0..outputs {
-        #[unroll]
-        for at in 0..comptime!(rows * columns) {
-            // The window is turned round.
-            let turned = comptime!(k * rows * columns + rows * columns - 1 - at);
-            sums[part * all + (comptime!(k * inputs) + c) * comptime!(rows * columns) + at] =
-                own[turned];
-        }
+    if comptime!(!turned) {
+        sums[own_sums + comptime!(outputs * taps) + k] = db;
     }
 }

@@ -6,8 +6,6 @@ use burn_cubecl::tensor::CubeTensor;
 /// What a kernel is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Geometry {
-    /// Images in the batch; no kernel is compiled for it.
-    pub batch: Batch,
     /// Channels of the input.
     pub inputs: usize,
     /// Rows of the input.
@@ -30,31 +28,14 @@ pub(super) struct Geometry {
     pub left: usize,
 }
 
-/// A number that is the same to a kernel's cache whatever it is.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Batch(pub usize);
-
-impl PartialEq for Batch {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Batch {}
-
-impl std::hash::Hash for Batch {
-    fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
-}
-
 impl Geometry {
-    /// Of images `[batch, in, h, w]`, a weight `[out, in, kh, kw]` and zeros on the top, bottom, left and right.
+    /// Of images `[_, in, h, w]`, a weight `[out, in, kh, kw]` and zeros on the top, bottom, left and right.
     pub fn new(
-        [batch, inputs, height, width]: [usize; 4],
+        [_, inputs, height, width]: [usize; 4],
         [outputs, _, rows, columns]: [usize; 4],
         [top, bottom, left, right]: [usize; 4],
     ) -> Self {
         Self {
-            batch: Batch(batch),
             inputs,
             height,
             width,
@@ -86,7 +67,6 @@ impl Geometry {
     /// round.
     pub fn turned(&self) -> Self {
         Self {
-            batch: self.batch,
             inputs: self.outputs,
             height: self.out_height,
             width: self.out_width,
@@ -100,13 +80,13 @@ impl Geometry {
         }
     }
 
-    /// The shape of the output's pixels.
-    pub fn output(&self) -> [usize; 4] {
-        [self.batch.0, self.out_height, self.out_width, self.outputs]
+    /// The shape of the output's pixels, of as many images as there are in the pixels of the input.
+    pub fn output(&self, x: &CubeTensor) -> [usize; 4] {
+        [images(x), self.out_height, self.out_width, self.outputs]
     }
 }
 
-/// A weight `[out, in, kh, kw]` in this order.
-pub(super) fn weight(tensor: &CubeTensor) -> CubeTensor {
-    burn_cubecl::kernel::into_contiguous(tensor.clone())
+/// How many images these pixels are.
+pub(super) fn images(pixels: &CubeTensor) -> usize {
+    pixels.meta.shape()[0]
 }

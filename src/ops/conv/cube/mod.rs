@@ -8,9 +8,11 @@
 
 mod columns;
 mod correlate;
+mod filter;
 mod geometry;
 mod to_few;
 mod to_many;
+mod window;
 
 use std::fmt::Debug;
 
@@ -21,6 +23,7 @@ use burn_cubecl::kernel::conv::{ConvStrategy, conv_data_backward, conv_forward};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
+use self::filter::Filter;
 use self::geometry::Geometry;
 use super::op::{ConvAttributes, Fused, FusedBackward, FusedGradients, Saved};
 use crate::ops::cube::product::has_units;
@@ -75,13 +78,10 @@ impl FusedBackward for CubeBackend {
     ) -> Saved<CubeTensor, CubeTensor> {
         let (geometry, activation) = (geometry(&x, &weight, &settings), settings.activation);
         let bias = into_contiguous(bias);
+        let filter = || Filter::forward(&weight, bias.clone(), activation);
         let output = match Way::of(&geometry) {
-            Way::ToMany => {
-                to_many::run(&geometry, &pixels(x.clone()), &weight, Some(&bias), activation)
-            }
-            Way::ToFew => {
-                to_few::run(&geometry, &pixels(x.clone()), &weight, Some(&bias), activation)
-            }
+            Way::ToMany => to_many::run(&geometry, &pixels(x.clone()), &filter()),
+            Way::ToFew => to_few::run(&geometry, &pixels(x.clone()), &filter()),
             Way::Burn => {
                 let z = by_product_or_directly(&x, |strategy| {
                     let (x, weight) = (x.clone(), weight.clone());
@@ -102,27 +102,27 @@ impl FusedBackward for CubeBackend {
     ) -> FusedGradients<CubeTensor> {
         let (geometry, activation) = (geometry(&x, &weight, &settings), settings.activation);
         let (y, dy) = (pixels(output), pixels(gradient));
-        let way = Way::of(&geometry);
-        if way == Way::ToMany && !input_too {
-            let (dw, db) = correlate::by_outputs(&geometry, &pixels(x), &y, &dy, activation);
-            return (None, dw, db);
-        }
-        let dz = activation::derived(y, dy, activation);
-        let db = sums::over_rows(dz.clone(), geometry.outputs);
-        match way {
-            Way::ToMany | Way::ToFew => {
-                let turned = geometry.turned();
-                let dx = input_too.then(|| match way {
-                    Way::ToMany => to_few::run_turned(&turned, &dz, &weight),
-                    _ => to_many::run_turned(&turned, &dz, &weight),
+        match Way::of(&geometry) {
+            Way::ToMany => {
+                let (dw, db) = correlate::by_outputs(&geometry, &pixels(x), [&y, &dy], activation);
+                let dx = input_too.then(|| {
+                    let dz = activation::derived(y, dy, activation);
+                    images(to_few::run(&geometry.turned(), &dz, &Filter::turned(&weight)))
                 });
-                let dw = match way {
-                    Way::ToMany => correlate::by_outputs_of(&geometry, &pixels(x), &dz),
-                    _ => correlate::by_inputs(&geometry, &pixels(x), &dz),
-                };
-                (dx.map(images), dw, db)
+                (dx, dw, db)
+            }
+            Way::ToFew => {
+                let dz = activation::derived(y, dy, activation);
+                let db = sums::over_rows(dz.clone(), geometry.outputs);
+                let dw = correlate::by_inputs(&geometry, &pixels(x), &dz);
+                let dx = input_too.then(|| {
+                    images(to_many::run(&geometry.turned(), &dz, &Filter::turned(&weight)))
+                });
+                (dx, dw, db)
             }
             Way::Burn => {
+                let dz = activation::derived(y, dy, activation);
+                let db = sums::over_rows(dz.clone(), geometry.outputs);
                 let dw = columns::backward_weight(&geometry, &pixels(x.clone()), &dz);
                 let dx = input_too.then(|| {
                     by_product_or_directly(&x, |strategy| {

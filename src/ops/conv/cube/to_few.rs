@@ -7,13 +7,14 @@
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::geometry::{self, Geometry};
-use super::to_many::pixel;
+use super::filter::{Filter, weight_at};
+use super::geometry::{Geometry, images};
+use super::window::pixel;
 use crate::ops::Activation;
 use crate::ops::cube::activation::activated;
 use crate::ops::cube::tensor::{buffer, empty_beside};
 
-/// Weights that a unit keeps in registers.
+/// Weights that a unit keeps in registers, as many as of the other direction.
 const MOST: usize = 75;
 /// Channels that units have one each of, at most.
 const PLANE: usize = 32;
@@ -25,31 +26,9 @@ pub(super) fn takes(geometry: &Geometry) -> bool {
     geometry.outputs * geometry.window() * geometry.inputs.div_ceil(PLANE) <= MOST
 }
 
-/// The pixels of the output: x are the pixels of the input, weight `[out, in, kh, kw]`, bias `[out]`.
-pub(super) fn run(
-    geometry: &Geometry,
-    x: &CubeTensor,
-    weight: &CubeTensor,
-    bias: Option<&CubeTensor>,
-    activation: Activation,
-) -> CubeTensor {
-    launch(geometry, x, weight, bias, (activation, false))
-}
-
-/// The gradient of the input of a convolution from few channels to many, whose sizes are those of the `geometry`
-/// turned round, from that of its output.
-pub(super) fn run_turned(geometry: &Geometry, dz: &CubeTensor, weight: &CubeTensor) -> CubeTensor {
-    launch(geometry, dz, weight, None, (Activation::Identity, true))
-}
-
-fn launch(
-    geometry: &Geometry,
-    x: &CubeTensor,
-    weight: &CubeTensor,
-    bias: Option<&CubeTensor>,
-    (activation, turned): (Activation, bool),
-) -> CubeTensor {
-    let y = empty_beside(x, geometry.output());
+/// The pixels of the output, from those of the input.
+pub(super) fn run(geometry: &Geometry, x: &CubeTensor, filter: &Filter) -> CubeTensor {
+    let y = empty_beside(x, geometry.output(x));
     let hardware = &x.client.properties().hardware;
     // Where units cannot add up what they have, one has all channels.
     let lanes =
@@ -57,7 +36,7 @@ fn launch(
             true => geometry.inputs.next_power_of_two().min(PLANE),
             false => 1,
         };
-    let rows = geometry.batch.0 * geometry.out_height;
+    let rows = images(x) * geometry.out_height;
     let units = if lanes > 1 { UNITS } else { 1 };
     let cubes = (rows * lanes).div_ceil(units as usize);
     let count = cubecl::calculate_cube_count_elemwise(
@@ -65,40 +44,24 @@ fn launch(
         cubes * units as usize,
         CubeDim::new_1d(units),
     );
-    let weight = geometry::weight(weight);
+    let [from, weight, bias, to] = [x, &filter.weight, filter.bias(), &y].map(buffer);
+    let (has_bias, turned) = (filter.bias.is_some(), filter.turned);
     kernel::launch(
         &x.client,
         count,
         CubeDim::new_1d(units),
-        buffer(x),
-        buffer(&weight),
-        buffer(bias.unwrap_or(&weight)),
-        buffer(&y),
+        from,
+        weight,
+        bias,
+        to,
         rows,
         *geometry,
-        activation,
-        bias.is_some(),
+        filter.activation,
+        has_bias,
         turned,
         lanes,
     );
     y
-}
-
-/// Where the weight of the output `k`, the input `c` and the place `at` in the window is.
-#[cube]
-fn weight_at(
-    #[comptime] k: usize,
-    c: usize,
-    #[comptime] at: usize,
-    #[comptime] g: Geometry,
-    #[comptime] turned: bool,
-) -> usize {
-    let window = comptime!(g.window());
-    if turned {
-        (c * comptime!(g.outputs) + k) * window + comptime!(window - 1 - at)
-    } else {
-        (k * comptime!(g.inputs) + c) * window + at
-    }
 }
 
 #[cube(launch)]
@@ -135,7 +98,8 @@ fn kernel(
                 let c = lane + comptime!(n * lanes);
                 let place = comptime!((k * rows * columns + at) * share + n);
                 let inside = c < inputs;
-                let from = select(inside, weight_at(k, c, at, g, turned), 0usize);
+                let from =
+                    select(inside, weight_at(k.runtime(), c, at.runtime(), g, turned), 0usize);
                 weights[place] = select(inside, weight[from], 0.0f32);
             }
         }
