@@ -32,22 +32,54 @@ fn queue() -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// Waits until `is_so`.
+/// Waits until `is_so` of the jobs of `cluster`.
 #[track_caller]
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+fn wait_until(cluster: &Bench, what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(240), "{what}: {:?}", queue());
+        assert!(
+            start.elapsed() < Duration::from_secs(480),
+            "{what}\n{}",
+            all_that_is_known(cluster)
+        );
         std::thread::sleep(Duration::from_millis(500));
     }
 }
 
-/// A task that has run for some seconds: one that is just being started cannot be altered.
+/// The jobs, the processes and the ends of the files that tell why one waits in vain.
+fn all_that_is_known(cluster: &Bench) -> String {
+    let mut known = vec![
+        output("scontrol", &["show", "jobs"]),
+        output("ps", &["-eo", "pid,ppid,stat,etimes,time,wchan:24,args", "--width=200"]),
+    ];
+    let tasks = fs::read_dir(cluster.path("sweep/output")).into_iter().flatten().flatten();
+    let daemons = std::env::var_os("DYTB_SLURM").map(PathBuf::from).into_iter();
+    let logs = daemons.flat_map(|dir| [dir.join("slurmctld.log"), dir.join("slurmd.log")]);
+    for path in tasks.map(|entry| entry.path()).chain(logs) {
+        let text = fs::read(&path).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let lines: Vec<_> = text.lines().collect();
+        let end = lines[lines.len().saturating_sub(30)..].join("\n");
+        known.push(format!("-- {}\n{end}", path.display()));
+    }
+    known.join("\n")
+}
+
+/// A task that runs, when none is just being started or ended, nor can be: such a one cannot be altered, and is lost
+/// with the daemon that starts it.
 fn running() -> Option<String> {
-    let text = output("squeue", &["--noheader", "--states=RUNNING", "--format=%i %M"]);
-    let is_under_way = |line: &&str| !line.ends_with(" 0:00") && !line.ends_with(" 0:01");
-    let task = text.lines().map(str::trim).find(is_under_way)?;
-    Some(task.split(' ').next()?.to_owned())
+    let processors = std::thread::available_parallelism().unwrap().get();
+    let text = output("squeue", &["--noheader", "--array", "--states=all", "--format=%i %t %M %r"]);
+    let (mut under_way, mut waiting) = (Vec::new(), 0);
+    for line in text.lines() {
+        match line.split_whitespace().collect::<Vec<_>>()[..] {
+            [_, "CG" | "CF", ..] | [_, "R", "0:00" | "0:01", _] => return None,
+            [task, "R", ..] => under_way.push(task.to_owned()),
+            [_, "PD", _, "Resources" | "Priority" | "None"] => waiting += 1,
+            _ => {}
+        }
+    }
+    (waiting == 0 || under_way.len() == processors).then(|| under_way.into_iter().next())?
 }
 
 /// What is requeued is eligible after two minutes: now.
@@ -64,6 +96,9 @@ fn a_job_array_ends_as_the_loop_does() {
         return skipped("DYTB_SLURM names no Slurm of one node");
     };
     let (local, cluster) = (Bench::new(), Bench::new());
+    // What a test before has left.
+    output("scancel", &["--me"]);
+    wait_until(&cluster, "an empty queue", || queue().is_empty());
     local.dytb(LONG).ended(0);
     let done =
         cluster.dytb(&format!("{LONG} --engine slurm --sbatch '--mem=100 --time=10'")).ended(0);
@@ -71,7 +106,7 @@ fn a_job_array_ends_as_the_loop_does() {
     // A user's `scancel`, an operator's requeue, and a daemon that dies: its tasks go on, and are found again.
     for number in 0..3 {
         let mut task = None;
-        wait_until("a task that runs", || {
+        wait_until(&cluster, "a task that runs", || {
             release();
             task = running();
             task.is_some()
@@ -105,7 +140,7 @@ fn a_job_array_ends_as_the_loop_does() {
 /// Waits until all tasks have ended, and submits again what is missing.
 fn complete(cluster: &Bench) {
     for _ in 0..4 {
-        wait_until("the end of all tasks", || {
+        wait_until(cluster, "the end of all tasks", || {
             release();
             queue().is_empty()
         });
