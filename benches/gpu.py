@@ -156,24 +156,16 @@ def torch_rates(model, shape, batch, steps, variants, device):
 
 def torch_rate(torch, model, shape, batch, steps, variant, device):
     import numpy as np
-    import torch.nn.functional as F
-    from classifiers import network
+    from torch_models import model as twin
 
     height, width, channels = (int(n) for n in shape.split("x"))
     order = torch.channels_last if variant == "channels_last" else torch.contiguous_format
     images = np.random.default_rng(0).integers(0, 256, (IMAGES, channels, height, width), np.uint8)
     data = torch.from_numpy(images).to(device)
     labels = (torch.arange(IMAGES) % CLASSES).to(device)
-    if model == "SingleLayerCAE":
-        nn = torch.nn
-        net = nn.Sequential(nn.Conv2d(channels, 32, 3, padding=2), nn.Tanh(), nn.Conv2d(32, channels, 3), nn.Tanh())
-        objective = lambda x, _: F.mse_loss(net(x), x) / 2
-    else:
-        net = network(model, channels, height)
-        objective = lambda x, y: F.cross_entropy(net(x), y)
-    net = net.to(device, memory_format=order)
+    net = twin(model, channels, height).to(device, memory_format=order)
     adam = torch.optim.Adam(net.parameters(), lr=1e-5, fused=True)
-    loss_of = lambda u, y: objective(u.to(torch.float32).div_(127.5).sub_(1.0).contiguous(memory_format=order), y)
+    loss_of = lambda u, y: net.loss(u.to(torch.float32).div_(127.5).sub_(1.0).contiguous(memory_format=order), y)
     if variant == "compile":
         loss_of = torch.compile(loss_of)
     if variant == "compile_graphs":

@@ -51,7 +51,7 @@ run ldd "$target/release/dytb" | grep -o '/[^ ]*\.so[^ ]*' | sort -u | while rea
 done
 cp "$libdevice" "$folder/cuda/nvvm/libdevice/libdevice.10.bc"
 cp "$mnist"/*-ubyte.gz "$folder/mnist/"
-cp benches/gpu.py benches/classifiers.py "$folder/"
+cp benches/gpu.py benches/torch_models.py "$folder/"
 mkdir -p "$(dirname "$bundle")"
 # A large dictionary: the programs have most of their code in common.
 tar -C "$folder" -c . | xz -T1 --lzma2=preset=3,dict=256MiB -c >"$bundle"

@@ -76,11 +76,12 @@ impl Args {
 fn main() {
     let args = Args::parse();
     // As the trainer does.
-    let mut rates = rayon::scope(|_| if args.infer { infer(&args) } else { train(&args) });
+    let (mut rates, parameters) =
+        rayon::scope(|_| if args.infer { infer(&args) } else { train(&args) });
     rates.sort_by(f64::total_cmp);
     let json = serde_json::json!({
         "peer": "dytb", "version": env!("CARGO_PKG_VERSION"), "variant": args.device.to_string(),
-        "model": args.model, "mode": if args.infer { "infer" } else { "train" },
+        "model": args.model, "parameters": parameters, "mode": if args.infer { "infer" } else { "train" },
         "shape": args.shape, "batch": args.batch,
         "threads": rayon::current_num_threads(), "steps": args.steps,
         "images_per_s": rates[REPEATS / 2].round(),
@@ -97,8 +98,8 @@ fn loader(shape: [usize; 3], device: &Device, images: usize) -> DataLoader {
     DataLoader::new(Examples::new(shape, pixels, labels).unwrap(), device)
 }
 
-/// Images a second of each repeat.
-fn train(args: &Args) -> Vec<f64> {
+/// Images a second of each repeat, and the number of parameters.
+fn train(args: &Args) -> (Vec<f64>, usize) {
     let device = args.device.find().expect("a device").autodiff();
     let loader = loader(args.shape(), &device, IMAGES);
     let adam = optim::find("AdamOptimizer").unwrap();
@@ -116,22 +117,25 @@ fn train(args: &Args) -> Vec<f64> {
         }
         device.sync().expect("the device works");
     };
+    let parameters = args.model(&device).network().num_parameters();
     steps(WARM_UP);
-    repeats(args.steps * args.batch, || steps(args.steps))
+    (repeats(args.steps * args.batch, || steps(args.steps)), parameters)
 }
 
-fn infer(args: &Args) -> Vec<f64> {
+/// As [`train`].
+fn infer(args: &Args) -> (Vec<f64>, usize) {
     let device = args.device.find().expect("a device");
     let images = args.steps * args.batch;
     let loader = loader(args.shape(), &device, images.min(IMAGES) / args.batch * args.batch);
     let model = args.model(&device);
     loss_and_predictions(&model, &loader, args.batch).unwrap();
     let times = images.div_ceil(loader.len());
-    repeats(times * loader.len(), || {
+    let rates = repeats(times * loader.len(), || {
         for _ in 0..times {
             loss_and_predictions(&model, &loader, args.batch).unwrap();
         }
-    })
+    });
+    (rates, model.network().num_parameters())
 }
 
 /// `images` a second, each time that `work` is done.
