@@ -374,7 +374,7 @@ fn a_trained_model() {
     bench.train(&format!("--model VQVAE --epochs 1 {common}")).ended(0);
     let runs = [
         ("LeNet", "log/LeNet/Digits_Momentum_lr=0.01_normalize=standard"),
-        ("VQVAE", "log/VQVAE/Digits_Momentum_lr=0.01"),
+        ("VQVAE", "log/VQVAE/Digits_code=16_codes=128_commitment=0.25_Momentum_lr=0.01"),
     ];
     for (name, run) in runs {
         for (flag, file) in [("", ""), (" --uint8", "_uint8")] {
