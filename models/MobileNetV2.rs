@@ -14,8 +14,8 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use dytb::nn::layers::{
-    BatchNorm, Conv, ConvConfig, Dense, DenseConfig, DepthwiseConv, clamp_max,
-    global_average_pool, residual_sum,
+    BatchNorm, Conv, ConvConfig, Dense, DenseConfig, DepthwiseConv, clamp_max, global_average_pool,
+    residual_sum,
 };
 use dytb::nn::{WeightInit, require_halvings};
 use dytb::{Activation, Classifier, ForwardContext, Initializer, Model};

@@ -6,7 +6,7 @@
 //! | output of a classifier | `logits`, `probabilities` | float32 `[batch, classes]`, and their softmax |
 //! | output of an autoencoder | `reconstructions` | float32 `[batch, channels, height, width]`, in the normalisation of the input |
 //!
-//! The batch is of any size. The network is a [`Graph`], and [`layers`] says what becomes of each operation of it.
+//! The batch is of any size. The network is a [`Graph`], and `layers.rs` says what becomes of each operation of it.
 
 mod layers;
 mod operators;

@@ -1,12 +1,12 @@
 //! A forward pass as the operations that it consists of: what an export writes.
 //!
 //! In a pass of evaluation that is traced each layer of [`nn::layers`](crate::nn::layers) notes what it did and to
-//! what, and hands on, in the place of its output, a tensor of the same shape whose numbers are [`tokens`]: no two are
+//! what, and hands on, in the place of its output, a tensor of the same shape whose numbers are tokens: no two are
 //! alike, and each says which output it is, and its place there. So the next layer's input tells by its numbers where
 //! it comes from. What a model does between two layers with burn's operations is seen by what became of the tokens:
 //!
 //! - nothing: it is that output;
-//! - they were put into another shape or order: `maps.flatten(1, 3)`, `permute`, `reshape` become nodes ([`moves`]);
+//! - they were put into another shape or order: `maps.flatten(1, 3)`, `permute`, `reshape` become nodes;
 //! - they were computed with, or come from nowhere: the trace does not know what was done, and says so.
 //!
 //! Of two traces with batches of different sizes the dimensions that differ are those of the batch ([`Graph`]).

@@ -59,7 +59,7 @@ fn split(place: impl Fn(usize) -> usize, length: usize) -> Option<Vec<Piece>> {
         let stride = place(done);
         let left = length / done;
         let run = (1..left).take_while(|&at| place(at * done) == at * stride).count() + 1;
-        if left % run != 0 || run == 1 {
+        if !left.is_multiple_of(run) {
             return None;
         }
         pieces.push(Piece { length: run, stride });
