@@ -13,18 +13,15 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use dytb::nn::layers::{
-    BatchNorm, Conv, ConvConfig, Dense, DenseConfig, DepthwiseConv, global_average_pool,
+    BatchNorm, Conv, ConvConfig, Dense, DenseConfig, DepthwiseConv, gelu, global_average_pool,
     residual_sum,
 };
 use dytb::nn::{Argument, WeightInit};
-use dytb::ops::gelu;
 use dytb::{Activation, Classifier, Exit, Failure, ForwardContext, Initializer, Model};
 
 /// `gelu`, then the normalisation.
 fn normed(maps: Tensor<4>, norm: &BatchNorm, context: &mut ForwardContext) -> Tensor<4> {
-    // As they lie in memory: the channels of a pixel together.
-    let active = gelu(maps.permute([0, 2, 3, 1])).permute([0, 3, 1, 2]);
-    norm.forward(active, Activation::Identity, context)
+    norm.forward(gelu(maps, context), Activation::Identity, context)
 }
 
 /// What mixes space, and what mixes channels.

@@ -14,7 +14,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use dytb::nn::layers::{
-    BatchNorm, Conv, ConvConfig, Dense, DenseConfig, DepthwiseConv, global_average_pool,
+    BatchNorm, Conv, ConvConfig, Dense, DenseConfig, DepthwiseConv, clamp_max, global_average_pool,
     residual_sum,
 };
 use dytb::nn::{WeightInit, require_halvings};
@@ -54,7 +54,7 @@ impl Pointwise {
         context: &mut ForwardContext,
     ) -> Tensor<4> {
         let maps = self.conv.forward(maps, context);
-        capped(self.norm.forward(maps, activation, context), activation)
+        capped(self.norm.forward(maps, activation, context), activation, context)
     }
 }
 
@@ -63,10 +63,9 @@ fn norm(channels: usize, init: &mut Initializer) -> BatchNorm {
 }
 
 /// ReLU6 of what a ReLU has left.
-fn capped(maps: Tensor<4>, activation: Activation) -> Tensor<4> {
+fn capped(maps: Tensor<4>, activation: Activation, context: &mut ForwardContext) -> Tensor<4> {
     match activation {
-        // As they lie in memory: the channels of a pixel together.
-        Activation::Relu => maps.permute([0, 2, 3, 1]).clamp_max(6.0).permute([0, 3, 1, 2]),
+        Activation::Relu => clamp_max(maps, 6.0, context),
         _ => maps,
     }
 }
@@ -103,7 +102,7 @@ impl Inverted {
             None => maps.clone(),
         };
         let wide = self.depthwise.forward(wide, context);
-        let wide = capped(self.norm.forward(wide, relu, context), relu);
+        let wide = capped(self.norm.forward(wide, relu, context), relu, context);
         let narrow = self.project.forward(wide, Activation::Identity, context);
         match self.is_residual {
             true => residual_sum(maps, narrow, Activation::Identity, context),

@@ -16,7 +16,7 @@ use burn::tensor::Tensor;
 
 use dytb::nn::layers::{
     BatchNorm, Conv, ConvConfig, Dense, DenseConfig, Padding, global_average_pool, max_pool,
-    residual_sum,
+    pad_channels, residual_sum,
 };
 use dytb::nn::{WeightInit, require_halvings};
 use dytb::{Activation, Classifier, ForwardContext, Initializer, Model};
@@ -65,26 +65,21 @@ impl Block {
     fn forward(&self, maps: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
         let branch = self.first.forward(maps.clone(), Activation::Relu, context);
         let branch = self.second.forward(branch, Activation::Identity, context);
-        let shortcut = shortcut(maps, branch.dims(), context);
+        let shortcut = shortcut(maps, branch.dims()[1], context);
         residual_sum(shortcut, branch, Activation::Relu, context)
     }
 }
 
-/// `maps` in this shape: without every second row and column, and with maps of zeros, where it is another.
-fn shortcut(
-    maps: Tensor<4>,
-    [batch, channels, height, width]: [usize; 4],
-    context: &mut ForwardContext,
-) -> Tensor<4> {
+/// `maps` beside a branch of so many `channels`: without every second row and column, and with maps of zeros, where
+/// it has more.
+fn shortcut(maps: Tensor<4>, channels: usize, context: &mut ForwardContext) -> Tensor<4> {
     let [_, from, ..] = maps.dims();
     if from == channels {
         return maps;
     }
     // The largest of one value.
     let maps = max_pool(maps, 1, 2, Padding::Valid, context);
-    let more = Tensor::zeros([batch, height, width, channels - from], &maps.device());
-    // As they lie in memory: the channels of a pixel together.
-    Tensor::cat(vec![maps.permute([0, 2, 3, 1]), more], 3).permute([0, 3, 1, 2])
+    pad_channels(maps, channels - from, context)
 }
 
 /// A residual network.

@@ -17,7 +17,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor};
 
 use super::ConvAE::{Decoder, Encoder, MAPS};
-use dytb::nn::layers::{Conv, ConvConfig};
+use dytb::nn::layers::{Conv, ConvConfig, nearest_rows};
 use dytb::nn::{Argument, Limit, WeightInit};
 use dytb::ops::ordered_sum::ordered_mean;
 use dytb::{Activation, Autoencoder, ForwardContext, Initializer, Model};
@@ -67,20 +67,16 @@ impl VQVAE {
         })
     }
 
-    /// z `[pixels, code]` of `images`, and the number of the nearest vector of each `[pixels]`.
+    /// z `[pixels, code]` of `images`, the nearest vector of each, `[pixels, code]`, and their numbers `[pixels]`.
     fn quantise(
         &self,
         images: Tensor<4>,
         context: &mut ForwardContext,
-    ) -> (Tensor<2>, Tensor<1, Int>) {
+    ) -> (Tensor<2>, Tensor<2>, Tensor<1, Int>) {
         let z = self.code.forward(self.encode.forward(images, context), context);
         let z: Tensor<2> = z.permute([0, 2, 3, 1]).flatten(0, 2);
-        // ‖z - e‖² without ‖z‖², which is the same for all vectors.
-        let codebook = self.codebook.vectors.val().detach();
-        let lengths = codebook.clone().square().sum_dim(1).transpose();
-        let distances = lengths - z.clone().detach().matmul(codebook.transpose()) * 2.0;
-        let nearest = distances.argmin(1).flatten(0, 1);
-        (z, nearest)
+        let (vectors, nearest) = nearest_rows(&z, &self.codebook.vectors, context);
+        (z, vectors, nearest)
     }
 
     /// Images of this `size` `[h, w]` from `vectors` `[pixels, code]`.
@@ -105,20 +101,19 @@ impl Autoencoder for VQVAE {
         if let Some(recorder) = context.recorder() {
             recorder.parameters(self.codebook.vectors.id, codebook.clone(), None);
         }
-        let (_, nearest) = self.quantise(images, context);
+        let (_, vectors, nearest) = self.quantise(images, context);
         let codes = codebook.dims()[0];
         context.note_use("codebook_use", || {
             let used: Tensor<2> = nearest.clone().one_hot::<2>(codes).float();
             used.mean_dim(0).flatten(0, 1)
         });
-        self.generate(codebook.select(0, nearest), [height, width], context)
+        self.generate(vectors, [height, width], context)
     }
 
     fn loss(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<1> {
         let [_, _, height, width] = images.dims();
         let input = context.disturbed(images.clone());
-        let (z, nearest) = self.quantise(input, context);
-        let vectors = self.codebook.vectors.val().select(0, nearest);
+        let (z, vectors, _) = self.quantise(input, context);
         let moved = ordered_mean((z.clone().detach() - vectors.clone()).square());
         let commitment = ordered_mean((z.clone() - vectors.clone().detach()).square());
         let straight_through = z.clone() + (vectors - z).detach();

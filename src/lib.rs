@@ -10,7 +10,7 @@
 //! | [`train`](mod@train) | the training loop, how a run begins, evaluation, observers |
 //! | [`registry`] | models and data sets by name |
 //! | [`run`] | a run on the disk: configuration, checkpoints, status, results, recovery |
-//! | [`optim`], [`tensorboard`] | optimizers and their arguments; event files |
+//! | [`onnx`], [`optim`], [`tensorboard`] | a network as an ONNX file; optimizers and their arguments; event files |
 //! | [`nn`] | what a model is; layers, initialisation, the context of a forward pass |
 //! | [`data`], [`ops`] | data sets, data loader, downloads, formats; convolutions and their kernels |
 //! | [`device`], [`metrics`], [`stats`], [`viz`], [`weights`] | CPU and GPUs; scores; tests over seeds; pictures; weights in files |
@@ -30,6 +30,7 @@ pub mod device;
 pub mod error;
 pub mod metrics;
 pub mod nn;
+pub mod onnx;
 pub mod ops;
 pub mod optim;
 pub mod registry;

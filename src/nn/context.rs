@@ -16,6 +16,7 @@ use rand_distr::{Distribution as _, StandardNormal};
 use crate::device::is_cpu;
 use crate::nn::Recorder;
 use crate::nn::is_frozen;
+use crate::nn::trace::Trace;
 use crate::nn::{Noise, Objective, ReconstructionLoss};
 use crate::ops::conv::PackedWeights;
 use crate::ops::dense::Deferred;
@@ -37,6 +38,8 @@ pub struct ForwardContext<'a> {
     /// Where large layers leave their gradients to the batch; `None` where each computes its own.
     deferred: Option<Vec<DeferredLayer>>,
     recorder: Option<&'a mut Recorder>,
+    /// What layers note of what they did, where the pass is to be exported.
+    pub(super) trace: Option<&'a mut Trace>,
     /// What the model notes of itself in a pass of evaluation, where somebody reads it.
     notes: Option<Vec<Note>>,
     /// What an autoencoder is trained for.
@@ -95,6 +98,11 @@ impl<'a> ForwardContext<'a> {
     /// A pass of evaluation in which the layers show what is in them.
     pub fn recording(recorder: &'a mut Recorder) -> Self {
         Self { recorder: Some(recorder), ..Self::default() }
+    }
+
+    /// A pass of evaluation that is traced: see [`trace`](crate::nn::trace).
+    pub(crate) fn tracing(trace: &'a mut Trace) -> Self {
+        Self { trace: Some(trace), ..Self::default() }
     }
 
     /// The same pass, collecting the weights that the L2 penalty is taken from.

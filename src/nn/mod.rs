@@ -20,6 +20,7 @@ mod recorder;
 mod requirements;
 mod scopes;
 mod structural_similarity;
+pub mod trace;
 
 pub use arguments::ModelArguments;
 pub use average::Average;

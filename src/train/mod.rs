@@ -26,6 +26,7 @@ mod deferred;
 pub(crate) mod embed;
 pub(crate) mod evaluate;
 pub mod exchange;
+pub(crate) mod export;
 mod group_mean;
 mod initialize;
 mod interrupt;

@@ -86,7 +86,7 @@ impl Values {
     }
 
     /// `[a, b]` as `[b, a]`; other ranks as they are.
-    fn transposed(self) -> Self {
+    pub(crate) fn transposed(self) -> Self {
         let &[rows, columns] = &self.shape[..] else { return self };
         let at = |i: usize| self.values[i % rows * columns + i / rows];
         Self { shape: vec![columns, rows], values: (0..rows * columns).map(at).collect() }

@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 10] = [
     &["device", "metrics", "stats", "viz", "weights"],
     &["data", "ops"],
     &["nn"],
-    &["optim", "tensorboard"],
+    &["onnx", "optim", "tensorboard"],
     &["run"],
     &["registry"],
     &["train", "sweep"],

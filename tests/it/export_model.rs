@@ -125,7 +125,12 @@ fn bad_input() {
         ("--checkpoint_path nowhere --output a", 1, "no checkpoint in `nowhere`"),
         ("--checkpoint_path test_results.txt --output a", 1, "is no checkpoint of this program"),
         ("--output a", 2, "RUN"),
-        ("--checkpoint_path nowhere --output a.onnx", 2, "name it a.safetensors"),
+        ("--checkpoint_path nowhere --output a.pt", 2, "name it a.safetensors"),
+        ("--checkpoint_path nowhere --output a.pt --format onnx", 2, "name it a.onnx"),
+        ("--checkpoint_path nowhere --output a.safetensors --format onnx", 2, "is an ONNX file"),
+        ("--checkpoint_path nowhere --output a.onnx --format safetensors", 2, "a safetensors file"),
+        ("--checkpoint_path nowhere --output a --uint8", 2, "`--uint8` is for ONNX files"),
+        ("--checkpoint_path nowhere --output a.onnx", 1, "no checkpoint in `nowhere`"),
         (&format!("--checkpoint_path '{RUN}' --output nowhere/a"), 1, "cannot write `nowhere/a`"),
         (&format!("--checkpoint_path '{RUN}' --output log --force"), 1, "cannot write `log`"),
     ] {
@@ -142,9 +147,9 @@ fn endings_of_other_formats() {
     let bench = Bench::new();
     bench.train(&TRAIN.replace("--epochs 2", "--epochs 1")).ended(0);
     let line = |file: &str| format!("--checkpoint_path '{RUN}' --output '{file}'");
-    for ending in [
-        "onnx", "pt", "PTH", "bin", "ckpt", "h5", "keras", "tflite", "npz", "pb", "json", "pth.tar",
-    ] {
+    for ending in
+        ["pt", "PTH", "bin", "ckpt", "h5", "keras", "tflite", "npz", "pb", "json", "pth.tar"]
+    {
         let file = format!("lr=0.01.{ending}");
         let refused = bench.export(&format!("{} --force", line(&file))).ended(2);
         assert!(refused.stderr.contains("is a safetensors file"), "{}", refused.stderr);

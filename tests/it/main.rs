@@ -31,6 +31,7 @@ mod metric_values;
 mod model_args;
 #[cfg(all(feature = "mpi", target_os = "linux"))]
 mod mpi;
+mod onnx;
 mod optimizers;
 mod pictures;
 mod predict;

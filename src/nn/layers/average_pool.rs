@@ -15,6 +15,7 @@ use burn::tensor::ops::AvgPoolOptions;
 use burn::tensor::{Tensor, module};
 
 use crate::nn::ForwardContext;
+use crate::nn::trace::{Node, NodeKind};
 use crate::ops::Activation;
 
 /// The mean of each window of `window` x `window` values, `stride` from one to the next: `[batch, channels, h, w]` to
@@ -33,22 +34,24 @@ pub fn average_pool(
         (1..=height.min(width)).contains(&window) && stride > 0,
         "average_pool: a window of {window}x{window}, stride {stride}, on images of {height}x{width}"
     );
+    let input = context.input(&images);
     let options = AvgPoolOptions::new([window; 2]).with_stride([stride; 2]);
     let means = module::avg_pool2d(images, options);
     if let Some(recorder) = context.recorder() {
         recorder.operation("AvgPool", None, Activation::Identity, &means);
     }
-    means
+    context.made(means, || Node::new(NodeKind::AveragePool { window, stride }, [input]))
 }
 
 /// The mean of each map: `[batch, channels, h, w]` to `[batch, channels]`.
 pub fn global_average_pool(images: Tensor<4>, context: &mut ForwardContext) -> Tensor<2> {
     let [batch, channels, height, width] = images.dims();
+    let input = context.input(&images);
     // As they lie in memory: the channels of a pixel together.
     let pixels = images.permute([0, 2, 3, 1]).reshape([batch, height * width, channels]);
     let means = pixels.mean_dim(1).reshape([batch, channels]);
     if let Some(recorder) = context.recorder() {
         recorder.operation("Mean", None, Activation::Identity, &means);
     }
-    means
+    context.made(means, || Node::new(NodeKind::GlobalAveragePool, [input]))
 }

@@ -18,6 +18,7 @@ use burn::tensor::Tensor;
 use crate::nn::ForwardContext;
 use crate::nn::Initializer;
 use crate::nn::is_frozen;
+use crate::nn::trace::{Node, NodeKind};
 use crate::ops::Activation;
 use crate::ops::norm::{Normalised, normalise, normalise_batch};
 
@@ -69,15 +70,26 @@ impl BatchNorm {
         let (gamma, beta) = (self.gamma.val(), self.beta.val());
         if !context.is_training() || (is_frozen(&gamma) && is_frozen(&beta)) {
             let by = [self.moving_mean.value(), self.moving_variance.value()];
+            let input = context.input(&x);
             let output = normalise(x, by, [gamma, beta], self.epsilon, activation);
             self.record(&output, activation, context);
-            return output;
+            return context.made(output, || self.node(input).activated(activation));
         }
         let Normalised { output, mean, variance } =
             normalise_batch(x, [gamma, beta], self.epsilon, activation);
         follow(&self.moving_mean, mean);
         follow(&self.moving_variance, variance);
         output
+    }
+
+    /// The layer in evaluation, of this `input`.
+    fn node(&self, input: usize) -> Node {
+        let node = Node::new(NodeKind::BatchNorm { epsilon: self.epsilon }, [input]);
+        node.of(self.gamma.id)
+            .with("gamma", self.gamma.val())
+            .with("beta", self.beta.val())
+            .with("moving_mean", self.moving_mean.value())
+            .with("moving_variance", self.moving_variance.value())
     }
 
     /// Shows the layer, which made `output`.

@@ -22,6 +22,7 @@ use burn::tensor::Tensor;
 
 use super::{Padding, max_pool};
 use crate::nn::ForwardContext;
+use crate::nn::trace::{Node, NodeKind};
 use crate::nn::{Initializer, WeightInit};
 use crate::ops::Activation;
 use crate::ops::columns::{self, Geometry};
@@ -145,12 +146,17 @@ impl Conv {
         if context.recorder().is_some_and(|recorder| recorder.shows_layers()) {
             self.record(images.clone().narrow(0, 0, 1), context);
         }
+        let (input, geometry) = (context.input(&images), self.geometry(&images));
         let packed = context.packed(self.weight.id);
         let maps = self.convolve(images, self.activation, packed);
         if let Some(recorder) = context.recorder() {
             recorder.operation("Conv2D", Some(self.weight.id), self.activation, &maps);
         }
-        maps
+        context.made(maps, || {
+            let node = Node::new(NodeKind::Conv { geometry, groups: 1 }, [input]);
+            let node = node.of(self.weight.id).with("weight", self.weight.val());
+            node.with_any("bias", self.bias()).activated(self.activation)
+        })
     }
 
     /// [`Conv::forward`], then [`max_pool`] without padding: `[batch, in, height, width]` to
@@ -164,7 +170,7 @@ impl Conv {
         stride: usize,
         context: &mut ForwardContext,
     ) -> Tensor<4> {
-        if !self.is_dense() || context.recorder().is_some() {
+        if !self.is_dense() || context.recorder().is_some() || context.is_traced() {
             return max_pool(
                 self.forward(images, context),
                 window,

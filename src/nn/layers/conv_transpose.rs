@@ -26,6 +26,7 @@ use burn::tensor::Tensor;
 
 use super::Padding;
 use crate::nn::ForwardContext;
+use crate::nn::trace::{Node, NodeKind};
 use crate::nn::{Initializer, WeightInit};
 use crate::ops::Activation;
 use crate::ops::columns::conv_transpose2d;
@@ -161,11 +162,17 @@ impl ConvTranspose {
             let before = images(first.clone(), Activation::Identity);
             recorder.activations(self.weight.id, before, images(first, self.activation));
         }
+        let ([.., height, width], input) = (maps.dims(), context.input(&maps));
         let images = images(maps, self.activation);
         if let Some(recorder) = context.recorder() {
             let kind = "Conv2DBackpropInput";
             recorder.operation(kind, Some(self.weight.id), self.activation, &images);
         }
-        images
+        context.made(images, || {
+            let unreached = geometry.unreached([height, width], size);
+            let node = Node::new(NodeKind::ConvTranspose { geometry, unreached }, [input]);
+            let node = node.of(self.weight.id).with("weight", self.weight.val());
+            node.with("bias", self.bias.val()).activated(self.activation)
+        })
     }
 }

@@ -20,6 +20,7 @@ use burn::tensor::Tensor;
 
 use crate::device::is_cpu;
 use crate::nn::ForwardContext;
+use crate::nn::trace::{Node, NodeKind};
 use crate::nn::{Initializer, WeightInit, is_frozen};
 use crate::ops::{Activation, dense};
 
@@ -99,6 +100,7 @@ impl Dense {
         if let Some(recorder) = context.recorder() {
             recorder.parameters(self.weight.id, weight.clone(), Some(bias.clone()));
         }
+        let input = context.input(&x);
         let y = match is_fused {
             true => dense::dense(x, weight, bias, self.activation, deferred),
             false => self.activation.apply(x.matmul(weight) + bias.unsqueeze()),
@@ -106,6 +108,10 @@ impl Dense {
         if let Some(recorder) = context.recorder() {
             recorder.operation("MatMul", Some(self.weight.id), self.activation, &y);
         }
-        y
+        context.made(y, || {
+            let node = Node::new(NodeKind::Dense, [input]).of(self.weight.id);
+            let node = node.with("weight", self.weight.val()).with("bias", self.bias.val());
+            node.activated(self.activation)
+        })
     }
 }

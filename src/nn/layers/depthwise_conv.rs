@@ -21,6 +21,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use super::{ConvConfig, Padding};
+use crate::nn::trace::{Node, NodeKind};
 use crate::nn::{ForwardContext, Initializer};
 use crate::ops::Activation;
 use crate::ops::depthwise::depthwise_conv2d;
@@ -77,11 +78,17 @@ impl DepthwiseConv {
         let ([.., height, width], [.., rows, columns]) = (images.dims(), weight.dims());
         let steps = [self.stride, self.dilation];
         let geometry = self.padding.geometry([height, width], [rows, columns], steps);
+        let input = context.input(&images);
         let maps = depthwise_conv2d(images, weight, bias, geometry, self.activation);
         if let Some(recorder) = context.recorder() {
             let kind = "DepthwiseConv2dNative";
             recorder.operation(kind, Some(self.weight.id), self.activation, &maps);
         }
-        maps
+        context.made(maps, || {
+            let (weight, bias) = (self.weight.val(), self.bias.as_ref().map(Param::val));
+            let node = Node::new(NodeKind::Conv { geometry, groups: weight.dims()[0] }, [input]);
+            let node = node.of(self.weight.id).with("weight", weight).with_any("bias", bias);
+            node.activated(self.activation)
+        })
     }
 }

@@ -26,7 +26,9 @@
 
 use burn::tensor::{Tensor, TensorData};
 
+use super::channels_last::with_channels_last;
 use crate::nn::ForwardContext;
+use crate::nn::trace::{Node, NodeKind};
 use crate::ops::Activation;
 
 /// A kind of dropout.
@@ -57,12 +59,19 @@ impl Dropout {
             });
         }
         let neurons: usize = x.dims()[1..].iter().product();
-        let kept = match self {
-            Self::Inverted | Self::Binomial => x,
-            Self::Direct => x * keep,
+        let scale = match self {
+            Self::Inverted | Self::Binomial => None,
+            Self::Direct => Some(keep),
             Self::DirectBinomial => {
                 let expected = (neurons as f64 * keep).floor() as usize;
-                x * (1.0 - Binomial::new(neurons, keep).probability(expected))
+                Some(1.0 - Binomial::new(neurons, keep).probability(expected))
+            }
+        };
+        let kept = match scale {
+            None => x,
+            Some(scale) => {
+                let input = context.input(&x);
+                context.made(x * scale, || Node::new(NodeKind::Scale(scale), [input]))
             }
         };
         if let Some(recorder) = context.recorder() {
@@ -83,21 +92,6 @@ impl Dropout {
             }
         }
     }
-}
-
-/// `work` of `x` `[batch, channels, rows, columns]` seen as `[batch, rows, columns, channels]`: so the
-/// convolutions write their maps on the CPU, and the mask lies in memory as they do. It is so on all
-/// devices, for one meaning of a seed's draws. Other tensors are left as they are.
-fn with_channels_last<const D: usize>(
-    x: Tensor<D>,
-    work: impl FnOnce(Tensor<D>) -> Tensor<D>,
-) -> Tensor<D> {
-    if D != 4 {
-        return work(x);
-    }
-    let permuted =
-        |x: Tensor<D>, axes: [isize; 4]| x.permute(std::array::from_fn::<isize, D, _>(|i| axes[i]));
-    permuted(work(permuted(x, [0, 2, 3, 1])), [0, 3, 1, 2])
 }
 
 /// 1 / (1 - P(B = kept)) for the neurons that `mask` `[batch, ...]` keeps of each example:

@@ -17,6 +17,7 @@ use burn::tensor::ops::PadMode;
 
 use super::Padding;
 use crate::nn::ForwardContext;
+use crate::nn::trace::{Node, NodeKind};
 use crate::ops::Activation;
 use crate::ops::pool::max_pool2d;
 
@@ -29,7 +30,7 @@ pub fn max_pool(
     padding: Padding,
     context: &mut ForwardContext,
 ) -> Tensor<4> {
-    let [_, _, height, width] = images.dims();
+    let ([_, _, height, width], input) = (images.dims(), context.input(&images));
     let amounts = padding.amounts([height, width], [window; 2], stride);
     let images = match amounts {
         [0, 0, 0, 0] => images,
@@ -42,5 +43,7 @@ pub fn max_pool(
     if let Some(recorder) = context.recorder() {
         recorder.operation("MaxPool", None, Activation::Identity, &largest);
     }
-    largest
+    context.made(largest, || {
+        Node::new(NodeKind::MaxPool { window, stride, padding: amounts }, [input])
+    })
 }

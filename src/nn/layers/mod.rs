@@ -5,6 +5,7 @@
 mod average_pool;
 mod batch_norm;
 mod block;
+mod channels_last;
 mod conv;
 mod conv_transpose;
 mod cross_entropy;
@@ -12,7 +13,10 @@ mod dense;
 mod depthwise_conv;
 mod dropout;
 mod max_pool;
+mod nearest_rows;
+mod pad_channels;
 mod padding;
+mod pointwise;
 mod residual;
 
 pub use average_pool::{average_pool, global_average_pool};
@@ -25,7 +29,10 @@ pub use dense::{Dense, DenseConfig};
 pub use depthwise_conv::DepthwiseConv;
 pub use dropout::Dropout;
 pub use max_pool::max_pool;
+pub use nearest_rows::nearest_rows;
+pub use pad_channels::pad_channels;
 pub use padding::Padding;
+pub use pointwise::{clamp_max, gelu};
 pub use residual::residual_sum;
 
 use crate::nn::Parameter;

@@ -34,6 +34,17 @@ impl Geometry {
         let rows = along(rows + top + bottom, self.kernel[0])?;
         Some([rows, along(columns + left + right, self.kernel[1])?])
     }
+
+    /// Rows and columns of `large` images at the bottom and on the right that no kernel reaches, where they have
+    /// `small` ones of this size: those of which the stride leaves less than it is.
+    pub(crate) fn unreached(&self, small: [usize; 2], large: [usize; 2]) -> [usize; 2] {
+        let [top, bottom, left, right] = self.padding;
+        let along = |at: usize, around: usize| {
+            let reached = (small[at] - 1) * self.stride + self.dilation * (self.kernel[at] - 1) + 1;
+            (large[at] + around).saturating_sub(reached)
+        };
+        [along(0, top + bottom), along(1, left + right)]
+    }
 }
 
 /// A kernel that slides over large images.
