@@ -18,7 +18,7 @@ use burn::tensor::{Int, Tensor};
 
 use super::ConvAE::{Decoder, Encoder, MAPS};
 use dytb::nn::layers::{Conv, ConvConfig};
-use dytb::nn::{Argument, Limit, WeightInit};
+use dytb::nn::{Argument, Latent, Limit, Prior, WeightInit};
 use dytb::ops::ordered_sum::ordered_mean;
 use dytb::{Activation, Autoencoder, ForwardContext, Initializer, Model};
 
@@ -75,12 +75,17 @@ impl VQVAE {
     ) -> (Tensor<2>, Tensor<1, Int>) {
         let z = self.code.forward(self.encode.forward(images, context), context);
         let z: Tensor<2> = z.permute([0, 2, 3, 1]).flatten(0, 2);
+        let nearest = self.nearest(z.clone().detach());
+        (z, nearest)
+    }
+
+    /// The number of the vector that is nearest to each of z `[pixels, code]`: `[pixels]`.
+    fn nearest(&self, z: Tensor<2>) -> Tensor<1, Int> {
         // ‖z - e‖² without ‖z‖², which is the same for all vectors.
         let codebook = self.codebook.vectors.val().detach();
         let lengths = codebook.clone().square().sum_dim(1).transpose();
-        let distances = lengths - z.clone().detach().matmul(codebook.transpose()) * 2.0;
-        let nearest = distances.argmin(1).flatten(0, 1);
-        (z, nearest)
+        let distances = lengths - z.matmul(codebook.transpose()) * 2.0;
+        distances.argmin(1).flatten(0, 1)
     }
 
     /// Images of this `size` `[h, w]` from `vectors` `[pixels, code]`.
@@ -98,6 +103,28 @@ impl VQVAE {
     }
 }
 
+/// A code is the vectors of all pixels, row by row: `[batch, ⌈h / 4⌉ ⌈w / 4⌉ code]`.
+impl Latent for VQVAE {
+    fn encode(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<2> {
+        let [batch, ..] = images.dims();
+        let (z, nearest) = self.quantise(images, context);
+        let numbers = z.shape().num_elements() / batch;
+        self.codebook.vectors.val().select(0, nearest).reshape([batch, numbers])
+    }
+
+    /// Of the vectors of the codebook that are nearest to those of `code`.
+    fn decode(&self, code: Tensor<2>, size: [usize; 2], context: &mut ForwardContext) -> Tensor<4> {
+        let vectors = self.codebook.vectors.val();
+        let [_, numbers] = vectors.dims();
+        let z = code.clone().reshape([code.shape().num_elements() / numbers, numbers]);
+        self.generate(vectors.select(0, self.nearest(z)), size, context)
+    }
+
+    fn prior(&self) -> Prior {
+        Prior::Codebook { numbers: self.codebook.vectors.val().dims()[1] }
+    }
+}
+
 impl Autoencoder for VQVAE {
     fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
         let [_, _, height, width] = images.dims();
@@ -112,6 +139,10 @@ impl Autoencoder for VQVAE {
             used.mean_dim(0).flatten(0, 1)
         });
         self.generate(codebook.select(0, nearest), [height, width], context)
+    }
+
+    fn latent(&self) -> Option<&dyn Latent> {
+        Some(self)
     }
 
     fn loss(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<1> {

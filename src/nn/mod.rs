@@ -9,6 +9,7 @@ mod context;
 pub(crate) mod flat;
 mod image_size;
 mod initializer;
+mod latent;
 pub mod layers;
 mod module;
 mod noise;
@@ -27,6 +28,7 @@ pub use context::ForwardContext;
 pub(crate) use context::{DeferredLayer, Note, SharedWeights};
 pub use image_size::require_halvings;
 pub use initializer::{Initializer, WeightInit};
+pub use latent::{Latent, Prior};
 pub(crate) use module::larger;
 pub use module::{
     Autoencoder, BuildAutoencoder, BuildAutoencoderWith, BuildClassifier, BuildClassifierWith,

@@ -18,7 +18,9 @@ use crate::metrics::image_quality::{image_errors, ssim};
 use crate::metrics::measure::{Classified, Reconstructed};
 use crate::nn::ForwardContext;
 use crate::nn::Initializer;
+use crate::nn::Latent;
 use crate::nn::Objective;
+use crate::nn::Prior;
 use crate::nn::ReconstructionLoss;
 use crate::nn::Recorder;
 use crate::nn::StepRequirements;
@@ -318,6 +320,31 @@ impl AnyModel {
         }
     }
 
+    /// What it knows of the distribution of its codes, if it is an autoencoder that has some.
+    pub fn prior(&self) -> Option<Prior> {
+        self.latent().map(Latent::prior)
+    }
+
+    /// The codes `[batch, code]` of `images` `[batch, channels, height, width]`, if it has some.
+    pub fn encode(&self, images: Tensor<4>) -> Option<Tensor<2>> {
+        let latent = self.latent()?;
+        Some(of_two_rows(images, |images| latent.encode(images, &mut ForwardContext::evaluation())))
+    }
+
+    /// The images `[batch, channels, height, width]` of this `size` `[height, width]` that it decodes from `code`
+    /// `[batch, code]`, if it has one.
+    pub fn decode(&self, code: Tensor<2>, size: [usize; 2]) -> Option<Tensor<4>> {
+        let latent = self.latent()?;
+        Some(of_two_rows(code, |code| latent.decode(code, size, &mut ForwardContext::evaluation())))
+    }
+
+    fn latent(&self) -> Option<&dyn Latent> {
+        match &self.built {
+            Built::Autoencoder(model) => model.latent(),
+            Built::Classifier(_) => None,
+        }
+    }
+
     /// The logits `[batch, classes]` of `images` `[batch, channels, height, width]`, if classes are what the model
     /// predicts.
     pub fn logits(&self, images: Tensor<4>) -> Option<Tensor<2>> {
@@ -375,11 +402,11 @@ impl AnyModel {
     }
 }
 
-/// What `forward` makes of `images`; of a single one as one of two equal ones. A matrix of one row goes through another
+/// What `forward` makes of `images` (or of what else has a row for each); of a single one as one of two equal ones. A matrix of one row goes through another
 /// kernel, whose last bits differ: an image at a threshold would be normal alone and odd beside others.
-fn of_two_rows<const D: usize>(
-    images: Tensor<4>,
-    forward: impl FnOnce(Tensor<4>) -> Tensor<D>,
+fn of_two_rows<const I: usize, const D: usize>(
+    images: Tensor<I>,
+    forward: impl FnOnce(Tensor<I>) -> Tensor<D>,
 ) -> Tensor<D> {
     match images.dims()[0] {
         1 => forward(Tensor::cat(vec![images.clone(), images], 0)).narrow(0, 0, 1),

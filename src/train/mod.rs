@@ -10,6 +10,7 @@
 //! | `any_model`, `build`, `probe` | a type-erased model, built by its name, tried with one image |
 //! | `anomalies` | normal images told from others by an autoencoder's error |
 //! | `embed` | what a layer makes of images |
+//! | `latent` | what is in the code of an autoencoder |
 //! | `predict` | what a model makes of pictures of no data set |
 //! | `observer`, `observers` | what watches a run: TensorBoard, progress, status |
 //! | `pretrained`, `name_matching`, `other_pixels` | weights from elsewhere |
@@ -29,6 +30,7 @@ pub mod exchange;
 mod group_mean;
 mod initialize;
 mod interrupt;
+pub(crate) mod latent;
 mod learner;
 mod name_matching;
 mod notes;
@@ -59,6 +61,7 @@ pub use evaluate::{EvalRequest, Evaluated, evaluate, kind_of};
 pub use exchange::Exchange;
 pub use group_mean::write_mean_of_group;
 pub use interrupt::Interrupt;
+pub use latent::{Codes, Explorer, LatentSpace, Traversal};
 pub(crate) use learner::Learner;
 pub use options::{FinishedRun, PausedRun, TrainEnd, TrainOptions};
 pub(crate) use pictures::Pictures;

@@ -11,6 +11,9 @@ const GAP: usize = 10;
 /// Filters are drawn at least this many pixels wide and high.
 const CELL: usize = 16;
 
+/// Images in rows are drawn at least this many pixels wide or high, where there is room.
+const ROW: usize = 28;
+
 /// The greatest square of the first images, one black pixel between them.
 fn square(images: &[f32], shape: [usize; 4], enlarge: usize, range: Range) -> Result<Picture> {
     check(images, shape)?;
@@ -67,6 +70,25 @@ pub fn input_output(inputs: &[f32], outputs: &[f32], shape: [usize; 4]) -> Resul
 /// When they do not have `shape`, or their channels are no colours.
 pub fn inputs(images: &[f32], shape: [usize; 4]) -> Result<Picture> {
     bounded(images, shape, Range::SIGNED, IMAGES / 2, false)
+}
+
+/// `images` `[images, channels, height, width]` in rows of `columns`, one black pixel between; -1 is black and 1 white.
+/// Images of less than 28 pixels are enlarged by whole pixels; larger ones are reduced until the picture has [`IMAGES`]
+/// pixels or fewer, without those between.
+///
+/// # Errors
+/// When they do not have `shape`, or their channels are no colours.
+pub fn rows(images: &[f32], shape: [usize; 4], columns: usize) -> Result<Picture> {
+    check(images, shape)?;
+    let [count, _, height, width] = shape;
+    let cells = count.next_multiple_of(columns.max(1));
+    let pixels = |by: usize| height.div_ceil(by).saturating_mul(width.div_ceil(by));
+    let by = (1..height.max(width)).find(|by| pixels(*by).saturating_mul(cells) <= IMAGES);
+    let (reduced, shape) = reduce(images, shape, by.unwrap_or(height.max(width)));
+    let enlarge = ROW.div_ceil(shape[2].max(shape[3]));
+    let fits = shape[2] * shape[3] * enlarge * enlarge * cells <= IMAGES;
+    let enlarge = if fits { enlarge } else { 1 };
+    Grid { columns, padding: 1, enlarge }.draw(&reduced, shape, Range::SIGNED)
 }
 
 /// The filters of a convolution's `weights` `[out, in, height, width]`, 25 of 32 in a 5x5 grid: the

@@ -24,6 +24,7 @@ mod fuzz;
 mod gpu_kernels;
 mod image_folder;
 mod inputs;
+mod latent;
 mod later_optimizers;
 mod layers;
 mod losses;

@@ -61,6 +61,5 @@ fn csv(album: &Album, head: Vec<String>, cells: impl Iterator<Item = Vec<String>
 
 /// The name of the class of the image `at`; nothing where it is not known.
 pub(super) fn class(album: &Album, at: usize) -> String {
-    let label = album.examples.labels()[at] as usize;
-    album.classes.as_ref().map_or(String::new(), |classes| classes[label].clone())
+    album.class(at).unwrap_or_default().to_owned()
 }
