@@ -141,6 +141,7 @@ impl Autoencoder for ConvAE {
     fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
         let [_, _, height, width] = images.dims();
         let code = self.encode(images, context);
+        context.code(&code, None);
         self.decode(code, [height, width], context)
     }
 

@@ -1,7 +1,7 @@
 //! A code of a few numbers that an autoencoder makes of an image and an image of: what `dytb latent` looks into.
 //!
 //! `[batch, channels, height, width]` -> `[batch, code]` -> `[batch, channels, height, width]`. A model with such a code
-//! implements [`Latent`] and says so in its [`latent`](crate::Autoencoder::latent):
+//! implements [`Latent`] and says so in its [`latent`](super::Autoencoder::latent):
 //!
 //! ```
 //! use burn::module::Module;
@@ -45,7 +45,7 @@ use burn::tensor::Tensor;
 
 use super::ForwardContext;
 
-/// The two halves of an autoencoder with a code. In evaluation its [`forward`](crate::Autoencoder::forward) is the one
+/// The two halves of an autoencoder with a code. In evaluation its [`forward`](super::Autoencoder::forward) is the one
 /// after the other.
 pub trait Latent {
     /// The codes `[batch, code]` of `images` `[batch, channels, height, width]`: what the decoder is given in evaluation.

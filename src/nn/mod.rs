@@ -20,12 +20,13 @@ mod reconstruction_loss;
 mod recorder;
 mod requirements;
 mod scopes;
+mod sparsity;
 mod structural_similarity;
 
 pub use arguments::ModelArguments;
 pub use average::Average;
 pub use context::ForwardContext;
-pub(crate) use context::{DeferredLayer, Note, SharedWeights};
+pub(crate) use context::{DeferredLayer, Note, NoteKind, SharedWeights};
 pub use image_size::require_halvings;
 pub use initializer::{Initializer, WeightInit};
 pub use latent::{Latent, Prior};
@@ -43,5 +44,6 @@ pub(crate) use recorder::{complete, has};
 pub use requirements::StepRequirements;
 pub use scopes::Scopes;
 pub(crate) use scopes::{Freeze, is_frozen};
+pub use sparsity::Sparsity;
 
 pub use crate::util::argument::{Argument, Limit};

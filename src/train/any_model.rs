@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use anyhow::Result;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Int, Tensor};
 use rayon::prelude::*;
 use serde_json::Map;
 
@@ -177,35 +177,9 @@ impl AnyModel {
         self.objective = objective;
     }
 
-    /// Fails where an autoencoder, called `name`, has a loss of its own that does not heed what it is to be trained
-    /// for: a pass of training with two black images of `shape` `[channels, height, width]` on its `device` shows it.
-    ///
-    /// # Errors
-    /// [`Exit::Usage`], with the flags.
-    pub(super) fn refuse_ignored_objective(
-        &self,
-        name: &str,
-        [channels, height, width]: [usize; 3],
-        device: &Device,
-    ) -> Result<()> {
-        let Built::Autoencoder(model) = &self.built else { return Ok(()) };
-        let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut context = ForwardContext::training(0);
-        context.set_objective(self.objective);
-        drop(model.loss(Tensor::ones([2, channels, height, width], device) * -1.0, &mut context));
-        match &context.ignored()[..] {
-            [] => Ok(()),
-            ignored => {
-                let what = format!("`{}` with `--model {name}`", ignored.join(" "));
-                Err(Failure::new(Exit::Usage, what)
-                    .why("the model has a loss of its own, which does not ask for it")
-                    .help(
-                        "leave it out; or let `loss` in the model's file call `reconstruction_loss` and \
-                         `context.disturbed`",
-                    )
-                    .into())
-            }
-        }
+    /// What it is trained for, of an autoencoder.
+    pub(super) fn objective(&self) -> Objective {
+        self.objective
     }
 
     /// Its parameters.
@@ -228,10 +202,16 @@ impl AnyModel {
         let images = loader.images(batch);
         match &self.built {
             Built::Autoencoder(model) if context.is_training() => {
-                context.set_objective(self.objective);
-                BatchOutput { loss: model.loss(images, context), predictions: None }
+                context.set_objective(self.objective, loader.examples().shape().iter().product());
+                let loss = model.loss(images, context);
+                let loss = match context.take_sparsity() {
+                    Some(penalty) => loss + penalty,
+                    None => loss,
+                };
+                BatchOutput { loss, predictions: None }
             }
             Built::Autoencoder(model) => {
+                context.set_objective(self.objective, loader.examples().shape().iter().product());
                 let reconstructions = model.forward(images.clone(), context);
                 self.note_loss(&**model, &reconstructions, &images, context);
                 BatchOutput { loss: model.error(reconstructions, images), predictions: None }
@@ -273,6 +253,7 @@ impl AnyModel {
         match &self.built {
             Built::Autoencoder(model) => {
                 let shape = loader.examples().shape();
+                context.set_objective(self.objective, shape.iter().product());
                 let reconstructions = model.forward(images.clone(), context);
                 self.note_loss(&**model, &reconstructions, &images, context);
                 let [pixels, made] = [&images, &reconstructions].map(|t| floats(t.clone()));

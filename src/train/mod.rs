@@ -7,7 +7,7 @@
 //! | `learner` | the model, its optimizer, and its copy for evaluation |
 //! | `step`, `ordered`, `deferred` | the loss and the gradients of a batch, cut into microbatches |
 //! | [`exchange`], `ranks`, `shared_step`, `shared_evaluation` | the same, shared out over several processes |
-//! | `any_model`, `build`, `probe` | a type-erased model, built by its name, tried with one image |
+//! | `any_model`, `build`, `probe`, `objective` | a type-erased model, built by its name, tried with one image, and with what it is trained for |
 //! | `anomalies` | normal images told from others by an autoencoder's error |
 //! | `embed` | what a layer makes of images |
 //! | `latent` | what is in the code of an autoencoder |
@@ -34,6 +34,7 @@ pub(crate) mod latent;
 mod learner;
 mod name_matching;
 mod notes;
+mod objective;
 mod observer;
 mod observers;
 mod options;

@@ -42,6 +42,7 @@ mod several;
 mod shared_files;
 mod single_layer_cae;
 mod slurm;
+mod sparsity;
 mod statistics;
 mod steps;
 mod store;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 
 use crate::data::{Augmentation, ClassWeights, Identity, Normalize, ValidationSplit};
-use crate::nn::{Noise, ReconstructionLoss, Scopes};
+use crate::nn::{Noise, ReconstructionLoss, Scopes, Sparsity};
 use crate::optim;
 use crate::run::{LearningRateDecay, Plateau, Pretrained, RunConfig, Shape};
 
@@ -127,6 +127,8 @@ pub struct PartialSteps {
     pub loss: Option<ReconstructionLoss>,
     /// What disturbs its images.
     pub noise: Option<Noise>,
+    /// What keeps its code sparse.
+    pub sparsity: Option<Sparsity>,
 }
 
 /// Weights that a run begins with.
@@ -234,6 +236,7 @@ impl PartialSteps {
             ema: self.ema.or(base.ema),
             loss: self.loss.or(base.loss),
             noise: self.noise.or(base.noise),
+            sparsity: self.sparsity.or(base.sparsity),
         }
     }
 }
@@ -284,6 +287,7 @@ impl From<RunConfig> for PartialRunConfig {
                 ema: Some(config.ema.unwrap_or(0.0)),
                 loss: (config.loss != ReconstructionLoss::Mse).then_some(config.loss),
                 noise: config.noise,
+                sparsity: config.sparsity,
             },
             validation_split: config.validation_split,
             select: config.select.map(|select| select.name().to_owned()),
