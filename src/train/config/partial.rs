@@ -162,7 +162,10 @@ impl PartialRunConfig {
             image_size: self.image_size.or(of_dataset(base.image_size)),
             classes: self.classes.or(if same_dataset { base.classes } else { None }),
             optimizer,
-            optimizer_args: self.optimizer_args.or(base.optimizer_args.filter(|_| same_optimizer)),
+            optimizer_args: GivenArguments::merged(
+                self.optimizer_args,
+                base.optimizer_args.filter(|_| same_optimizer),
+            ),
             learning_rate: self.learning_rate,
             batch_size: self.batch_size.or(base.batch_size),
             epochs: self.epochs.or(base.epochs),
@@ -192,6 +195,16 @@ fn merged(
     let mut merged = base.unwrap_or_default();
     merged.extend(arguments.unwrap_or_default());
     Some(merged).filter(|merged| !merged.is_empty())
+}
+
+impl GivenArguments {
+    /// Those of `given` and, of those that it has not, the `base`'s; all, where the base has all.
+    fn merged(given: Option<Self>, base: Option<Self>) -> Option<Self> {
+        let (Some(given), Some(base)) = (&given, &base) else { return given.or(base) };
+        let mut values = base.values.clone();
+        values.extend(given.values.clone());
+        Some(Self { values, is_complete: base.is_complete })
+    }
 }
 
 impl PartialSchedule {
