@@ -12,7 +12,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use dytb::nn::layers::{Conv, ConvConfig, ConvTranspose, ConvTransposeConfig, Dense, DenseConfig};
-use dytb::nn::{Argument, ModelArguments, require_halvings};
+use dytb::nn::{Argument, Latent, ModelArguments, require_halvings};
 use dytb::{Activation, Autoencoder, ForwardContext, Initializer, Model};
 
 /// Maps of the two convolutions.
@@ -125,13 +125,28 @@ impl ConvAE {
     }
 }
 
+impl Latent for ConvAE {
+    fn encode(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<2> {
+        let maps = self.encode.forward(images, context);
+        self.code.forward(maps.flatten(1, 3), context)
+    }
+
+    fn decode(&self, code: Tensor<2>, size: [usize; 2], context: &mut ForwardContext) -> Tensor<4> {
+        let maps = as_maps(self.expand.forward(code, context), size);
+        self.decode.forward(maps, size, context)
+    }
+}
+
 impl Autoencoder for ConvAE {
     fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
         let [_, _, height, width] = images.dims();
-        let maps = self.encode.forward(images, context);
-        let code = self.code.forward(maps.flatten(1, 3), context);
-        let maps = as_maps(self.expand.forward(code, context), [height, width]);
-        self.decode.forward(maps, [height, width], context)
+        let code = self.encode(images, context);
+        context.code(&code, None);
+        self.decode(code, [height, width], context)
+    }
+
+    fn latent(&self) -> Option<&dyn Latent> {
+        Some(self)
     }
 }
 

@@ -51,6 +51,7 @@ impl Autoencoder for LeNetCAE {
     fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
         let maps = self.conv1.forward_halved(images, context);
         let maps = self.conv2.forward_halved(maps, context);
+        context.code(&maps, None);
         let maps = self.up1.forward(maps, context);
         self.up2.forward(maps, context)
     }

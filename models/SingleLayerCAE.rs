@@ -39,6 +39,7 @@ impl SingleLayerCAE {
 impl Autoencoder for SingleLayerCAE {
     fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
         let encoding = self.encode.forward(images, context);
+        context.code(&encoding, Some([-1.0, 1.0]));
         self.decode.forward(encoding, context)
     }
 }

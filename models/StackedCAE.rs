@@ -26,12 +26,16 @@ pub(crate) const KEEP: f64 = 0.5;
 pub struct Layer {
     encode: Conv,
     decode: Conv,
+    /// Between which values the encoding is, if there are bounds.
+    #[module(skip)]
+    bounds: Option<[f64; 2]>,
 }
 
 impl Layer {
     /// What the autoencoder makes of `images`, of the same shape.
     pub fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
         let encoding = self.encode.forward(images, context);
+        context.code(&encoding, self.bounds);
         self.decode.forward(Dropout::Inverted.forward(KEEP, encoding, context), context)
     }
 }
@@ -42,7 +46,9 @@ pub(crate) fn layers(
     activation: Activation,
     init: &mut Initializer,
 ) -> Vec<Layer> {
+    let bounds = (activation == Activation::Tanh).then_some([-1.0, 1.0]);
     let mut layer = || Layer {
+        bounds,
         encode: ConvConfig::new([channels, MAPS], [3, 3])
             .with_zero_padding(2)
             .with_activation(activation)

@@ -18,6 +18,7 @@ use burn::tensor::Tensor;
 
 use super::ConvAE::{CODE, Decoder, Encoder, as_maps, neurons};
 use dytb::nn::layers::{Dense, DenseConfig};
+use dytb::nn::{Latent, Prior};
 use dytb::{Activation, Autoencoder, ForwardContext, Initializer, Model};
 
 /// A variational autoencoder.
@@ -62,15 +63,22 @@ impl VAE {
         let mean = self.mean.forward(neurons.clone(), context);
         [mean, self.log_variance.forward(neurons, context)]
     }
+}
 
-    fn generate(
-        &self,
-        code: Tensor<2>,
-        size: [usize; 2],
-        context: &mut ForwardContext,
-    ) -> Tensor<4> {
+impl Latent for VAE {
+    /// μ.
+    fn encode(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<2> {
+        let [mean, _] = self.posterior(images, context);
+        mean
+    }
+
+    fn decode(&self, code: Tensor<2>, size: [usize; 2], context: &mut ForwardContext) -> Tensor<4> {
         let maps = as_maps(self.expand.forward(code, context), size);
         self.decode.forward(maps, size, context)
+    }
+
+    fn prior(&self) -> Prior {
+        Prior::StandardNormal
     }
 }
 
@@ -85,7 +93,11 @@ impl Autoencoder for VAE {
         let [_, _, height, width] = images.dims();
         let [mean, log_variance] = self.posterior(images, context);
         context.note("kl", || divergence([mean.clone(), log_variance]));
-        self.generate(mean, [height, width], context)
+        self.decode(mean, [height, width], context)
+    }
+
+    fn latent(&self) -> Option<&dyn Latent> {
+        Some(self)
     }
 
     fn loss(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<1> {
@@ -95,7 +107,7 @@ impl Autoencoder for VAE {
         let noise = context.normal(mean.dims(), &mean.device());
         let code = mean.clone() + (log_variance.clone() / 2.0).exp() * noise;
         let divergence = divergence([mean, log_variance]);
-        let made = self.generate(code, [height, width], context);
+        let made = self.decode(code, [height, width], context);
         let error = self.reconstruction_loss(made, images, context);
         error + divergence * (self.beta / (channels * height * width) as f64)
     }

@@ -18,7 +18,7 @@ use burn::tensor::{Int, Tensor};
 
 use super::ConvAE::{Decoder, Encoder, MAPS};
 use dytb::nn::layers::{Conv, ConvConfig, nearest_rows};
-use dytb::nn::{Argument, Limit, WeightInit};
+use dytb::nn::{Argument, Latent, Limit, Prior, WeightInit};
 use dytb::ops::ordered_sum::ordered_mean;
 use dytb::{Activation, Autoencoder, ForwardContext, Initializer, Model};
 
@@ -94,6 +94,28 @@ impl VQVAE {
     }
 }
 
+/// A code is the vectors of all pixels, row by row: `[batch, ⌈h / 4⌉ ⌈w / 4⌉ code]`.
+impl Latent for VQVAE {
+    fn encode(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<2> {
+        let [batch, ..] = images.dims();
+        let (_, vectors, _) = self.quantise(images, context);
+        let numbers = vectors.shape().num_elements() / batch;
+        vectors.reshape([batch, numbers])
+    }
+
+    /// Of the vectors of the codebook that are nearest to those of `code`.
+    fn decode(&self, code: Tensor<2>, size: [usize; 2], context: &mut ForwardContext) -> Tensor<4> {
+        let [_, numbers] = self.codebook.vectors.dims();
+        let z = code.clone().reshape([code.shape().num_elements() / numbers, numbers]);
+        let (vectors, _) = nearest_rows(&z, &self.codebook.vectors, context);
+        self.generate(vectors, size, context)
+    }
+
+    fn prior(&self) -> Prior {
+        Prior::Codebook { numbers: self.codebook.vectors.val().dims()[1] }
+    }
+}
+
 impl Autoencoder for VQVAE {
     fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
         let [_, _, height, width] = images.dims();
@@ -108,6 +130,10 @@ impl Autoencoder for VQVAE {
             used.mean_dim(0).flatten(0, 1)
         });
         self.generate(vectors, [height, width], context)
+    }
+
+    fn latent(&self) -> Option<&dyn Latent> {
+        Some(self)
     }
 
     fn loss(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<1> {

@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use super::evaluate::Evaluate;
 use super::sweep::Sweep;
 use super::train::TrainArgs;
-use super::{Compare, Data, Embed, Export, Predict, Reconstruct, output, values};
+use super::{Compare, Data, Embed, Export, LatentArgs, Predict, Reconstruct, output, values};
 use crate::models::MODELS;
 use crate::util::atomic_file::write_atomically;
 
@@ -33,6 +33,7 @@ enum Command {
     Reconstruct(Box<Reconstruct>),
     Predict(Predict),
     Embed(Box<Embed>),
+    Latent(Box<LatentArgs>),
     Export(Export),
     Data(Box<Data>),
     Completions(Completions),
@@ -84,6 +85,7 @@ impl Dytb {
             Command::Reconstruct(reconstruct) => reconstruct.run(),
             Command::Predict(predict) => predict.run(),
             Command::Embed(embed) => embed.run(),
+            Command::Latent(latent) => latent.run(),
             Command::Export(export) => export.run(),
             Command::Data(data) => data.run(),
             Command::Completions(Completions { shell }) => completions(*shell),

@@ -43,6 +43,7 @@ pub(super) fn write(
         heads: &[String::new()],
         images: &[pixels],
         shape: loader.examples().shape(),
+        ..Default::default()
     };
     write_atomically(path, &sheet.draw()?.png()?)
 }

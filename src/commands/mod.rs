@@ -15,6 +15,7 @@ mod evaluate;
 mod export;
 mod gallery;
 mod images;
+mod latent;
 mod output;
 mod predict;
 pub(crate) mod reconstruct;
@@ -41,6 +42,7 @@ pub use dytb::Dytb;
 pub use embed::Embed;
 pub use evaluate::Evaluate;
 pub use export::Export;
+pub use latent::LatentArgs;
 pub use predict::Predict;
 pub use reconstruct::Reconstruct;
 

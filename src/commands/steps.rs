@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::values;
 use crate::data::ClassWeights;
-use crate::nn::{Noise, ReconstructionLoss};
+use crate::nn::{Noise, ReconstructionLoss, Sparsity};
 use crate::train::config::PartialSteps;
 
 /// What is done to losses, gradients and weights.
@@ -30,12 +30,17 @@ pub(super) struct StepArgs {
     /// of pixels from -1 to 1 [default: none, StackedDenoisingCAE: uniform:0.5]
     #[arg(long, value_parser = str::parse::<Noise>, value_name = "KIND:X")]
     noise: Option<Noise>,
+    /// Keep the code of an autoencoder sparse: l1:W (W times the mean of its absolute values) or kl:R,W (the KL divergence of
+    /// the mean activity of each unit from R, with the weight W / pixels, 3 unless given), as l1:1e-4 or kl:0.05
+    /// [default: none]
+    #[arg(long, aliases = ["activity_regularizer", "activity-regularizer", "sparse"], value_parser = str::parse::<Sparsity>, value_name = "KIND:X")]
+    sparsity: Option<Sparsity>,
 }
 
 impl StepArgs {
     /// What the flags say.
     pub fn partial(&self) -> PartialSteps {
-        let Self { class_weights, clip_norm, ema, loss, noise } = *self;
-        PartialSteps { class_weights, clip_norm, ema, loss, noise }
+        let Self { class_weights, clip_norm, ema, loss, noise, sparsity } = *self;
+        PartialSteps { class_weights, clip_norm, ema, loss, noise, sparsity }
     }
 }

@@ -21,4 +21,4 @@ pub use metric::{METRICS, Metric};
 pub use report::{ConfusedPair, EvalReport};
 pub use running_score::RunningScore;
 pub use score::Score;
-pub(crate) use score::fixed;
+pub(crate) use score::{fixed, significant};

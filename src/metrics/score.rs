@@ -94,6 +94,16 @@ pub(crate) fn fixed(value: f64, digits: usize) -> String {
     }
 }
 
+/// `value` with six digits after the point, or as many more as a small one needs for four significant ones: 0.021300,
+/// 0.00001234.
+pub(crate) fn significant(value: f64) -> String {
+    let zeros = match value.abs() {
+        small if small > 0.0 && small < 1.0 => -small.log10().floor() as usize - 1,
+        _ => 0,
+    };
+    fixed(value, (zeros + 4).clamp(6, 24))
+}
+
 /// The same number; 0 for -0.
 fn unsigned_zero(value: f64) -> f64 {
     // As IEEE 754 has it: -0 + 0 = 0.
@@ -103,6 +113,20 @@ fn unsigned_zero(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn small_numbers_keep_their_digits() {
+        let shown = [0.0213, 12.5, 1.234e-5, -0.00123456, 0.0, 1e-300].map(significant);
+        let expected = [
+            "0.021300",
+            "12.500000",
+            "0.00001234",
+            "-0.001235",
+            "0.000000",
+            &format!("{:.24}", 0.0),
+        ];
+        assert_eq!(shown, expected);
+    }
 
     #[test]
     fn less_error_and_more_accuracy_are_better() {

@@ -12,12 +12,14 @@ use burn::tensor::{Device, Distribution, Tensor, TensorData};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution as _, StandardNormal};
+use serde::{Deserialize, Serialize};
 
 use crate::device::is_cpu;
 use crate::nn::Recorder;
 use crate::nn::is_frozen;
 use crate::nn::trace::Trace;
-use crate::nn::{Noise, Objective, ReconstructionLoss};
+use crate::nn::sparsity::activities;
+use crate::nn::{Noise, Objective, ReconstructionLoss, Sparsity};
 use crate::ops::conv::PackedWeights;
 use crate::ops::dense::Deferred;
 use crate::ops::ordered_sum::ordered_sum;
@@ -26,6 +28,9 @@ use crate::util::random::split_mix64;
 
 /// Numbers drawn from one stream of the generator: threads draw from different ones.
 const STREAM: usize = 1 << 16;
+
+/// What the penalty of `--sparsity` is called in `history.csv` and TensorBoard.
+const SPARSITY: &str = "sparsity";
 
 /// One forward pass.
 #[derive(Default)]
@@ -44,8 +49,14 @@ pub struct ForwardContext<'a> {
     notes: Option<Vec<Note>>,
     /// What an autoencoder is trained for.
     objective: Objective,
-    /// Whether the model has asked for its loss, and for its noise.
-    asked: [bool; 2],
+    /// The values of an image.
+    image_values: usize,
+    /// Whether the model has asked for its loss, for its noise, and has said what its code is.
+    asked: [bool; 3],
+    /// Whether the code is one that the objective's sparsity does not take.
+    code_is_unsuited: bool,
+    /// What keeps codes sparse.
+    sparsity: Option<Tensor<1>>,
     /// What the errors of reconstructions are more than their losses, where that is not 0.
     correction: Option<Tensor<1>>,
 }
@@ -57,8 +68,20 @@ pub(crate) struct Note {
     pub name: &'static str,
     /// `[n]`: the mean over the images of the pass.
     pub values: Tensor<1>,
-    /// Whether they are shares, of which the perplexity is told.
-    pub are_shares: bool,
+    /// What is told of the means over all images.
+    pub kind: NoteKind,
+}
+
+/// What is told of the means that were noted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) enum NoteKind {
+    /// Their sum: there is one.
+    #[default]
+    Mean,
+    /// The perplexity of shares.
+    Shares,
+    /// The penalty of mean activities of units, of images of so many values.
+    Activities(Sparsity, usize),
 }
 
 /// The weights that several passes have packed for their kernels, by parameter. Passes that share it must have the same
@@ -243,7 +266,7 @@ impl<'a> ForwardContext<'a> {
     /// this `name`, as an autoencoder's `kl`. Computed only where somebody reads it, in evaluation.
     pub fn note(&mut self, name: &'static str, value: impl FnOnce() -> Tensor<1>) {
         if let Some(notes) = &mut self.notes {
-            notes.push(Note { name, values: value(), are_shares: false });
+            notes.push(Note { name, values: value(), kind: NoteKind::Mean });
         }
     }
 
@@ -251,7 +274,7 @@ impl<'a> ForwardContext<'a> {
     /// perplexity over a whole validation, exp(-Σ p ln p): as many things, used alike, as say as much.
     pub fn note_use(&mut self, name: &'static str, shares: impl FnOnce() -> Tensor<1>) {
         if let Some(notes) = &mut self.notes {
-            notes.push(Note { name, values: shares(), are_shares: true });
+            notes.push(Note { name, values: shares(), kind: NoteKind::Shares });
         }
     }
 
@@ -260,9 +283,9 @@ impl<'a> ForwardContext<'a> {
         self.notes.take().unwrap_or_default()
     }
 
-    /// The same pass, in which an autoencoder is trained for this `objective`.
-    pub(crate) fn set_objective(&mut self, objective: Objective) {
-        self.objective = objective;
+    /// The same pass, in which an autoencoder is trained for this `objective` on images of so many `values`.
+    pub(crate) fn set_objective(&mut self, objective: Objective, values: usize) {
+        (self.objective, self.image_values) = (objective, values);
     }
 
     /// `images` as an autoencoder is to be given them in training, disturbed as `--noise` says: `[batch, channels, height,
@@ -286,10 +309,81 @@ impl<'a> ForwardContext<'a> {
         self.objective.loss
     }
 
+    /// Says what the `code` `[batch, units, ...]` of an autoencoder is, which `--sparsity` keeps sparse, and the `bounds`
+    /// that its values are between: `[-1, 1]` of tanh, `[0, 1]` of a sigmoid, `None` where it has none. Without the flag it
+    /// does nothing.
+    ///
+    /// ```
+    /// use burn::tensor::Tensor;
+    /// use dytb::ForwardContext;
+    /// use dytb::nn::layers::Conv;
+    ///
+    /// fn encoded(encode: &Conv, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
+    ///     let code = encode.forward(images, context);
+    ///     context.code(&code, Some([-1.0, 1.0])); // it ends in tanh
+    ///     code
+    /// }
+    /// ```
+    pub fn code<const D: usize>(&mut self, code: &Tensor<D>, bounds: Option<[f64; 2]>) {
+        let Some(sparsity) = self.objective.sparsity else { return };
+        self.asked[2] = true;
+        self.code_is_unsuited |= !sparsity.takes(bounds);
+        if self.is_training() {
+            let penalty = sparsity.penalty(code.clone(), bounds, self.image_values);
+            self.sparsity = match (self.sparsity.take(), penalty) {
+                (Some(sum), Some(penalty)) => Some(sum + penalty),
+                (sum, penalty) => sum.or(penalty),
+            };
+        } else if self.notes.is_some() {
+            self.note_sparsity(sparsity, code.clone(), bounds);
+        }
+    }
+
+    /// Notes what becomes the penalty over a whole validation: of all codes of the pass together.
+    fn note_sparsity<const D: usize>(
+        &mut self,
+        sparsity: Sparsity,
+        code: Tensor<D>,
+        bounds: Option<[f64; 2]>,
+    ) {
+        let (values, kind) = match bounds.filter(|_| sparsity.is_of_whole_batches()) {
+            Some(bounds) => {
+                let kind = NoteKind::Activities(sparsity, self.image_values);
+                (activities(code, bounds), kind)
+            }
+            None => match sparsity.penalty(code, bounds, self.image_values) {
+                Some(penalty) => (penalty, NoteKind::Mean),
+                None => return,
+            },
+        };
+        let Some(notes) = &mut self.notes else { return };
+        match notes.iter_mut().find(|note| note.name == SPARSITY) {
+            Some(note) => note.values = Tensor::cat(vec![note.values.clone(), values], 0),
+            None => notes.push(Note { name: SPARSITY, values, kind }),
+        }
+    }
+
+    /// The penalty `[1]` of the codes of the pass, which is added to its loss and not told, so that the error is;
+    /// `None` without one.
+    pub(crate) fn take_sparsity(&mut self) -> Option<Tensor<1>> {
+        let penalty = self.sparsity.take()?;
+        self.correct(-penalty.clone().detach());
+        Some(penalty)
+    }
+
+    /// Whether the model's code is one that the objective's sparsity does not take.
+    pub(crate) fn code_is_unsuited(&self) -> bool {
+        self.code_is_unsuited
+    }
+
     /// Notes that a reconstruction has this `error` `[1]`, and that its `loss` `[1]` is trained: the error is what is
     /// reported of a step.
     pub(crate) fn report(&mut self, error: Tensor<1>, loss: Tensor<1>) {
-        let more = error.detach() - loss.detach();
+        self.correct(error.detach() - loss.detach());
+    }
+
+    /// Adds `more` `[1]` to what is told beside the loss.
+    fn correct(&mut self, more: Tensor<1>) {
         self.correction = Some(match self.correction.take() {
             Some(sum) => sum + more,
             None => more,

@@ -9,6 +9,7 @@ mod context;
 pub(crate) mod flat;
 mod image_size;
 mod initializer;
+mod latent;
 pub mod layers;
 mod module;
 mod noise;
@@ -19,15 +20,17 @@ mod reconstruction_loss;
 mod recorder;
 mod requirements;
 mod scopes;
+mod sparsity;
 mod structural_similarity;
 pub mod trace;
 
 pub use arguments::ModelArguments;
 pub use average::Average;
 pub use context::ForwardContext;
-pub(crate) use context::{DeferredLayer, Note, SharedWeights};
+pub(crate) use context::{DeferredLayer, Note, NoteKind, SharedWeights};
 pub use image_size::require_halvings;
 pub use initializer::{Initializer, WeightInit};
+pub use latent::{Latent, Prior};
 pub(crate) use module::larger;
 pub use module::{
     Autoencoder, BuildAutoencoder, BuildAutoencoderWith, BuildClassifier, BuildClassifierWith,
@@ -42,5 +45,6 @@ pub(crate) use recorder::{complete, has};
 pub use requirements::StepRequirements;
 pub use scopes::Scopes;
 pub(crate) use scopes::{Freeze, is_frozen};
+pub use sparsity::Sparsity;
 
 pub use crate::util::argument::{Argument, Limit};

@@ -36,6 +36,7 @@ use burn::tensor::{Bytes, Int, Tensor, TensorData};
 use crate::nn::ForwardContext;
 use crate::nn::Freeze;
 use crate::nn::Initializer;
+use crate::nn::Latent;
 use crate::nn::ReconstructionLoss;
 use crate::nn::burn_layers::Reinitialize;
 use crate::nn::flat;
@@ -83,6 +84,11 @@ pub trait Autoencoder: Network + ForkAutoencoder {
         let loss = loss.of(reconstructions, images, error.clone());
         context.report(error, loss.clone());
         loss
+    }
+
+    /// Its two halves, where it has a code of a few numbers between them: what `dytb latent` looks into.
+    fn latent(&self) -> Option<&dyn Latent> {
+        None
     }
 
     /// Whether the model computes across the examples of a batch, as a contrastive loss does: the CPU then

@@ -449,6 +449,7 @@ pub(super) mod tests {
             ema: None,
             loss: Default::default(),
             noise: None,
+            sparsity: None,
             normalize: Default::default(),
             validation_split: None,
             select: None,

@@ -6,7 +6,7 @@
 //! set of the user's own is followed by its name and, if one was asked for, the size of its images:
 //! `ImageFolder_cats_64x64`. Before the optimizer stand the arguments of the model: `_code=32`. What is done to images and labels follows the penalty:
 //! `_augment=crop-4,flip_mixup=0.2_cutmix=1.0_label_smoothing=0.1_normalize=standard`, and among it
-//! `_class_weights=balanced_clip_norm=1.0_ema=0.999_loss=ssim_noise=gaussian-0.2`; to a schedule belong `_min_lr=` and, of a plateau, `_min_delta=`.
+//! `_class_weights=balanced_clip_norm=1.0_ema=0.999_loss=ssim_noise=gaussian-0.2_sparsity=kl-0.05`; to a schedule belong `_min_lr=` and, of a plateau, `_min_delta=`.
 //! Last come `_validation_split={share}`, the comment and, of runs that are trained
 //! together, `_fold={i}of{k}` and `_seed={seed}`. The whole is kept in `config.json` in the run's folder, so that another
 //! run cannot go on in it by mistake.
@@ -22,7 +22,7 @@ use super::{Best, Improvement, Schedule};
 use crate::data::{Augmentation, ClassWeights, Identity, Normalize, ValidationSplit};
 use crate::error::{Exit, Failure};
 use crate::metrics::{Metric, Score};
-use crate::nn::{ModelArguments, Noise, Objective, ReconstructionLoss, Scopes};
+use crate::nn::{ModelArguments, Noise, Objective, ReconstructionLoss, Scopes, Sparsity};
 use crate::optim;
 use crate::optim::{Arguments, Entry};
 use crate::util::defaults::is_default;
@@ -95,6 +95,9 @@ pub struct RunConfig {
     /// What disturbs the images that an autoencoder is trained on; `None` for what its model does by itself.
     #[serde(default, skip_serializing_if = "is_default")]
     pub noise: Option<Noise>,
+    /// What keeps the code of an autoencoder sparse, if anything does.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sparsity: Option<Sparsity>,
     /// From bytes to pixels.
     #[serde(default)]
     pub normalize: Normalize,
@@ -225,6 +228,9 @@ impl RunConfig {
         if let Some(noise) = self.noise {
             name += &format!("_noise={}", noise.file_name());
         }
+        if let Some(sparsity) = self.sparsity {
+            name += &format!("_sparsity={}", sparsity.file_name());
+        }
         if self.normalize != Normalize::Range {
             name += &format!("_normalize={}", self.normalize.file_name());
         }
@@ -239,7 +245,7 @@ impl RunConfig {
 
     /// What an autoencoder is trained for.
     pub fn objective(&self) -> Objective {
-        Objective { loss: self.loss, noise: self.noise }
+        Objective { loss: self.loss, noise: self.noise, sparsity: self.sparsity }
     }
 
     /// The optimizer's row in the table.
@@ -408,6 +414,7 @@ mod tests {
             ema: None,
             loss: ReconstructionLoss::Mse,
             noise: None,
+            sparsity: None,
             normalize: Normalize::Range,
             validation_split: None,
             select: None,
@@ -466,11 +473,12 @@ mod tests {
         run.ema = Some(0.999);
         run.loss = ReconstructionLoss::MseSsim;
         run.noise = Some("salt_pepper:0.1".parse().unwrap());
+        run.sparsity = Some("kl:0.05,0.5".parse().unwrap());
         run.normalize = "0.5/0.25".parse().unwrap();
         run.comment = Some("c".into());
         let name = run.name();
         let parts = "_augment=scale-0.9..1.1,rand-2,9_mixup=0.2_cutmix=1.0_label_smoothing=0.1\
-                     _class_weights=balanced_clip_norm=1.0_ema=0.999_loss=mse+ssim_noise=salt_pepper-0.1";
+                     _class_weights=balanced_clip_norm=1.0_ema=0.999_loss=mse+ssim_noise=salt_pepper-0.1_sparsity=kl-0.05,0.5";
         let whole = format!("MNIST_Adam_lr=1e-05{parts}_normalize=0.5-0.25_c");
         assert_eq!((run.whole_name(), name), (whole.clone(), shortened(whole)));
         let json = serde_json::to_value(&run).unwrap();

@@ -52,6 +52,7 @@ impl RunConfig {
         let has_loss = self.loss != ReconstructionLoss::Mse;
         add("loss", json!(has_loss.then_some(self.loss)));
         add("noise", json!(self.noise));
+        add("sparsity", json!(self.sparsity));
         add("normalize", json!((self.normalize != Normalize::Range).then_some(&self.normalize)));
         let shape = self.lr_schedule.shape;
         add("lr_schedule", json!(shape.name()));

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use anyhow::Result;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Int, Tensor};
 use rayon::prelude::*;
 use serde_json::Map;
 
@@ -18,7 +18,9 @@ use crate::metrics::image_quality::{image_errors, ssim};
 use crate::metrics::measure::{Classified, Reconstructed};
 use crate::nn::ForwardContext;
 use crate::nn::Initializer;
+use crate::nn::Latent;
 use crate::nn::Objective;
+use crate::nn::Prior;
 use crate::nn::ReconstructionLoss;
 use crate::nn::Recorder;
 use crate::nn::StepRequirements;
@@ -175,35 +177,9 @@ impl AnyModel {
         self.objective = objective;
     }
 
-    /// Fails where an autoencoder, called `name`, has a loss of its own that does not heed what it is to be trained
-    /// for: a pass of training with two black images of `shape` `[channels, height, width]` on its `device` shows it.
-    ///
-    /// # Errors
-    /// [`Exit::Usage`], with the flags.
-    pub(super) fn refuse_ignored_objective(
-        &self,
-        name: &str,
-        [channels, height, width]: [usize; 3],
-        device: &Device,
-    ) -> Result<()> {
-        let Built::Autoencoder(model) = &self.built else { return Ok(()) };
-        let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut context = ForwardContext::training(0);
-        context.set_objective(self.objective);
-        drop(model.loss(Tensor::ones([2, channels, height, width], device) * -1.0, &mut context));
-        match &context.ignored()[..] {
-            [] => Ok(()),
-            ignored => {
-                let what = format!("`{}` with `--model {name}`", ignored.join(" "));
-                Err(Failure::new(Exit::Usage, what)
-                    .why("the model has a loss of its own, which does not ask for it")
-                    .help(
-                        "leave it out; or let `loss` in the model's file call `reconstruction_loss` and \
-                         `context.disturbed`",
-                    )
-                    .into())
-            }
-        }
+    /// What it is trained for, of an autoencoder.
+    pub(super) fn objective(&self) -> Objective {
+        self.objective
     }
 
     /// Its parameters.
@@ -226,10 +202,16 @@ impl AnyModel {
         let images = loader.images(batch);
         match &self.built {
             Built::Autoencoder(model) if context.is_training() => {
-                context.set_objective(self.objective);
-                BatchOutput { loss: model.loss(images, context), predictions: None }
+                context.set_objective(self.objective, loader.examples().shape().iter().product());
+                let loss = model.loss(images, context);
+                let loss = match context.take_sparsity() {
+                    Some(penalty) => loss + penalty,
+                    None => loss,
+                };
+                BatchOutput { loss, predictions: None }
             }
             Built::Autoencoder(model) => {
+                context.set_objective(self.objective, loader.examples().shape().iter().product());
                 let reconstructions = model.forward(images.clone(), context);
                 self.note_loss(&**model, &reconstructions, &images, context);
                 BatchOutput { loss: model.error(reconstructions, images), predictions: None }
@@ -271,6 +253,7 @@ impl AnyModel {
         match &self.built {
             Built::Autoencoder(model) => {
                 let shape = loader.examples().shape();
+                context.set_objective(self.objective, shape.iter().product());
                 let reconstructions = model.forward(images.clone(), context);
                 self.note_loss(&**model, &reconstructions, &images, context);
                 let [pixels, made] = [&images, &reconstructions].map(|t| floats(t.clone()));
@@ -314,6 +297,31 @@ impl AnyModel {
             Built::Autoencoder(model) => Some(of_two_rows(images, |images| {
                 model.forward(images, &mut ForwardContext::evaluation())
             })),
+            Built::Classifier(_) => None,
+        }
+    }
+
+    /// What it knows of the distribution of its codes, if it is an autoencoder that has some.
+    pub fn prior(&self) -> Option<Prior> {
+        self.latent().map(Latent::prior)
+    }
+
+    /// The codes `[batch, code]` of `images` `[batch, channels, height, width]`, if it has some.
+    pub fn encode(&self, images: Tensor<4>) -> Option<Tensor<2>> {
+        let latent = self.latent()?;
+        Some(of_two_rows(images, |images| latent.encode(images, &mut ForwardContext::evaluation())))
+    }
+
+    /// The images `[batch, channels, height, width]` of this `size` `[height, width]` that it decodes from `code`
+    /// `[batch, code]`, if it has one.
+    pub fn decode(&self, code: Tensor<2>, size: [usize; 2]) -> Option<Tensor<4>> {
+        let latent = self.latent()?;
+        Some(of_two_rows(code, |code| latent.decode(code, size, &mut ForwardContext::evaluation())))
+    }
+
+    fn latent(&self) -> Option<&dyn Latent> {
+        match &self.built {
+            Built::Autoencoder(model) => model.latent(),
             Built::Classifier(_) => None,
         }
     }
@@ -375,11 +383,11 @@ impl AnyModel {
     }
 }
 
-/// What `forward` makes of `images`; of a single one as one of two equal ones. A matrix of one row goes through another
+/// What `forward` makes of `images` (or of what else has a row for each); of a single one as one of two equal ones. A matrix of one row goes through another
 /// kernel, whose last bits differ: an image at a threshold would be normal alone and odd beside others.
-fn of_two_rows<const D: usize>(
-    images: Tensor<4>,
-    forward: impl FnOnce(Tensor<4>) -> Tensor<D>,
+fn of_two_rows<const I: usize, const D: usize>(
+    images: Tensor<I>,
+    forward: impl FnOnce(Tensor<I>) -> Tensor<D>,
 ) -> Tensor<D> {
     match images.dims()[0] {
         1 => forward(Tensor::cat(vec![images.clone(), images], 0)).narrow(0, 0, 1),

@@ -45,13 +45,24 @@ pub struct Layer {
 }
 
 /// Images that are embedded.
+#[derive(Clone)]
 pub struct Album {
     /// The images.
     pub examples: Examples,
     /// What each is called: its number in the split, or its file.
     pub names: Vec<String>,
+    /// The number of each in the whole split, or among the files.
+    pub numbers: Vec<usize>,
     /// The names of the classes, by label; `None` where it is not known what the images are.
     pub classes: Option<Vec<String>>,
+}
+
+impl Album {
+    /// The name of the class of the image `at`, where it is known.
+    pub fn class(&self, at: usize) -> Option<&str> {
+        let label = self.examples.labels()[at] as usize;
+        self.classes.as_ref().map(|classes| classes[label].as_str())
+    }
 }
 
 /// What a layer makes of images.
@@ -122,21 +133,7 @@ impl Embedder {
         (classes, count): (Option<&[String]>, Option<usize>),
         source: &Source,
     ) -> Result<Album> {
-        let state = &self.checkpoint.state;
-        let name = dataset.unwrap_or(&state.config.dataset);
-        let source = source_of(&self.path, name, state, source)?;
-        let whole = dataset_for(&self.checkpoint, &self.path, name, &source)?;
-        let labels = match (classes, &state.config.classes) {
-            (None, Some(own)) if name == state.config.dataset => Some(own.clone()),
-            (named, _) => subset::labels_of(named, &*whole)?,
-        };
-        // The numbers are those in the whole split, as in the tables of `dytb evaluate`.
-        let (numbers, examples, classes) = Subset::numbered(whole, labels.as_deref(), split)?;
-        let examples = first(&examples, count)?;
-        let called =
-            |at: usize| examples.name(at).map_or_else(|| numbers[at].to_string(), str::to_owned);
-        let names = (0..examples.len()).map(called).collect();
-        Ok(Album { examples, names, classes: Some(classes) })
+        of_split((&self.checkpoint, &self.path), dataset, split, (classes, count), source)
     }
 
     /// The pictures in the files that `paths` name, `count` at the most.
@@ -155,7 +152,8 @@ impl Embedder {
             return Err(Failure::new(Exit::Failed, "`--images`: there is no file").into());
         }
         let examples = Examples::new(shape, pixels, vec![0; names.len()])?;
-        Ok(Album { examples, names, classes: None })
+        let numbers = (0..names.len()).collect();
+        Ok(Album { examples, names, numbers, classes: None })
     }
 
     /// What `layer` makes of `examples`; with `pool` of feature maps `[maps, height, width]` the mean of each.
@@ -166,12 +164,8 @@ impl Embedder {
         let pooled = pool && layer.shape.len() == 3;
         let shape = if pooled { vec![layer.shape[0]] } else { layer.shape.clone() };
         let (count, values) = (examples.len(), shape.iter().product::<usize>());
-        if count.saturating_mul(values).saturating_mul(size_of::<f32>()) > MOST_BYTES {
-            let what = format!("{count} vectors of {values} numbers are more than 4 GiB");
-            return Err(Failure::new(Exit::Failed, what)
-                .help("--count N takes fewer images, --pool the mean of each feature map, another --layer fewer numbers")
-                .into());
-        }
+        let help = "--count N takes fewer images, --pool the mean of each feature map, another --layer fewer numbers";
+        refuse_too_many(count, values, help)?;
         let loader =
             DataLoader::normalized(examples.clone(), &self.device, self.normalization.as_ref());
         let indices: Vec<_> = (0..count).collect();
@@ -196,6 +190,45 @@ impl Embedder {
         let shape = [vec![count], shape].concat();
         Ok(Embedding { layer: layer.name.clone(), shape, vectors })
     }
+}
+
+/// The images of the `split` of the data set `dataset`, or else of the one that the model of the `checkpoint`, which was
+/// read from `path`, was trained on: all, or those of `classes`, and `count` at the most.
+///
+/// # Errors
+/// When they cannot be had, have another shape, or there is no such class.
+pub(super) fn of_split(
+    (checkpoint, path): (&Checkpoint, &Path),
+    dataset: Option<&str>,
+    split: Split,
+    (classes, count): (Option<&[String]>, Option<usize>),
+    source: &Source,
+) -> Result<Album> {
+    let state = &checkpoint.state;
+    let name = dataset.unwrap_or(&state.config.dataset);
+    let source = source_of(path, name, state, source)?;
+    let whole = dataset_for(checkpoint, path, name, &source)?;
+    let labels = match (classes, &state.config.classes) {
+        (None, Some(own)) if name == state.config.dataset => Some(own.clone()),
+        (named, _) => subset::labels_of(named, &*whole)?,
+    };
+    // The numbers are those in the whole split, as in the tables of `dytb evaluate`.
+    let (numbers, examples, classes) = Subset::numbered(whole, labels.as_deref(), split)?;
+    let examples = first(&examples, count)?;
+    let called =
+        |at: usize| examples.name(at).map_or_else(|| numbers[at].to_string(), str::to_owned);
+    let names = (0..examples.len()).map(called).collect();
+    let numbers = numbers[..examples.len()].to_vec();
+    Ok(Album { examples, names, numbers, classes: Some(classes) })
+}
+
+/// Fails where so many vectors of so many `numbers` would take more than 4 GiB.
+pub(super) fn refuse_too_many(count: usize, numbers: usize, help: &str) -> Result<()> {
+    if count.saturating_mul(numbers).saturating_mul(size_of::<f32>()) <= MOST_BYTES {
+        return Ok(());
+    }
+    let what = format!("{count} vectors of {numbers} numbers are more than 4 GiB");
+    Err(Failure::new(Exit::Failed, what).help(help).into())
 }
 
 /// The bytes of `picture` as images of `shape`.

@@ -308,7 +308,7 @@ mod tests {
         let refuse = |model: &AnyModel| model.refuse_ignored_objective("Own", [1, 2, 2], &device);
         refuse(&model).unwrap();
         let noise = Some("mask:0.5".parse().unwrap());
-        model.set_objective(Objective { loss: "l1".parse().unwrap(), noise });
+        model.set_objective(Objective { loss: "l1".parse().unwrap(), noise, sparsity: None });
         let error = refuse(&model).unwrap_err().to_string();
         assert!(error.contains("`--loss l1 --noise mask:0.5` with `--model Own`"), "{error}");
         // The default loss heeds both.
@@ -317,7 +317,7 @@ mod tests {
         });
         let mut model =
             AnyModel::new(model, [1, 2, 2], 1, &mut Initializer::new(1, &device)).unwrap();
-        model.set_objective(Objective { loss: "l1".parse().unwrap(), noise });
+        model.set_objective(Objective { loss: "l1".parse().unwrap(), noise, sparsity: None });
         refuse(&model).unwrap();
     }
 

@@ -7,9 +7,10 @@
 //! | `learner` | the model, its optimizer, and its copy for evaluation |
 //! | `step`, `ordered`, `deferred` | the loss and the gradients of a batch, cut into microbatches |
 //! | [`exchange`], `ranks`, `shared_step`, `shared_evaluation` | the same, shared out over several processes |
-//! | `any_model`, `build`, `probe` | a type-erased model, built by its name, tried with one image |
+//! | `any_model`, `build`, `probe`, `objective` | a type-erased model, built by its name, tried with one image, and with what it is trained for |
 //! | `anomalies` | normal images told from others by an autoencoder's error |
 //! | `embed` | what a layer makes of images |
+//! | `latent` | what is in the code of an autoencoder |
 //! | `predict` | what a model makes of pictures of no data set |
 //! | `observer`, `observers` | what watches a run: TensorBoard, progress, status |
 //! | `pretrained`, `name_matching`, `other_pixels` | weights from elsewhere |
@@ -30,9 +31,11 @@ pub(crate) mod export;
 mod group_mean;
 mod initialize;
 mod interrupt;
+pub(crate) mod latent;
 mod learner;
 mod name_matching;
 mod notes;
+mod objective;
 mod observer;
 mod observers;
 mod options;
@@ -60,6 +63,7 @@ pub use evaluate::{EvalRequest, Evaluated, evaluate, kind_of};
 pub use exchange::Exchange;
 pub use group_mean::write_mean_of_group;
 pub use interrupt::Interrupt;
+pub use latent::{Codes, Explorer, LatentSpace, Traversal};
 pub(crate) use learner::Learner;
 pub use options::{FinishedRun, PausedRun, TrainEnd, TrainOptions};
 pub(crate) use pictures::Pictures;

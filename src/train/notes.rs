@@ -1,18 +1,19 @@
 //! What a model notes of itself in an evaluation beside its output, as a KL divergence: of each microbatch, and of all.
 //!
 //! ```text
-//! Σ_i n_i v_i / n    over the microbatches i of n_i images, in their order; of shares p then exp(-Σ p ln p)
+//! Σ_i n_i v_i / n    over the microbatches i of n_i images, in their order; of shares p then exp(-Σ p ln p), of mean
+//!                    activities the penalty of `--sparsity`
 //! ```
 
-use crate::nn::{ForwardContext, Note};
+use crate::nn::{ForwardContext, Note, NoteKind};
 use crate::util::tensor::floats;
 
 /// What was noted of a microbatch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Noted {
     pub name: String,
-    /// Whether the values are shares, of which the perplexity is told.
-    pub are_shares: bool,
+    /// What is told of the means.
+    pub kind: NoteKind,
     /// Weighted by the images of the microbatch.
     pub values: Vec<f32>,
 }
@@ -20,9 +21,9 @@ pub(super) struct Noted {
 /// What was noted in the pass of `context` through a microbatch of so many `images`.
 pub(super) fn of_microbatch(context: &mut ForwardContext, images: usize) -> Vec<Noted> {
     let notes = context.take_notes().into_iter();
-    let noted = notes.map(|Note { name, values, are_shares }| {
+    let noted = notes.map(|Note { name, values, kind }| {
         let values = floats(values * images as f64);
-        Noted { name: name.to_owned(), are_shares, values }
+        Noted { name: name.to_owned(), kind, values }
     });
     noted.collect()
 }
@@ -42,9 +43,13 @@ pub(super) fn of_all(microbatches: Vec<Noted>, images: usize) -> Vec<(String, f6
     }
     let mean = |sum: f64| sum / images as f64;
     let told = sums.into_iter().map(|(noted, sums)| {
-        let value = match noted.are_shares {
-            true => perplexity(sums.into_iter().map(mean)),
-            false => mean(sums.iter().sum()),
+        let value = match noted.kind {
+            NoteKind::Shares => perplexity(sums.into_iter().map(mean)),
+            NoteKind::Mean => mean(sums.iter().sum()),
+            NoteKind::Activities(sparsity, values) => {
+                let means: Vec<_> = sums.into_iter().map(mean).collect();
+                sparsity.of_activities(&means, values)
+            }
         };
         (noted.name, value)
     });
@@ -63,23 +68,27 @@ mod tests {
 
     #[test]
     fn means_and_perplexities() {
-        let noted = |name: &str, are_shares, values: &[f32]| Noted {
+        let noted = |name: &str, kind, values: &[f32]| Noted {
             name: name.to_owned(),
-            are_shares,
+            kind,
             values: values.to_vec(),
         };
         // Three images, then one: by hand.
         let parts = vec![
-            noted("kl", false, &[3.0 * 2.0]),
-            noted("use", true, &[3.0, 0.0, 0.0, 0.0]),
-            noted("kl", false, &[6.0]),
-            noted("use", true, &[0.0, 1.0, 0.0, 0.0]),
+            noted("kl", NoteKind::Mean, &[3.0 * 2.0]),
+            noted("use", NoteKind::Shares, &[3.0, 0.0, 0.0, 0.0]),
+            noted("kl", NoteKind::Mean, &[6.0]),
+            noted("use", NoteKind::Shares, &[0.0, 1.0, 0.0, 0.0]),
         ];
         let told = of_all(parts, 4);
         assert_eq!(told[0], ("kl".to_owned(), 3.0));
         let expected = (-(0.75f64.ln() * 0.75 + 0.25f64.ln() * 0.25)).exp();
         assert_eq!(told[1], ("use".to_owned(), expected));
-        let even = vec![noted("use", true, &[1.0, 1.0])];
+        let even = vec![noted("use", NoteKind::Shares, &[1.0, 1.0])];
         assert!((of_all(even, 2)[0].1 - 2.0).abs() < 1e-12);
+        let sparsity = "kl:0.25,1".parse().unwrap();
+        let kind = NoteKind::Activities(sparsity, 4);
+        let parts = vec![noted("a", kind, &[1.5, 0.5]), noted("a", kind, &[0.5, 0.5])];
+        assert_eq!(of_all(parts, 4)[0].1, sparsity.of_activities(&[0.5, 0.25], 4));
     }
 }

@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::AnyModel;
+use super::latent::LatentRows;
 use crate::data::Normalization;
 use crate::nn::Summary;
 use crate::util::tensor::floats;
@@ -18,12 +19,19 @@ pub(crate) struct Pictures {
     pub reconstructions: Option<Vec<f32>>,
     /// The histograms, filters and activations of the layers, these of the first image.
     pub summaries: Vec<Summary>,
+    /// What is in its code, where it has one.
+    pub latent: Vec<LatentRows>,
 }
 
 impl Pictures {
     /// What `model` makes of `images` `[batch, channels, height, width]`, both on a device without autodiff.
     /// The images are shown in -1..=1, whatever they are [normalised](Normalization) by.
-    pub fn of(model: &AnyModel, images: Tensor<4>, normalization: Option<&Normalization>) -> Self {
+    pub fn of(
+        model: &AnyModel,
+        images: Tensor<4>,
+        normalization: Option<&Normalization>,
+        latent: Vec<LatentRows>,
+    ) -> Self {
         let first = images.clone().narrow(0, 0, 1);
         // In parts: the feature maps of a large batch would take more memory than the training.
         let parts = images.clone().split(model.batch_size(), 0).into_iter();
@@ -38,6 +46,7 @@ impl Pictures {
             images: shown,
             reconstructions: parts.map(|parts| floats(Tensor::cat(parts, 0))),
             summaries: model.record(first).into_summaries(),
+            latent,
         }
     }
 }

@@ -70,7 +70,9 @@ fn refuse_whole_batches(
     let model =
         build_model((name, &config.model_args), data.shape, data.class_names.len(), &mut init)?;
     let requirements = model.requirements();
-    let why = if requirements.seeded_device {
+    let why = if config.objective().is_of_whole_batches() {
+        "--sparsity kl is of the mean activities over the batch as a whole"
+    } else if requirements.seeded_device {
         "a layer of burn's draws from the device's generator, image by image"
     } else if requirements.full_batch {
         "a layer computes over the batch as a whole, as batch normalisation does its statistics"

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use super::batch_step::BatchStep;
 use super::evaluate::Measures;
 use super::initialize::{Beginning, already_finished};
+use super::latent::latent_rows;
 use super::observer::{self, Event, Observer};
 use super::observers::{HistoryFile, Progress, TensorBoard};
 use super::ranks::{begin, checkpoint_of_first, refuse_differences, refuse_unshared};
@@ -350,7 +351,9 @@ impl<'a> Run<'a> {
         let images = self.data.train.images(Batch::plain(shown).with_bytes(&bytes)).inner();
         let images = images.to_device(&self.options.eval_device);
         let normalization = self.data.summary.normalization.as_ref();
-        let pictures = &Pictures::of(self.learner.evaluated(), images, normalization);
+        let model = self.learner.evaluated();
+        let latent = latent_rows(model, &self.data.validation, self.config.seed)?;
+        let pictures = &Pictures::of(model, images, normalization, latent);
         self.notify(&Event::Pictures { step: self.state.step, pictures, report })
     }
 

@@ -89,9 +89,10 @@ impl Part {
         put(&mut bytes, &self.losses, |x| x.to_le_bytes());
         put(&mut bytes, &self.predictions, |x| x.to_le_bytes());
         put(&mut bytes, &[self.notes.len() as u64], |x| x.to_le_bytes());
-        for Noted { name, are_shares, values } in &self.notes {
+        for Noted { name, kind, values } in &self.notes {
             put(&mut bytes, name.as_bytes(), |x| x.to_le_bytes());
-            put(&mut bytes, &[u8::from(*are_shares)], |x| x.to_le_bytes());
+            let kind = serde_json::to_vec(kind).expect("a kind is JSON");
+            put(&mut bytes, &kind, |x| x.to_le_bytes());
             put(&mut bytes, values, |x| x.to_le_bytes());
         }
         match &self.images {
@@ -120,8 +121,8 @@ impl Part {
         for _ in 0..count {
             let name = take(bytes, u8::from_le_bytes)?;
             let name = String::from_utf8(name).context("a note's name is no text")?;
-            let are_shares = take(bytes, u8::from_le_bytes)?.first() == Some(&1);
-            notes.push(Noted { name, are_shares, values: take(bytes, f32::from_le_bytes)? });
+            let kind = serde_json::from_slice(&take(bytes, u8::from_le_bytes)?)?;
+            notes.push(Noted { name, kind, values: take(bytes, f32::from_le_bytes)? });
         }
         let images = match bytes.split_off_first() {
             None => None,
@@ -163,6 +164,7 @@ fn take<T, const N: usize>(bytes: &mut &[u8], from_bytes: fn([u8; N]) -> T) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::NoteKind;
 
     #[test]
     fn parts_come_back() {
@@ -172,8 +174,10 @@ mod tests {
             Some(ImageOutput::Reconstructed(Reconstructed { errors, ssims: vec![0.25] })),
             Some(ImageOutput::Classified(Classified { logits: vec![1.0, 2.0], classes: 2 })),
         ] {
-            let notes =
-                vec![Noted { name: "kl".into(), are_shares: true, values: vec![0.5, 0.25] }];
+            let sparsity = "kl:0.05,0.1".parse().unwrap();
+            let kinds = [NoteKind::Mean, NoteKind::Shares, NoteKind::Activities(sparsity, 64)];
+            let noted = |kind| Noted { name: "kl".into(), kind, values: vec![0.5, 0.25] };
+            let notes = kinds.map(noted).to_vec();
             let losses = vec![1.0, -0.0, 3e-40];
             let part = Part { losses, predictions: vec![7, 0], images, notes };
             let bytes = part.to_bytes();

@@ -5,7 +5,8 @@
 //! On the CPU a microbatch is small enough that its activations stay in the cache, and the threads take
 //! them in turn. They are added in their order: the numbers do not depend on the number of threads.
 //! A GPU takes a batch whole, and so does the CPU where a layer
-//! [requires it](crate::nn::StepRequirements::full_batch); the layers share the work out then.
+//! [requires it](crate::nn::StepRequirements::full_batch) or the training is for a number of the whole batch, as `--sparsity
+//! kl` is; the layers share the work out then.
 
 use std::sync::PoisonError;
 
@@ -76,7 +77,7 @@ pub(super) fn passes_of_batch(
         alone
     });
     let mut sum = Sum::default();
-    if takes_whole_batches(model, loader) {
+    if takes_whole_batches(model, loader) || model.objective().is_of_whole_batches() {
         sum.add(model, whole_batch(model, loader, batch, config));
     } else {
         let (microbatches, packed) = (batch.chunks(MICROBATCH), SharedWeights::default());

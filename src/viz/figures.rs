@@ -11,6 +11,9 @@ const GAP: usize = 10;
 /// Filters are drawn at least this many pixels wide and high.
 const CELL: usize = 16;
 
+/// Images in rows are drawn at least this many pixels wide or high, where there is room.
+const ROW: usize = 56;
+
 /// The greatest square of the first images, one black pixel between them.
 fn square(images: &[f32], shape: [usize; 4], enlarge: usize, range: Range) -> Result<Picture> {
     check(images, shape)?;
@@ -69,6 +72,25 @@ pub fn inputs(images: &[f32], shape: [usize; 4]) -> Result<Picture> {
     bounded(images, shape, Range::SIGNED, IMAGES / 2, false)
 }
 
+/// `images` `[images, channels, height, width]` in rows of `columns`, one black pixel between; -1 is black and 1 white.
+/// Images of less than 56 pixels are enlarged by whole pixels, where there is room; large ones are reduced until the picture has [`IMAGES`]
+/// pixels or fewer, without those between.
+///
+/// # Errors
+/// When they do not have `shape`, or their channels are no colours.
+pub fn rows(images: &[f32], shape: [usize; 4], columns: usize) -> Result<Picture> {
+    check(images, shape)?;
+    let [count, _, height, width] = shape;
+    let cells = count.next_multiple_of(columns.max(1));
+    let pixels = |by: usize| height.div_ceil(by).saturating_mul(width.div_ceil(by));
+    let by = (1..height.max(width)).find(|by| pixels(*by).saturating_mul(cells) <= IMAGES);
+    let (reduced, shape) = reduce(images, shape, by.unwrap_or(height.max(width)));
+    let enlarge = ROW.div_ceil(shape[2].max(shape[3]));
+    let fits = shape[2] * shape[3] * enlarge * enlarge * cells <= IMAGES;
+    let enlarge = if fits { enlarge } else { 1 };
+    Grid { columns, padding: 1, enlarge }.draw(&reduced, shape, Range::SIGNED)
+}
+
 /// The filters of a convolution's `weights` `[out, in, height, width]`, 25 of 32 in a 5x5 grid: the
 /// least of all weights is black, the greatest white. Filters of less than 16 pixels are enlarged by
 /// whole pixels.
@@ -107,6 +129,27 @@ pub fn pre_post_activation(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Small images are enlarged, large ones reduced, and the last row may be part full.
+    #[test]
+    fn rows_are_readable_and_bounded() {
+        for (side, drawn) in [(8, 56), (28, 56), (64, 64), (800, 200)] {
+            let images = vec![1.0; 17 * side * side];
+            let picture = rows(&images, [17, 1, side, side], 8).unwrap();
+            let gaps = [7, 2];
+            assert_eq!(
+                [picture.width(), picture.height()],
+                [8 * drawn + gaps[0], 3 * drawn + gaps[1]]
+            );
+            assert!(24 * drawn * drawn <= IMAGES);
+            let last = [picture.width() - 1, picture.height() - 1];
+            assert_eq!(
+                (picture.pixel(0, last[1])[0], picture.pixel(last[0], last[1])[0]),
+                (255, 0)
+            );
+        }
+        assert!(rows(&[0.0; 3], [4, 1, 1, 1], 2).is_err());
+    }
 
     fn size(picture: &Picture) -> [usize; 3] {
         [picture.width(), picture.height(), picture.channels()]

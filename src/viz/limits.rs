@@ -1,13 +1,14 @@
 //! How large the pictures of a run may be. A run writes up to fifty sets of them (see `--images_every`),
-//! and a set is one picture of images and one of maps for each convolution:
+//! and a set is one picture of images, one of maps for each convolution, and three of a code, where there is one:
 //!
 //! | | pixels, without gaps | PNG at the most |
 //! |---|---|---|
 //! | [`IMAGES`], `input_output` or `inputs` | 2^20, nine pairs of 224x224 | 1 MB grey, 3 MB in colours |
+//! | [`IMAGES`], each of the three of a code | 2^20, fewer images or smaller ones where they are large | the same |
 //! | [`MAPS`], `pre_post_activation` | 2^17, 64 pairs of 32x32 | 0.13 MB |
 //!
 //! So the event files of a run have 165 MB or fewer with two convolutions and 235 MB with VGG's
-//! thirteen, however large the images are; 256 images of 32x32, the most that are shown, are half of
+//! thirteen, however large the images are (and three times that of images with a code); 256 images of 32x32, the most that are shown, are half of
 //! it. Of larger images fewer are shown, of larger maps each
 //! smaller, and of an image that is too large itself one, smaller.
 

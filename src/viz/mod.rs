@@ -10,7 +10,7 @@
 //! assert_eq!(picture.bytes(), [0, 128, 255, 0]);
 //! ```
 //!
-//! The kinds that a run writes: [`input_output`], [`inputs`], [`filters`], [`pre_post_activation`],
+//! The kinds that a run writes: [`input_output`], [`inputs`], [`rows`], [`filters`], [`pre_post_activation`],
 //! [`confusion`]; what `dytb evaluate --normal` draws are [`roc`] and [`populations`], what `dytb embed` draws is a
 //! [`sprite`], and what `dytb data --preview` writes is a [`ContactSheet`].
 
@@ -26,8 +26,8 @@ mod sprite;
 pub(crate) mod text;
 
 pub use confusion::confusion;
-pub use contact_sheet::ContactSheet;
-pub use figures::{filters, input_output, inputs, pre_post_activation};
+pub use contact_sheet::{Apart, ContactSheet};
+pub use figures::{filters, input_output, inputs, pre_post_activation, rows};
 pub use grid::Grid;
 pub use limits::{IMAGES, MAPS, shown};
 pub use picture::Picture;

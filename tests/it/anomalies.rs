@@ -133,6 +133,18 @@ fn each_class_against_the_rest() {
     assert!(again.stdout.contains("mean"), "{}", again.stdout);
 }
 
+/// What follows the flag is taken for classes, and a run is none.
+#[test]
+fn a_run_is_no_class() {
+    let bench = Bench::new();
+    let run = trained(&bench);
+    for named in [run.clone(), format!("{run}/checkpoints/..")] {
+        let done = bench.dytb(&format!("evaluate --normal '{named}'")).ended(2);
+        assert!(done.stderr.contains("name the run first"), "{}", done.stderr);
+    }
+    bench.dytb(&format!("evaluate --normal 1,7 '{run}'")).ended(0);
+}
+
 #[test]
 fn each_class_where_that_makes_no_sense() {
     let bench = Bench::new();

@@ -85,6 +85,17 @@ fn flags_count_more() {
     let name = bench.train(&format!("{another} --comment two --json")).ended(0).json();
     assert_eq!(name["folder"], "log/SingleLayerCAE/Digits_Adam_lr=0.001_l2=1e-06_two");
 
+    // Of the arguments of the same optimizer those that are not given stay.
+    let line = format!("{another} --comment three --json");
+    let line = format!("{line} --optimizer_args '{{\"learning_rate\": 0.002}}'");
+    let folder = bench.train(&line).ended(0).json()["folder"].as_str().unwrap().to_owned();
+    assert_eq!(folder, "log/SingleLayerCAE/Digits_Adam_lr=0.002_l2=1e-06_three");
+    let kept: Value =
+        serde_json::from_slice(&fs::read(bench.path(&folder).join("config.json")).unwrap())
+            .unwrap();
+    let arguments = &kept["optimizer_args"];
+    assert_eq!((&arguments["learning_rate"], &arguments["beta1"]), (&json!(0.002), &json!(0.8)));
+
     // The arguments of one optimizer are not those of another.
     let refused = bench.train(&format!("--config '{config}' --optimizer Lion")).ended(2);
     assert!(refused.stderr.contains("has no `learning_rate`"), "{}", refused.stderr);

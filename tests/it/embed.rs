@@ -74,12 +74,16 @@ fn the_last_layer_is_the_output() {
     let bench = Bench::new();
     let run = trained(&bench, "SingleLayerCAE");
     bench.dytb(&format!("embed {run} --layer decode --output e.csv")).ended(0);
+    let before = fs::read(bench.path("e.csv")).unwrap();
     bench.dytb(&format!("embed {run} --layer decode --output e.npy")).ended(0);
+    assert!(fs::read(bench.path("e.csv")).unwrap() == before, "the other file of the name stays");
     let (dims, values) = npy(&bench, "e.npy");
     assert_eq!(dims, [250, 1, 8, 8]);
-    let text = fs::read_to_string(bench.path("e.csv")).unwrap();
-    // The file beside the .npy has the same name: it has the images alone.
-    assert_eq!(text.lines().next(), Some("image,class"));
+    let line = format!("embed {run} --layer decode --output e.npy --labels l.csv --json");
+    let files = bench.dytb(&line).ended(0).json()["files"].clone();
+    assert_eq!(files, serde_json::json!(["e.npy", "l.csv"]));
+    let text = fs::read_to_string(bench.path("l.csv")).unwrap();
+    assert_eq!((text.lines().next(), text.lines().count()), (Some("image,class"), 251));
     bench.dytb(&format!("embed {run} --layer decode --output v.csv")).ended(0);
     let text = fs::read_to_string(bench.path("v.csv")).unwrap();
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
@@ -151,6 +155,7 @@ fn pictures_and_what_is_wrong() {
         ("--layer nowhere", 2, "encode  [32, 10, 10]"),
         ("--layer encod", 2, "no such layer"),
         ("--layer encode --output e.txt", 2, ".npy or .csv"),
+        ("--layer encode --labels l.npy", 2, "name it .csv"),
         ("--layer encode --images in", 1, "in/c.png"),
         ("--layer encode --images in --test", 2, "--test"),
         ("--layer encode --classes x", 2, "no class `x`"),

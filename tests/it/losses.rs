@@ -71,7 +71,7 @@ fn every_autoencoder_is_trained_for_them() {
     for (row, (name, _)) in rows {
         let (told, plain) = step(row, shape, Objective::default());
         for loss in LOSSES.into_iter().skip(1) {
-            let objective = Objective { loss: loss.parse().unwrap(), noise: None };
+            let objective = Objective { loss: loss.parse().unwrap(), ..Objective::default() };
             let (with_loss, gradients) = step(row, shape, objective);
             assert_close(&format!("{name} {loss}"), &[with_loss], &[told], 1e-4, 0.0);
             assert!(gradients.iter().all(|value| value.is_finite()), "{name} {loss}");

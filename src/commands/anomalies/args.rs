@@ -1,6 +1,6 @@
 //! The flags of `evaluate --normal`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::Result;
@@ -10,6 +10,7 @@ use super::{files, report};
 use crate::commands::{output, values};
 use crate::error::{Exit, Failure};
 use crate::metrics::AnomalyScore;
+use crate::run::RunFolder;
 use crate::train::{AnomalyRequest, tell_apart};
 use crate::util::stderr::message;
 
@@ -39,10 +40,22 @@ pub(in crate::commands) struct AnomalyArgs {
 #[derive(Clone, Debug)]
 pub(super) struct Normal(Vec<String>);
 
+/// Whether `path` is a run's folder or one of checkpoints.
+fn is_of_run(path: &Path) -> bool {
+    let below = |name: &str| path.join(name).is_dir();
+    RunFolder::is_run(path) || below("best") || below("checkpoints")
+}
+
 impl FromStr for Normal {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if is_of_run(Path::new(text)) {
+            return Err(
+                "it is a run and no class: name the run first, as `dytb evaluate RUN --normal`"
+                    .into(),
+            );
+        }
         match text.split(',').any(|name| name.trim().is_empty()) {
             true => Err("name classes with a comma between two, as 1,7".into()),
             false => Ok(Self(text.split(',').map(str::to_owned).collect())),

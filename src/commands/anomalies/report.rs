@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::metrics::fixed;
+use crate::metrics::{fixed, significant};
 use crate::train::AnomalyReport;
 use crate::util::table::columns;
 
@@ -23,10 +23,11 @@ pub(super) fn as_text(report: &AnomalyReport) -> String {
         ),
         format!("auroc = {}", fixed(ranking.auroc(), 6)),
         format!("average precision = {}", fixed(ranking.average_precision(), 6)),
-        format!("best f1 = {} (score {at:.6} and more)", fixed(f1, 6)),
+        format!("best f1 = {} (score {} and more)", fixed(f1, 6), significant(at)),
         format!(
-            "threshold = {:.6} ({share} % of the {} normal images for validation are not above it)",
-            threshold.threshold, threshold.images
+            "threshold = {} ({share} % of the {} normal images for validation are not above it)",
+            significant(threshold.threshold),
+            threshold.images
         ),
         format!("false alarms = {} (normal images above it)", fixed(report.false_alarms(), 6)),
         format!("missed = {} (others not above it)", fixed(report.missed(), 6)),

@@ -90,7 +90,13 @@ impl Preview {
         let heads = (1..=epochs).map(|epoch| format!("epoch {epoch}"));
         let heads: Vec<_> = ["original".to_owned()].into_iter().chain(heads).collect();
         let shape = loader.examples().shape();
-        let sheet = ContactSheet { names: &names, heads: &heads, images: &images, shape };
+        let sheet = ContactSheet {
+            names: &names,
+            heads: &heads,
+            images: &images,
+            shape,
+            ..Default::default()
+        };
         let picture = sheet.draw()?;
         write_atomically(path, &picture.png()?)?;
         let least = originals.iter().copied().fold(f32::INFINITY, f32::min);

@@ -27,10 +27,12 @@ pub struct Embed {
     /// The layer, by its name: encode, conv1, conv2.norm
     #[arg(long, value_name = "NAME")]
     layer: Option<String>,
-    /// File of the vectors: .npy, of numbers [images, ...], with the images' names and classes in a CSV file beside it,
-    /// or .csv, with these before the numbers
+    /// File of the vectors: .npy, of numbers [images, ...], or .csv, with the images' names and classes before the numbers
     #[arg(long, value_parser = vectors_file, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// CSV file of the images' names and classes, a line for each vector of an .npy file
+    #[arg(long, value_parser = csv_file, value_name = "FILE")]
+    labels: Option<PathBuf>,
     /// Write vectors.tsv, metadata.tsv, sprite.png and projector_config.pbtxt to this folder
     #[arg(long, value_name = "DIR")]
     projector: Option<PathBuf>,
@@ -71,6 +73,15 @@ fn vectors_file(text: &str) -> Result<PathBuf, String> {
     }
 }
 
+/// The path of a CSV file.
+fn csv_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match files::Format::of(&path) {
+        Some(files::Format::Csv) => Ok(path),
+        _ => Err("it is a CSV file: name it .csv".into()),
+    }
+}
+
 impl Embed {
     /// Writes the files and prints what the vectors tell of the classes.
     ///
@@ -84,7 +95,12 @@ impl Embed {
         let embedding = embedder.embed(&layer, &album.examples, self.pool)?;
         let mut written = Vec::new();
         if let Some(path) = &self.output {
-            written.extend(files::write(path, &embedding, &album)?);
+            files::write(path, &embedding, &album)?;
+            written.push(path.clone());
+        }
+        if let Some(path) = &self.labels {
+            files::write_labels(path, &album)?;
+            written.push(path.clone());
         }
         if let Some(folder) = &self.projector {
             written.extend(projector::write(folder, &embedding, &album)?);

@@ -1,11 +1,12 @@
-//! The files of `embed --output`.
+//! The files of `embed --output` and `--labels`.
 //!
 //! ```text
-//! e.npy        [images, ...] of 32-bit numbers
-//! e.csv        image,class beside it; or, as --output e.csv, image,class,v0,v1,...
+//! --output e.npy      [images, ...] of 32-bit numbers
+//! --output e.csv      image,class,v0,v1,...
+//! --labels l.csv      image,class
 //! ```
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -32,22 +33,22 @@ impl Format {
     }
 }
 
-/// Writes the vectors of `embedding`, which are those of `album`, to `path`; the files.
-pub(super) fn write(path: &Path, embedding: &Embedding, album: &Album) -> Result<Vec<PathBuf>> {
-    if Format::of(path) == Some(Format::Csv) {
-        let values = embedding.shape[1..].iter().product::<usize>().max(1);
-        let head = (0..values).map(|at| format!("v{at}"));
-        let vectors = embedding.vectors.chunks_exact(values);
-        let vectors = vectors.map(|vector| vector.iter().map(f32::to_string).collect());
-        let text = csv(album, head.collect(), vectors);
-        write_atomically(path, text.as_bytes())?;
-        return Ok(vec![path.to_owned()]);
+/// Writes the vectors of `embedding`, which are those of `album`, to `path`.
+pub(super) fn write(path: &Path, embedding: &Embedding, album: &Album) -> Result<()> {
+    if Format::of(path) == Some(Format::Npy) {
+        return write_atomically(path, &to_npy(&embedding.vectors, &embedding.shape));
     }
-    write_atomically(path, &to_npy(&embedding.vectors, &embedding.shape))?;
-    let images = path.with_extension("csv");
+    let values = embedding.shape[1..].iter().product::<usize>().max(1);
+    let head = (0..values).map(|at| format!("v{at}"));
+    let vectors = embedding.vectors.chunks_exact(values);
+    let vectors = vectors.map(|vector| vector.iter().map(f32::to_string).collect());
+    write_atomically(path, csv(album, head.collect(), vectors).as_bytes())
+}
+
+/// Writes the names and classes of the images of `album` to `path`.
+pub(super) fn write_labels(path: &Path, album: &Album) -> Result<()> {
     let nothing = std::iter::repeat_n(Vec::new(), album.names.len());
-    write_atomically(&images, csv(album, Vec::new(), nothing).as_bytes())?;
-    Ok(vec![path.to_owned(), images])
+    write_atomically(path, csv(album, Vec::new(), nothing).as_bytes())
 }
 
 /// A line for each image of `album`: its name, its class and these `cells`, below a head.
@@ -61,6 +62,5 @@ fn csv(album: &Album, head: Vec<String>, cells: impl Iterator<Item = Vec<String>
 
 /// The name of the class of the image `at`; nothing where it is not known.
 pub(super) fn class(album: &Album, at: usize) -> String {
-    let label = album.examples.labels()[at] as usize;
-    album.classes.as_ref().map_or(String::new(), |classes| classes[label].clone())
+    album.class(at).unwrap_or_default().to_owned()
 }

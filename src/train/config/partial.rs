@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 
 use crate::data::{Augmentation, ClassWeights, Identity, Normalize, ValidationSplit};
-use crate::nn::{Noise, ReconstructionLoss, Scopes};
+use crate::nn::{Noise, ReconstructionLoss, Scopes, Sparsity};
 use crate::optim;
 use crate::run::{LearningRateDecay, Plateau, Pretrained, RunConfig, Shape};
 
@@ -127,6 +127,8 @@ pub struct PartialSteps {
     pub loss: Option<ReconstructionLoss>,
     /// What disturbs its images.
     pub noise: Option<Noise>,
+    /// What keeps its code sparse.
+    pub sparsity: Option<Sparsity>,
 }
 
 /// Weights that a run begins with.
@@ -160,7 +162,10 @@ impl PartialRunConfig {
             image_size: self.image_size.or(of_dataset(base.image_size)),
             classes: self.classes.or(if same_dataset { base.classes } else { None }),
             optimizer,
-            optimizer_args: self.optimizer_args.or(base.optimizer_args.filter(|_| same_optimizer)),
+            optimizer_args: GivenArguments::merged(
+                self.optimizer_args,
+                base.optimizer_args.filter(|_| same_optimizer),
+            ),
             learning_rate: self.learning_rate,
             batch_size: self.batch_size.or(base.batch_size),
             epochs: self.epochs.or(base.epochs),
@@ -190,6 +195,16 @@ fn merged(
     let mut merged = base.unwrap_or_default();
     merged.extend(arguments.unwrap_or_default());
     Some(merged).filter(|merged| !merged.is_empty())
+}
+
+impl GivenArguments {
+    /// Those of `given` and, of those that it has not, the `base`'s; all, where the base has all.
+    fn merged(given: Option<Self>, base: Option<Self>) -> Option<Self> {
+        let (Some(given), Some(base)) = (&given, &base) else { return given.or(base) };
+        let mut values = base.values.clone();
+        values.extend(given.values.clone());
+        Some(Self { values, is_complete: base.is_complete })
+    }
 }
 
 impl PartialSchedule {
@@ -234,6 +249,7 @@ impl PartialSteps {
             ema: self.ema.or(base.ema),
             loss: self.loss.or(base.loss),
             noise: self.noise.or(base.noise),
+            sparsity: self.sparsity.or(base.sparsity),
         }
     }
 }
@@ -284,6 +300,7 @@ impl From<RunConfig> for PartialRunConfig {
                 ema: Some(config.ema.unwrap_or(0.0)),
                 loss: (config.loss != ReconstructionLoss::Mse).then_some(config.loss),
                 noise: config.noise,
+                sparsity: config.sparsity,
             },
             validation_split: config.validation_split,
             select: config.select.map(|select| select.name().to_owned()),

@@ -34,23 +34,29 @@ impl PartialSteps {
     /// Fails where a classifier is to be trained as an autoencoder is.
     fn refuse_for_classifiers(&self, model: &str) -> Result<()> {
         let noise = self.noise.filter(|noise| !noise.is_none());
-        let (flag, why) = match (self.loss, noise) {
-            (Some(loss), _) => (
+        let sparsity = self.sparsity.filter(|sparsity| !sparsity.is_none());
+        let (flag, why) = match (self.loss, noise, sparsity) {
+            (Some(loss), ..) => (
                 format!("--loss {loss}"),
                 "a classifier is trained on the cross-entropy of its labels",
             ),
-            (None, Some(noise)) => (
+            (_, Some(noise), _) => (
                 format!("--noise {noise}"),
                 "noise is what an autoencoder learns to take away from its images",
             ),
-            (None, None) => return Ok(()),
+            (.., Some(sparsity)) => (
+                format!("--sparsity {sparsity}"),
+                "it is for the code of an autoencoder, and a classifier has none",
+            ),
+            (None, None, None) => return Ok(()),
         };
         if registry::kind(model)? == Kind::Autoencoder {
             return Ok(());
         }
-        let help = match self.loss {
-            Some(_) => "leave it out; --class_weights and --label_smoothing change its loss",
-            None => "leave it out; --augment changes the images of classifiers",
+        let help = match (self.loss, noise) {
+            (Some(_), _) => "leave it out; --class_weights and --label_smoothing change its loss",
+            (_, Some(_)) => "leave it out; --augment changes the images of classifiers",
+            _ => "leave it out; --l2_penalty is for any model",
         };
         let what = format!("`{flag}` with `--model {model}`");
         Err(Failure::new(Exit::Usage, what).why(why).help(help).into())

@@ -124,6 +124,7 @@ impl PartialRunConfig {
             ema: self.steps.decay(),
             loss: self.steps.loss.unwrap_or_default(),
             noise: self.steps.noise.filter(|noise| !noise.is_none()),
+            sparsity: self.steps.sparsity.filter(|sparsity| !sparsity.is_none()),
             normalize: normalize.unwrap_or_default(),
             validation_split: self.validation_split,
             select,

@@ -11,7 +11,7 @@ use crate::run::Shape;
 use crate::util::argument::check;
 
 /// The flags that can be varied beside the arguments of the models and the optimizers.
-const FLAGS: [&str; 26] = [
+const FLAGS: [&str; 27] = [
     "model",
     "dataset",
     "optimizer",
@@ -30,6 +30,7 @@ const FLAGS: [&str; 26] = [
     "ema",
     "loss",
     "noise",
+    "sparsity",
     "normalize",
     "lr_schedule",
     "warmup_epochs",
@@ -91,6 +92,11 @@ impl PartialRunConfig {
                 // 0 is a number, and no noise.
                 let given = value.as_f64().map_or_else(text, |number| Ok(number.to_string()))?;
                 self.steps.noise = Some(given.parse().map_err(unreadable)?);
+            }
+            "sparsity" => {
+                // 0 is a number, and none.
+                let given = value.as_f64().map_or_else(text, |number| Ok(number.to_string()))?;
+                self.steps.sparsity = Some(given.parse().map_err(unreadable)?);
             }
             "normalize" => self.images.normalize = Some(text()?.parse().map_err(unreadable)?),
             "lr_schedule" => {

@@ -16,6 +16,7 @@ use crate::nn::Summary;
 use crate::run::{RunFolder, RunResult, State};
 use crate::tensorboard::curve;
 use crate::tensorboard::{EventWriter, event_files};
+use crate::train::latent::LatentRows;
 use crate::train::observer::{Event, Observer};
 use crate::train::{Learner, Pictures};
 use crate::viz;
@@ -160,14 +161,18 @@ impl TensorBoard {
         Ok(())
     }
 
-    /// Images, beside their reconstructions if there are some, and what the layers show.
+    /// Images, beside their reconstructions if there are some, what is in the code, and what the layers show.
     fn pictures(&mut self, step: u64, pictures: &Pictures) -> Result<()> {
-        let Pictures { shape, images, reconstructions, summaries } = pictures;
+        let Pictures { shape, images, reconstructions, summaries, latent } = pictures;
         let (tag, picture) = match reconstructions {
             Some(outputs) => ("input_output", viz::input_output(images, outputs, *shape)?),
             None => ("inputs", viz::inputs(images, *shape)?),
         };
         self.train.image(step as i64, tag, &picture).context(UNWRITABLE)?;
+        for LatentRows { tag, images, shape, columns } in latent {
+            let picture = viz::rows(images, *shape, *columns)?;
+            self.train.image(step as i64, tag, &picture).context(UNWRITABLE)?;
+        }
         summaries.iter().try_for_each(|summary| self.summary(step as i64, summary))
     }
 

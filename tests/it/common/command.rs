@@ -146,6 +146,30 @@ fn split(line: &str) -> Vec<String> {
     words
 }
 
+/// An image of an event file.
+pub struct Image {
+    pub tag: String,
+    pub pixels: usize,
+}
+
+/// Every image of the event files in `folder`.
+pub fn images(folder: &Path) -> Vec<Image> {
+    use protobuf::Message;
+    let mut found = Vec::new();
+    for file in dytb::tensorboard::event_files(folder).unwrap() {
+        for record in dytb::tensorboard::read_records(&file).unwrap() {
+            let mut event = tensorboard_proto::event::Event::new();
+            event.merge_from_bytes(&record.unwrap().data).unwrap();
+            for value in event.get_summary().get_value().iter().filter(|value| value.has_image()) {
+                let (image, tag) = (value.get_image(), value.tag.clone());
+                let pixels = (image.get_width() * image.get_height()) as usize;
+                found.push(Image { tag, pixels });
+            }
+        }
+    }
+    found
+}
+
 /// Step, tag and value.
 pub type Scalar = (i64, String, f32);
 

@@ -1,0 +1,9 @@
+//! The command `latent`.
+
+mod args;
+mod neighbours;
+mod pairs;
+mod pictures;
+mod report;
+
+pub use args::LatentArgs;
