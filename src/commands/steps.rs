@@ -31,7 +31,7 @@ pub(super) struct StepArgs {
     #[arg(long, value_parser = str::parse::<Noise>, value_name = "KIND:X")]
     noise: Option<Noise>,
     /// Keep the code of an autoencoder sparse: l1:W (W times the mean of its absolute values) or kl:R,W (the KL divergence of
-    /// the mean activity of each unit from R, with the weight W / pixels, 3 unless given), as l1:1e-4 or kl:0.05
+    /// the mean activity of each unit from R, with the weight W / n of an image's n values, 3 unless given), as l1:1e-4 or kl:0.05
     /// [default: none]
     #[arg(long, aliases = ["activity_regularizer", "activity-regularizer", "sparse"], value_parser = str::parse::<Sparsity>, value_name = "KIND:X")]
     sparsity: Option<Sparsity>,

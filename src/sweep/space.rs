@@ -78,6 +78,7 @@ impl FromStr for Vary {
             "arch" => "model".to_owned(),
             "ema_decay" => "ema".to_owned(),
             "clip_grad" | "max_grad_norm" => "clip_norm".to_owned(),
+            "sparse" | "activity_regularizer" => "sparsity".to_owned(),
             "lr_min" | "eta_min" => "min_lr".to_owned(),
             _ => name,
         };
@@ -91,7 +92,7 @@ impl FromStr for Vary {
 
 /// What is between two values of the flag `name`: a comma, and a semicolon where one value has commas itself.
 pub fn separator(name: &str) -> &'static str {
-    if ["augment", "normalize"].contains(&name) { ";" } else { "," }
+    if ["augment", "normalize", "sparsity"].contains(&name) { ";" } else { "," }
 }
 
 /// Values by themselves.
@@ -262,6 +263,7 @@ mod tests {
         assert_eq!(domain_of("optimizer=Adam,Momentum").grid().unwrap(), ["Adam", "Momentum"]);
         let lists = domain_of("augment=none; crop:4,flip;scale:0.9..1.1").grid().unwrap();
         assert_eq!(lists, ["none", "crop:4,flip", "scale:0.9..1.1"]);
+        assert_eq!(domain_of("sparsity=none;kl:0.05,1").grid().unwrap(), ["none", "kl:0.05,1"]);
         assert_eq!(domain_of("normalize=0.1,0.2/0.5").grid().unwrap(), ["0.1,0.2/0.5"]);
         assert_eq!(domain_of("epochs=int:1..3").grid().unwrap(), [1, 2, 3]);
         let rates = domain_of("learning_rate=log:1e-4..1e-1:4").grid().unwrap();

@@ -156,6 +156,7 @@ fn pictures_and_what_is_wrong() {
         ("--layer encod", 2, "no such layer"),
         ("--layer encode --output e.txt", 2, ".npy or .csv"),
         ("--layer encode --labels l.npy", 2, "name it .csv"),
+        ("--layer encode --output e.csv --labels e.csv", 2, "are one file"),
         ("--layer encode --images in", 1, "in/c.png"),
         ("--layer encode --images in --test", 2, "--test"),
         ("--layer encode --classes x", 2, "no class `x`"),

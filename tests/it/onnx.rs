@@ -313,10 +313,79 @@ fn what_is_moved_is_understood_and_what_is_computed_is_refused() {
     .enumerate()
     {
         let error = refusal(computed).unwrap_or_else(|| panic!("{number} is written"));
-        let place = "after `first` (Conv) it makes a tensor [2, 4, 8, 8] by something else";
+        let place = "after `first` (Conv) it makes a tensor [16, 4, 8, 8] by something else";
         assert!(error.starts_with("Mine cannot be written as ONNX"), "{number}: {error}");
         assert!(error.contains(place) && error.contains("docs/extending.md"), "{number}: {error}");
     }
+}
+
+/// A code of one number, and something that is no layer done to it.
+#[derive(Module, Debug)]
+struct Narrow {
+    code: Dense,
+    #[module(skip)]
+    between: fn(Tensor<2>) -> Tensor<2>,
+    top: Dense,
+}
+
+impl Classifier for Narrow {
+    fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<2> {
+        let code = (self.between)(self.code.forward(images.flatten(1, 3), context));
+        self.top.forward(code, context)
+    }
+}
+
+/// A table row of [`Narrow`].
+macro_rules! narrow {
+    ($between:expr) => {
+        Model::Classifier(|[_, height, width], classes, init| {
+            Ok(Box::new(Narrow {
+                code: DenseConfig::new([height * width, 1]).init(init),
+                between: $between,
+                top: DenseConfig::new([1, classes]).init(init),
+            }))
+        })
+    };
+}
+
+/// What is done to one number an image is seen, too: enough of them are traced.
+#[test]
+fn one_number_an_image_tells_what_is_done_to_it() {
+    assert_eq!(refusal(narrow!(|x| x)), None);
+    for (number, model) in [
+        narrow!(|x| x.tanh()),
+        narrow!(|x| x.clamp(-100.0, 100.0)),
+        narrow!(burn::tensor::activation::relu),
+        narrow!(|x| x + 1e-3),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert!(refusal(model).is_some(), "{number}");
+    }
+}
+
+/// A layer that burn does not know of.
+#[derive(Module, Debug)]
+struct Hidden {
+    first: Conv,
+    #[module(skip)]
+    fixed: Conv,
+}
+
+impl Autoencoder for Hidden {
+    fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
+        self.fixed.forward(self.first.forward(images, context), context)
+    }
+}
+
+#[test]
+fn a_layer_that_is_no_field_is_refused() {
+    let error = refusal(Model::Autoencoder(|_, init| {
+        let mut conv = || ConvConfig::new([1, 1], [3, 3]).with_zero_padding(1).init(init);
+        Ok(Box::new(Hidden { first: conv(), fixed: conv() }))
+    }));
+    assert!(error.unwrap().contains("a Conv that is no field of its own"));
 }
 
 /// A classifier of burn's layers.

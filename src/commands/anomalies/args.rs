@@ -43,7 +43,15 @@ pub(super) struct Normal(Vec<String>);
 /// Whether `path` is a run's folder or one of checkpoints.
 fn is_of_run(path: &Path) -> bool {
     let below = |name: &str| path.join(name).is_dir();
-    RunFolder::is_run(path) || below("best") || below("checkpoints")
+    let is_checkpoint = |path: &Path| path.extension().is_some_and(|ending| ending == "ckpt");
+    let has_checkpoints = path
+        .read_dir()
+        .is_ok_and(|mut entries| entries.any(|e| e.is_ok_and(|e| is_checkpoint(&e.path()))));
+    RunFolder::is_run(path)
+        || below("best")
+        || below("checkpoints")
+        || has_checkpoints
+        || is_checkpoint(path) && path.is_file()
 }
 
 impl FromStr for Normal {

@@ -10,6 +10,7 @@ use super::{files, projector};
 use crate::commands::run_args::{RunArgs, SplitArgs};
 use crate::commands::{SourceArgs, output, values};
 use crate::device::DeviceName;
+use crate::error::{Exit, Failure};
 use crate::inputs::INPUTS;
 use crate::metrics::representation::{ClassInformation, NEIGHBOURS, class_information};
 use crate::train::{Album, Embedder, Embedding};
@@ -83,11 +84,26 @@ fn csv_file(text: &str) -> Result<PathBuf, String> {
 }
 
 impl Embed {
+    fn refuse_one_file_for_both(&self) -> Result<()> {
+        match (&self.output, &self.labels) {
+            (Some(output), Some(labels)) if output == labels => {
+                let what =
+                    format!("`--output` and `--labels` are one file: `{}`", labels.display());
+                Err(Failure::new(Exit::Usage, what)
+                    .why("the labels would take the place of the vectors")
+                    .help("name two files, as --output e.csv --labels labels.csv")
+                    .into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Writes the files and prints what the vectors tell of the classes.
     ///
     /// # Errors
     /// When there is no such checkpoint or layer, the images cannot be had, or a file cannot be written.
     pub fn run(&self) -> Result<()> {
+        self.refuse_one_file_for_both()?;
         let device = DeviceName::resolve_or_best(self.device)?;
         let embedder = Embedder::open(&self.run.path(), &device)?;
         let layer = embedder.layer(self.layer.as_deref())?;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
 
 use super::neighbours::{self, Among};
@@ -14,6 +14,7 @@ use crate::commands::run_args::{RunArgs, SplitArgs, SplitName};
 use crate::commands::{SourceArgs, output, values};
 use crate::data::Split;
 use crate::device::DeviceName;
+use crate::error::{Exit, Failure};
 use crate::inputs::INPUTS;
 use crate::run::RunFolder;
 use crate::train::Explorer;
@@ -80,6 +81,13 @@ impl LatentArgs {
             _ => Choice::Seed(self.seed),
         };
         let pairs = pairs::choose(&choice, &album)?;
+        let folder = self.folder(&explorer);
+        // Before the work: it may be a file, or where nothing can be written.
+        fs::create_dir_all(&folder).map_err(|error| {
+            Failure::new(Exit::Failed, format!("cannot make the folder `{}`", folder.display()))
+                .why(error.to_string())
+                .help("name another folder: --output DIR")
+        })?;
         let codes = explorer.codes(&album.examples)?;
 
         let sight = Sight { explorer: &explorer, album: &album, codes: &codes, split };
@@ -96,9 +104,6 @@ impl LatentArgs {
         files.push(("neighbours.png", neighbours::draw(&sight, &among, &found)?));
         files.push(("neighbours.csv", neighbours::csv(&sight, &among, &found).into_bytes()));
 
-        let folder = self.folder(&explorer);
-        fs::create_dir_all(&folder)
-            .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
         let mut written = Vec::new();
         for (name, bytes) in files {
             let path = folder.join(name);

@@ -70,6 +70,7 @@ fn place(flag: &str, number: usize, album: &Album) -> Result<usize> {
         };
         Failure::new(Exit::Usage, format!("`--{flag} {number}`: there is no such image"))
             .why(why)
+            .help("dytb embed RUN --layer NAME --labels FILE.csv lists the images by their numbers")
             .into()
     })
 }

@@ -8,8 +8,9 @@ use crate::error::{Exit, Failure};
 use crate::nn::{ForwardContext, Network};
 use crate::util::panics::quietly;
 
-/// Sizes of the batches of two traces: what is the same in both is no matter of the batch.
-const BATCHES: [usize; 2] = [2, 3];
+/// Sizes of the batches of two traces: what is the same in both is no matter of the batch. Of a value of one number an
+/// image there are so many tokens that no operation leaves all of them as they are.
+const BATCHES: [usize; 2] = [16, 17];
 
 /// The operations that make a network's output of its images, in the order in which they are done.
 #[derive(Clone, Debug, PartialEq)]

@@ -44,13 +44,18 @@ struct Value {
     shape: Vec<usize>,
 }
 
-/// Where a trace does not know what was done.
+/// Why a trace is none of the whole pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Gap {
-    /// What was done last that is known; `None` where nothing was.
-    after: Option<String>,
-    /// The shape of the tensor that came of what is not known.
-    shape: Vec<usize>,
+enum Gap {
+    /// It does not know what was done.
+    Unknown {
+        /// What was done last that is known; `None` where nothing was.
+        after: Option<String>,
+        /// The shape of the tensor that came of what is not known.
+        shape: Vec<usize>,
+    },
+    /// A layer of this kind has weights that the network does not: they have no names.
+    NoField(&'static str),
 }
 
 impl Trace {
@@ -93,13 +98,20 @@ impl Trace {
                 layers.join(", ")
             );
         }
-        let place = gap
-            .after
+        let (after, shape) = match gap {
+            Gap::Unknown { after, shape } => (after, shape),
+            Gap::NoField(kind) => {
+                return format!(
+                    "it has a {kind} that is no field of its own: its weights have no names"
+                );
+            }
+        };
+        let place = after
             .as_ref()
             .map_or("before its first layer".to_owned(), |node| format!("after {node}"));
         format!(
             "{place} it makes a tensor {:?} by something else than a layer of dytb::nn::layers",
-            gap.shape
+            shape
         )
     }
 
@@ -128,7 +140,7 @@ impl Trace {
             }),
             None => {
                 let after = self.nodes.last().map(described);
-                self.gap.get_or_insert(Gap { after, shape: x.dims().to_vec() });
+                self.gap.get_or_insert(Gap::Unknown { after, shape: x.dims().to_vec() });
                 0
             }
         }
@@ -159,6 +171,10 @@ impl Trace {
     /// Adds `node`, and returns tokens in the place of its `output`.
     fn push<const D: usize>(&mut self, node: Node, output: &Tensor<D>) -> Tensor<D> {
         let own = node.of.and_then(|id| self.parameters.iter().find(|own| own.id == id));
+        if node.of.is_some() && own.is_none() {
+            // Its weights would have the names of any other such layer's.
+            self.gap.get_or_insert(Gap::NoField(node.kind.name()));
+        }
         self.nodes.push(node.named(own));
         self.tokens(output.dims(), &output.device())
     }

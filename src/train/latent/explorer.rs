@@ -1,5 +1,6 @@
 //! A trained model with a code, and images of a data set.
 
+use indicatif::ProgressBar;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -86,7 +87,8 @@ impl Explorer {
     pub fn codes(&self, examples: &Examples) -> Result<Codes> {
         let loader = DataLoader::new(examples.clone(), &self.device);
         let all: Vec<_> = (0..examples.len()).collect();
-        codes(&self.model, &loader, &all)?.context("the model has a code")
+        let progress = bar("{msg} {bar:30} {pos}/{len}", all.len() as u64, "codes");
+        codes(&self.model, &loader, &all, &progress)?.context("the model has a code")
     }
 
     /// The images of `examples` at `indices` `[indices, channels, height, width]`, in -1..=1.
@@ -117,17 +119,17 @@ pub(super) fn codes(
     model: &AnyModel,
     loader: &DataLoader,
     indices: &[usize],
+    progress: &ProgressBar,
 ) -> Result<Option<Codes>> {
     let batches: Vec<_> = indices.chunks(model.batch_size()).collect();
     let mut ahead = loader.read_ahead(&batches);
-    let progress = bar("{msg} {bar:30} {pos}/{len}", indices.len() as u64, "codes");
     let (mut values, mut numbers) = (Vec::new(), 0);
     for batch in batches {
         let bytes = ahead.next_batch()?;
         let images = loader.images(Batch::plain(batch).with_bytes(&bytes));
         let Some(codes) = model.encode(images) else { return Ok(None) };
         numbers = codes.dims()[1];
-        embed::refuse_too_many(indices.len(), numbers, "name a smaller part of the data set")?;
+        embed::refuse_too_many(indices.len(), numbers, "look at a smaller split: --split")?;
         values.extend(floats(codes));
         progress.inc(batch.len() as u64);
     }

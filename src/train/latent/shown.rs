@@ -1,6 +1,7 @@
 //! What a run shows of its model's code after a validation: the same images each time, and the same draws.
 
 use anyhow::Result;
+use indicatif::ProgressBar;
 
 use super::LatentSpace;
 use super::explorer::codes;
@@ -49,7 +50,9 @@ pub(crate) fn latent_rows(
     // From all of it: a data set may be in the order of its classes.
     let taken = count.min(CODES);
     let indices: Vec<_> = (0..taken).map(|number| number * count / taken).collect();
-    let Some(codes) = codes(model, validation, &indices)? else { return Ok(Vec::new()) };
+    let Some(codes) = codes(model, validation, &indices, &ProgressBar::hidden())? else {
+        return Ok(Vec::new());
+    };
     let device = validation.device();
     let Some(space) = LatentSpace::new(model, (shape, device), &codes) else {
         return Ok(Vec::new());

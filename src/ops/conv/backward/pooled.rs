@@ -28,7 +28,7 @@ impl<'a> Pooled<'a> {
         let plan = Plan::new(layer, windows);
         let weight = input_too.then(|| {
             let mut packed = vec![0.0; packed_len(layer)];
-            weight.iter().enumerate().for_each(|(i, &w)| packed[packed_index(layer, i)] = w);
+            places(layer).zip(weight).for_each(|(at, &w)| packed[at] = w);
             packed
         });
         Self { layer, plan, weight }
@@ -91,8 +91,7 @@ impl Back for Pooled<'_> {
     fn unpack(&self, sums: &[f32]) -> (Vec<f32>, Vec<f32>) {
         let layer = self.layer;
         let (weight, bias) = sums.split_at(packed_len(layer));
-        let n = layer.outputs * layer.input.channels * layer.kernel[0] * layer.kernel[1];
-        ((0..n).map(|i| weight[packed_index(layer, i)]).collect(), bias.to_vec())
+        (places(layer).map(|at| weight[at]).collect(), bias.to_vec())
     }
 }
 
@@ -122,11 +121,17 @@ fn packed_len(layer: &Layer) -> usize {
     layer.outputs * layer.kernel[0] * pitch(layer)
 }
 
-/// Where number `i` of `[outputs, inputs, kernel rows, kernel columns]` lies in
-/// `[outputs, kernel rows, pitch]`.
-fn packed_index(layer: &Layer, i: usize) -> usize {
+/// Where the numbers of `[outputs, inputs, kernel rows, kernel columns]` lie in `[outputs, kernel rows, pitch]`, one after
+/// the other.
+fn places(layer: &Layer) -> impl Iterator<Item = usize> {
     let ([rows, columns], inputs) = (layer.kernel, layer.input.channels);
-    let (tap, kc) = (i % (rows * columns), i / (rows * columns));
-    let row = kc / inputs * rows + tap / columns;
-    row * pitch(layer) + tap % columns * inputs + kc % inputs
+    let pitch = pitch(layer);
+    (0..layer.outputs).flat_map(move |k| {
+        (0..inputs).flat_map(move |c| {
+            (0..rows).flat_map(move |i| {
+                let row = (k * rows + i) * pitch + c;
+                (0..columns).map(move |j| row + j * inputs)
+            })
+        })
+    })
 }
