@@ -98,7 +98,7 @@ fn loader(shape: [usize; 3], device: &Device, images: usize) -> DataLoader {
     DataLoader::new(Examples::new(shape, pixels, labels).unwrap(), device)
 }
 
-/// Images a second of each repeat, and the number of parameters.
+/// Images a second of each repeat, and how many numbers are learnt.
 fn train(args: &Args) -> (Vec<f64>, usize) {
     let device = args.device.find().expect("a device").autodiff();
     let loader = loader(args.shape(), &device, IMAGES);
@@ -117,7 +117,7 @@ fn train(args: &Args) -> (Vec<f64>, usize) {
         }
         device.sync().expect("the device works");
     };
-    let parameters = args.model(&device).network().num_parameters();
+    let parameters = trained(&args.model(&device));
     steps(WARM_UP);
     (repeats(args.steps * args.batch, || steps(args.steps)), parameters)
 }
@@ -135,7 +135,13 @@ fn infer(args: &Args) -> (Vec<f64>, usize) {
             loss_and_predictions(&model, &loader, args.batch).unwrap();
         }
     });
-    (rates, model.network().num_parameters())
+    (rates, trained(&model))
+}
+
+/// How many numbers the model learns.
+fn trained(model: &AnyModel) -> usize {
+    let parameters = model.network().parameters().into_iter().filter(|own| own.trained);
+    parameters.map(|own| own.shape.iter().product::<usize>()).sum()
 }
 
 /// `images` a second, each time that `work` is done.

@@ -10,6 +10,7 @@ prints one line of JSON, as benches/peer.rs does. Inside the clock: a batch gath
 import argparse
 import json
 import os
+import resource
 import statistics
 import time
 
@@ -264,7 +265,8 @@ def main():
     args = parser.parse_args()
     found, count = rates(args)
     print(json.dumps({"peer": "torch", "version": torch.__version__, "variant": args.variant, "model": args.model,
-                      "parameters": count, "images_per_s": round(statistics.median(found), 1)}))
+                      "parameters": count, "images_per_s": round(statistics.median(found), 1),
+                      "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)}))
 
 
 if __name__ == "__main__":
