@@ -17,3 +17,10 @@ pub struct Parameter {
     /// autodiff, it does not.
     pub trained: bool,
 }
+
+impl Parameter {
+    /// The fields on the way to the layer that has it, and its own there: `encode` and `weight`.
+    pub(crate) fn layer_and_field(&self) -> (&str, &str) {
+        self.name.rsplit_once('.').unwrap_or(("", &self.name))
+    }
+}

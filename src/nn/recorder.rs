@@ -91,7 +91,7 @@ pub struct Operation {
 
 /// Whether the parameter `own` is one of the layer of `operation`.
 pub(crate) fn has(operation: &Operation, own: &Parameter) -> bool {
-    let layer = own.name.rsplit_once('.').map_or("", |(layer, _)| layer);
+    let (layer, _) = own.layer_and_field();
     !operation.parameters.is_empty() && operation.layer == layer.replace('.', "/")
 }
 
@@ -104,9 +104,9 @@ pub(crate) fn complete(operations: &mut Vec<Operation>, parameters: &[Parameter]
             place = at + 1;
             continue;
         }
-        let (layer, _) = own.name.rsplit_once('.').unwrap_or(("", &own.name));
+        let (layer, _) = own.layer_and_field();
         let of_layer = |other: &Parameter| {
-            let (scope, field) = other.name.rsplit_once('.').unwrap_or(("", &other.name));
+            let (scope, field) = other.layer_and_field();
             (scope == layer).then(|| (field.to_owned(), other.shape.clone()))
         };
         operations.insert(
@@ -193,9 +193,8 @@ impl Recorder {
             let scope = format!("{}/", layer.replace('.', "/"));
             self.summaries.iter().any(|summary| summary.tag().starts_with(&scope))
         };
-        let layer = |name: &str| name.rsplit_once('.').map_or(String::new(), |(l, _)| l.to_owned());
         let missing: Vec<_> =
-            self.parameters.iter().filter(|own| !shown(&layer(&own.name))).cloned().collect();
+            self.parameters.iter().filter(|own| !shown(own.layer_and_field().0)).cloned().collect();
         if missing.is_empty() {
             return;
         }
@@ -203,7 +202,7 @@ impl Recorder {
         let weights = weights.expect("the parameters can be read back from their device");
         for own in missing {
             let Some(values) = weights.get(&own.name) else { continue };
-            let (scope, field) = own.name.rsplit_once('.').unwrap_or(("", &own.name));
+            let (scope, field) = own.layer_and_field();
             let field = match field {
                 "weight" => "weights",
                 "bias" => "biases",

@@ -8,8 +8,7 @@ use burn::tensor::Device;
 use super::AnyModel;
 use super::any_model::Built;
 use super::evaluate::restore;
-use super::predict::classes_of;
-use crate::data::image_file::LONGEST;
+use super::predict::{classes_of, is_possible};
 use crate::error::{Exit, Failure};
 use crate::nn::Kind;
 use crate::nn::trace::Graph;
@@ -32,9 +31,7 @@ pub(crate) struct TracedModel {
 /// operation of [`nn::layers`](crate::nn::layers).
 pub(crate) fn trace_model(checkpoint: &Checkpoint, path: &Path) -> Result<TracedModel> {
     let state = &checkpoint.state;
-    let [channels, height, width] = state.shape;
-    let sides = [height, width].iter().all(|side| (1..=LONGEST).contains(side));
-    if !sides || ![1, 3, 4].contains(&channels) {
+    if !is_possible(state.shape, &[1, 3, 4]) {
         let what = format!("`{}` takes no images", path.display());
         let why = format!("it says that they are {:?}", state.shape);
         return Err(Failure::new(Exit::Failed, what).why(why).into());

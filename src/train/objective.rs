@@ -98,17 +98,23 @@ fn refused_sparsity(name: &str, sparsity: Sparsity, is_unsuited: bool) -> anyhow
 
 /// The models that take this `sparsity`.
 fn that_take(sparsity: Sparsity) -> Vec<&'static str> {
+    autoencoders_that(|mut model, shape, device| {
+        model.set_objective(Objective { sparsity: Some(sparsity), ..Objective::default() });
+        let Unheeded { flags, code_is_unsuited } = Unheeded::by(&model, shape, device);
+        flags.is_empty() && !code_is_unsuited
+    })
+}
+
+/// The names of the autoencoders of which `is_so` holds, each built for images of some shape on a device.
+pub(super) fn autoencoders_that(
+    is_so: impl Fn(AnyModel, [usize; 3], &Device) -> bool,
+) -> Vec<&'static str> {
     let device = Device::flex();
-    let takes = |model| {
+    let holds = |model| {
         let build = || AnyModel::new(model, TRIED, 2, &mut Initializer::new(0, &device)).ok();
-        let tried = || {
-            let mut built = build()?;
-            built.set_objective(Objective { sparsity: Some(sparsity), ..Objective::default() });
-            let Unheeded { flags, code_is_unsuited } = Unheeded::by(&built, TRIED, &device);
-            Some(flags.is_empty() && !code_is_unsuited)
-        };
-        quietly(tried).ok().flatten().unwrap_or(false)
+        let tried = || build().is_some_and(|built| is_so(built, TRIED, &device));
+        quietly(tried).unwrap_or(false)
     };
     let autoencoders = MODELS.iter().filter(|(_, model)| model.kind() == Kind::Autoencoder);
-    autoencoders.filter(|(_, model)| takes(*model)).map(|(name, _)| *name).collect()
+    autoencoders.filter(|(_, model)| holds(*model)).map(|(name, _)| *name).collect()
 }

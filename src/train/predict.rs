@@ -197,13 +197,15 @@ pub(super) fn classes_of(state: &State) -> Result<Vec<String>> {
     })
 }
 
+/// Whether there are images of `[channels, height, width]`, with as many channels as one of `allowed`.
+pub(super) fn is_possible([channels, height, width]: [usize; 3], allowed: &[usize]) -> bool {
+    allowed.contains(&channels) && [height, width].iter().all(|side| (1..=LONGEST).contains(side))
+}
+
 /// Fails where the images of `checkpoint`, which was read from `path`, are of a shape that no picture is brought to. A
 /// checkpoint may say anything.
 pub(crate) fn refuse_shape(checkpoint: &Checkpoint, path: &Path) -> Result<()> {
-    let [channels, height, width] = checkpoint.state.shape;
-    let possible = [1, 3].contains(&channels)
-        && [height, width].iter().all(|side| (1..=LONGEST).contains(side));
-    match possible {
+    match is_possible(checkpoint.state.shape, &[1, 3]) {
         true => Ok(()),
         false => {
             let what = format!("`{}` takes no pictures", path.display());

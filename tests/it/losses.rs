@@ -11,9 +11,9 @@ use dytb::run::latest;
 use dytb::train::{AnyModel, StepConfig, loss_and_gradients};
 use dytb::{Examples, Initializer};
 
-use crate::common::command::{Bench, Done};
+use crate::common::command::Bench;
 use crate::common::golden::{assert_close, flat, golden};
-use crate::common::remains::assert_same;
+use crate::common::interrupted::{assert_interruptions_change_nothing, folder_of};
 
 const LOSSES: [&str; 5] = ["mse", "l1", "bce", "ssim", "mse+ssim"];
 const NOISES: [&str; 4] = ["gaussian:0.2", "mask:0.3", "salt_pepper:0.1", "uniform:0.5"];
@@ -90,25 +90,11 @@ fn every_autoencoder_is_trained_for_them() {
 
 const RUN: &str = "--model ConvAE --dataset Digits --seed 3 --batch_size 100 --images_every 0 --optimizer Adam --lr 1e-3";
 
-/// The folder of the run of an autoencoder with `line`, of so many `threads`, when it is done or paused.
-#[track_caller]
-fn folder_of(bench: &Bench, threads: &str, line: &str) -> String {
-    let output = bench.training(line).arg("--json").env("RAYON_NUM_THREADS", threads).output();
-    let done = Done::from(output.unwrap()).ended(0);
-    done.json()["folder"].as_str().unwrap().to_owned()
-}
-
 /// 2N epochs are N, and N more; on any number of threads.
 #[test]
 fn threads_and_interruptions_change_nothing() {
     for flags in ["--loss mse+ssim --noise gaussian:0.2", "--loss bce --noise salt_pepper:0.1"] {
-        let (through, paused) = (Bench::new(), Bench::new());
-        let folder = folder_of(&through, "1", &format!("{RUN} {flags} --epochs 3"));
-        for stop in ["--stop_after 1", "--stop_after 2", ""] {
-            let line = format!("{RUN} {flags} --epochs 3 {stop}");
-            assert_eq!(folder_of(&paused, "3", &line), folder);
-        }
-        assert_same(&through, &paused, &folder);
+        assert_interruptions_change_nothing(&format!("{RUN} {flags}"));
     }
 }
 

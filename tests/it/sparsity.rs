@@ -10,9 +10,9 @@ use dytb::nn::{Kind, Objective, Sparsity};
 use dytb::train::{AnyModel, StepConfig, StepOutput, loss_and_gradients};
 use dytb::{Examples, Initializer};
 
-use crate::common::command::{Bench, Done, scalars};
+use crate::common::command::{Bench, scalars};
 use crate::common::golden::{assert_close, flat, golden};
-use crate::common::remains::assert_same;
+use crate::common::interrupted::{assert_interruptions_change_nothing, folder_of};
 
 const SHAPE: [usize; 3] = [1, 28, 28];
 const EXAMPLES: usize = 40;
@@ -129,25 +129,11 @@ fn a_batch_is_one_mean() {
 const RUN: &str =
     "--dataset Digits --seed 3 --batch_size 100 --images_every 0 --optimizer Adam --lr 1e-3";
 
-/// The folder of the run of an autoencoder with `line`, of so many `threads`, when it is done or paused.
-#[track_caller]
-fn folder_of(bench: &Bench, threads: &str, line: &str) -> String {
-    let output = bench.training(line).arg("--json").env("RAYON_NUM_THREADS", threads).output();
-    let done = Done::from(output.unwrap()).ended(0);
-    done.json()["folder"].as_str().unwrap().to_owned()
-}
-
 /// 2N epochs are N, and N more; on any number of threads.
 #[test]
 fn threads_and_interruptions_change_nothing() {
     for flags in ["--model SingleLayerCAE --sparsity kl:0.1", "--model ConvAE --sparsity l1:0.01"] {
-        let (through, paused) = (Bench::new(), Bench::new());
-        let folder = folder_of(&through, "1", &format!("{RUN} {flags} --epochs 3"));
-        for stop in ["--stop_after 1", "--stop_after 2", ""] {
-            let line = format!("{RUN} {flags} --epochs 3 {stop}");
-            assert_eq!(folder_of(&paused, "3", &line), folder);
-        }
-        assert_same(&through, &paused, &folder);
+        assert_interruptions_change_nothing(&format!("{RUN} {flags}"));
     }
 }
 

@@ -90,7 +90,7 @@ impl Trace {
     fn why(&self, gap: &Gap) -> String {
         let unknown = self.parameters.iter().filter(|own| !self.knows(own));
         let mut layers: Vec<_> =
-            unknown.map(|own| format!("`{}` ({})", layer_of(own), own.module)).collect();
+            unknown.map(|own| format!("`{}` ({})", own.layer_and_field().0, own.module)).collect();
         layers.dedup();
         if !layers.is_empty() {
             return format!(
@@ -181,13 +181,8 @@ impl Trace {
 
     /// Whether one of the nodes is of the layer of `own`.
     fn knows(&self, own: &Parameter) -> bool {
-        self.nodes.iter().any(|node| node.of.is_some() && node.layer == layer_of(own))
+        self.nodes.iter().any(|node| node.of.is_some() && node.layer == own.layer_and_field().0)
     }
-}
-
-/// The fields on the way to the layer of `parameter`.
-fn layer_of(parameter: &Parameter) -> &str {
-    parameter.name.rsplit_once('.').map_or("", |(layer, _)| layer)
 }
 
 /// A node for the user: `conv1.conv (Conv)`.

@@ -3,7 +3,6 @@
 use burn::module::ParamId;
 use burn::tensor::Tensor;
 
-use super::layer_of;
 use crate::nn::Parameter;
 use crate::ops::Activation;
 use crate::ops::columns::Geometry;
@@ -140,7 +139,7 @@ impl Node {
     /// Of the parameter `own` of this network, whose name its weights get.
     pub(super) fn named(mut self, own: Option<&Parameter>) -> Self {
         let Some(own) = own else { return self };
-        self.layer = layer_of(own).to_owned();
+        self.layer = own.layer_and_field().0.to_owned();
         for (name, _) in &mut self.weights {
             *name = match (name.as_str(), self.layer.as_str()) {
                 ("", _) => own.name.clone(),

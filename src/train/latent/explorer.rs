@@ -1,28 +1,24 @@
 //! A trained model with a code, and images of a data set.
 
-use indicatif::ProgressBar;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use burn::tensor::Device;
+use indicatif::ProgressBar;
 
 use super::{Codes, LatentSpace};
 use crate::data::{Batch, DataLoader, Examples, Source, Split};
 use crate::error::{Exit, Failure};
-use crate::models::MODELS;
-use crate::nn::{Initializer, Kind, Model, Prior};
+use crate::nn::{Kind, Prior};
 use crate::registry;
 use crate::run::{Checkpoint, find_checkpoint, run_of};
 use crate::train::embed::{Album, of_split};
 use crate::train::evaluate::restore;
+use crate::train::objective::autoencoders_that;
 use crate::train::predict::refuse_shape;
 use crate::train::{AnyModel, embed};
 use crate::util::bar::bar;
-use crate::util::panics::quietly;
 use crate::util::tensor::floats;
-
-/// Images of which a model is asked whether it has a code.
-const TRIED: [usize; 3] = [1, 32, 32];
 
 /// A trained model with a code.
 pub struct Explorer {
@@ -140,21 +136,9 @@ pub(super) fn codes(
 
 /// The error of the model `name` without a code, and `why` it has none.
 fn no_code(name: &str, why: &str) -> anyhow::Error {
-    let names = with_a_code().join(", ");
+    let names = autoencoders_that(|model, _, _| model.prior().is_some()).join(", ");
     Failure::new(Exit::Usage, format!("{name} has no code that could be looked into"))
         .why(format!("{why}; there are: {names}"))
         .help("name a run of one of these; dytb embed RUN --layer NAME writes what any layer makes of images")
         .into()
-}
-
-/// The models that have a code.
-fn with_a_code() -> Vec<&'static str> {
-    let device = Device::flex();
-    let has_one = |model: Model| {
-        let build = || AnyModel::new(model, TRIED, 2, &mut Initializer::new(0, &device));
-        let built = quietly(build).ok().and_then(Result::ok);
-        built.is_some_and(|built| built.prior().is_some())
-    };
-    let autoencoders = MODELS.iter().filter(|(_, model)| model.kind() == Kind::Autoencoder);
-    autoencoders.filter(|(_, model)| has_one(*model)).map(|(name, _)| *name).collect()
 }

@@ -5,6 +5,7 @@ pub mod data;
 #[cfg(unix)]
 pub mod forged;
 pub mod golden;
+pub mod interrupted;
 #[cfg(unix)]
 pub mod kinds;
 #[cfg(unix)]
