@@ -98,9 +98,9 @@ pub(crate) fn place(
             if from_p == 1 && to_p == 1 {
                 out[write..][..n].copy_from_slice(&image[read..][..n]);
             } else {
-                let values = image[read..].iter().step_by(from_p);
-                let argmax = out[write..].iter_mut().step_by(to_p);
-                argmax.zip(values).take(n).for_each(|(place, value)| *place = *value);
+                for p in 0..n {
+                    out[write + p * to_p] = image[read + p * from_p];
+                }
             }
         }
     }

@@ -77,11 +77,17 @@ pub(crate) fn of_images_with_argmax<T: Default>(
 
 /// From this many numbers on threads share the zeroing.
 const PARALLEL_MIN_LEN: usize = 1 << 18;
+/// Numbers that are written at a time: a page of memory.
+const PAGE: usize = 1024;
 
 /// `n` zeros. Writing them takes as long as some kernels do: of many, every thread writes some.
 pub(crate) fn zeros(n: usize) -> Vec<f32> {
     if n < PARALLEL_MIN_LEN {
         return vec![0.0; n];
     }
-    rayon::iter::repeat_n(0.0, n).with_min_len(PARALLEL_MIN_LEN / 4).collect()
+    let pages = rayon::iter::repeat_n([0.0; PAGE], n.div_ceil(PAGE));
+    let pages: Vec<_> = pages.with_min_len(PARALLEL_MIN_LEN / 4 / PAGE).collect();
+    let mut zeros = pages.into_flattened();
+    zeros.truncate(n);
+    zeros
 }

@@ -170,38 +170,38 @@ impl<R: Elementwise<N>, const N: usize> Kernel for Sweep<'_, R, N> {
 }
 
 impl<R: Elementwise<N>, const N: usize> Sweep<'_, R, N> {
+    // Without closures: one that is not inlined is not compiled for the vector unit.
     #[inline(always)]
-    fn lanes(mut self) {
-        let len = self.parameter.len();
+    fn lanes(self) {
+        let Self { rule, factors, parameter, gradient, slots } = self;
+        let len = parameter.len();
         // Where there are more, nothing says to the compiler that an index is inside.
-        let (gradient, parameter) = (&self.gradient[..len], &mut self.parameter[..len]);
-        let mut slots = self.slots.each_mut().map(|slot| &mut slot[..len]);
+        let gradient = &gradient[..len];
         let whole = len - len % LANES;
         for at in (0..whole).step_by(LANES) {
-            let read = |from: &[f32]| {
-                Lanes(*from[at..at + LANES].first_chunk::<LANES>().expect("as many as lanes"))
-            };
-            let before = slots.each_ref().map(|slot| read(slot));
-            let (next, after) =
-                self.rule.update(self.factors, read(parameter), read(gradient), before);
+            let mut before = [Lanes::default(); N];
+            for slot in 0..N {
+                before[slot] = Lanes::of(&slots[slot][at..at + LANES]);
+            }
+            let [x, dx] = [&parameter[at..at + LANES], &gradient[at..at + LANES]];
+            let (next, after) = rule.update(factors, Lanes::of(x), Lanes::of(dx), before);
             parameter[at..at + LANES].copy_from_slice(&next.0);
-            for (slot, after) in slots.iter_mut().zip(after) {
-                slot[at..at + LANES].copy_from_slice(&after.0);
+            for slot in 0..N {
+                slots[slot][at..at + LANES].copy_from_slice(&after[slot].0);
             }
         }
         if whole == len {
             return;
         }
-        let read = |from: &[f32]| {
-            let mut lanes = [0.0; LANES];
-            lanes[..len - whole].copy_from_slice(&from[whole..]);
-            Lanes(lanes)
-        };
-        let before = slots.each_ref().map(|slot| read(slot));
-        let (next, after) = self.rule.update(self.factors, read(parameter), read(gradient), before);
+        let mut before = [Lanes::default(); N];
+        for slot in 0..N {
+            before[slot] = Lanes::of_part(&slots[slot][whole..len]);
+        }
+        let [x, dx] = [&parameter[whole..], &gradient[whole..]].map(Lanes::of_part);
+        let (next, after) = rule.update(factors, x, dx, before);
         parameter[whole..].copy_from_slice(&next.0[..len - whole]);
-        for (slot, after) in slots.iter_mut().zip(after) {
-            slot[whole..].copy_from_slice(&after.0[..len - whole]);
+        for slot in 0..N {
+            slots[slot][whole..len].copy_from_slice(&after[slot].0[..len - whole]);
         }
     }
 }

@@ -68,16 +68,16 @@ impl<const D: usize> Numbers for Tensor<D> {
     }
 }
 
-/// `x` to this power: with a whole exponent as burn takes it, with one of the `others` so.
+/// `x` to this power as burn takes it, where that is by other operations.
 #[inline(always)]
-pub(super) fn power<X: Numbers>(x: X, exponent: f64, others: impl FnOnce(X) -> X) -> X {
+pub(super) fn whole_power<X: Numbers>(x: X, exponent: f64) -> Option<X> {
     match exponent {
-        0.0 => x.like(1.0),
-        1.0 => x,
-        2.0 => x.square(),
-        -1.0 => x.recip(),
-        -2.0 => x.square().recip(),
-        _ => others(x),
+        0.0 => Some(x.like(1.0)),
+        1.0 => Some(x),
+        2.0 => Some(x.square()),
+        -1.0 => Some(x.recip()),
+        -2.0 => Some(x.square().recip()),
+        _ => None,
     }
 }
 
@@ -85,19 +85,37 @@ pub(super) fn power<X: Numbers>(x: X, exponent: f64, others: impl FnOnce(X) -> X
 pub(super) const LANES: usize = 16;
 
 /// A few numbers that stay in registers from a rule's first operation to its last: the widest vector of any processor.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Lanes(pub [f32; LANES]);
 
 impl Lanes {
+    /// The first [`LANES`] of `values`.
+    ///
+    /// # Panics
+    /// If they are fewer.
     #[inline(always)]
-    fn map(self, each: impl Fn(f32) -> f32) -> Self {
-        Self(self.0.map(each))
+    pub(super) fn of(values: &[f32]) -> Self {
+        Self(*values.first_chunk().expect("as many as lanes"))
     }
 
-    #[inline(always)]
-    fn zip(self, other: Self, each: impl Fn(f32, f32) -> f32) -> Self {
-        Self(std::array::from_fn(|lane| each(self.0[lane], other.0[lane])))
+    /// Fewer than [`LANES`] values; the other lanes are 0.
+    pub(super) fn of_part(values: &[f32]) -> Self {
+        let mut lanes = [0.0; LANES];
+        lanes[..values.len()].copy_from_slice(values);
+        Self(lanes)
     }
+}
+
+/// A value for each lane. A loop, not `array::map` of a closure: that is a function of its own, which is not always
+/// compiled for the vector unit of the sweep that calls it.
+macro_rules! lanes {
+    ($lane:ident => $value:expr) => {{
+        let mut lanes = [0.0; LANES];
+        for $lane in 0..LANES {
+            lanes[$lane] = $value;
+        }
+        Self(lanes)
+    }};
 }
 
 /// An operation of two, and of one and a factor.
@@ -107,7 +125,7 @@ macro_rules! operation {
             type Output = Self;
             #[inline(always)]
             fn $name(self, other: Self) -> Self {
-                self.zip(other, |x, y| x $sign y)
+                lanes!(lane => self.0[lane] $sign other.0[lane])
             }
         }
 
@@ -116,7 +134,7 @@ macro_rules! operation {
             #[inline(always)]
             fn $name(self, factor: f64) -> Self {
                 let factor = factor as f32;
-                self.map(|x| x $sign factor)
+                lanes!(lane => self.0[lane] $sign factor)
             }
         }
     };
@@ -129,38 +147,47 @@ operation!(Div, div, /);
 impl Numbers for Lanes {
     #[inline(always)]
     fn square(self) -> Self {
-        self.map(|x| x * x)
+        lanes!(lane => self.0[lane] * self.0[lane])
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
-        self.map(f32::sqrt)
+        lanes!(lane => self.0[lane].sqrt())
     }
     #[inline(always)]
     fn abs(self) -> Self {
-        self.map(f32::abs)
+        lanes!(lane => self.0[lane].abs())
     }
     #[inline(always)]
     fn sign(self) -> Self {
         // As burn has it: 0 of both zeros and of NaN.
-        self.map(|x| if x.is_nan() || x == 0.0 { 0.0 } else { 1.0f32.copysign(x) })
+        lanes!(lane => {
+            let x = self.0[lane];
+            if x.is_nan() || x == 0.0 { 0.0 } else { 1.0f32.copysign(x) }
+        })
     }
     #[inline(always)]
     fn recip(self) -> Self {
-        self.map(|x| 1.0 / x)
+        lanes!(lane => 1.0 / self.0[lane])
     }
     #[inline(always)]
     fn power(self, exponent: f64) -> Self {
-        power(self, exponent, |other| other.map(|x| x.powf(exponent as f32)))
+        match whole_power(self, exponent) {
+            Some(power) => power,
+            None => lanes!(lane => self.0[lane].powf(exponent as f32)),
+        }
     }
     #[inline(always)]
     fn at_least(self, least: f64) -> Self {
         let least = least as f32;
-        self.map(|x| if x.is_nan() || x > least { x } else { least })
+        lanes!(lane => {
+            let x = self.0[lane];
+            if x.is_nan() || x > least { x } else { least }
+        })
     }
     #[inline(always)]
     fn zero_where_at_most(self, test: Self, bound: f64) -> Self {
         let bound = bound as f32;
-        self.zip(test, |x, test| if test <= bound { 0.0 } else { x })
+        lanes!(lane => if test.0[lane] <= bound { 0.0 } else { self.0[lane] })
     }
     #[inline(always)]
     fn like(&self, value: f64) -> Self {

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use cubecl::prelude::*;
 
-use super::numbers::{Numbers, power};
+use super::numbers::{Numbers, whole_power};
 
 /// An operation on numbers that came before it: what a rule begins with, and then the result of each operation. The
 /// last operand of one with a scalar is the scalar's place among the scalars.
@@ -150,10 +150,11 @@ impl Numbers for Traced {
         self.then(operation)
     }
     fn power(self, exponent: f64) -> Self {
-        power(self, exponent, |x| {
-            let operation = Operation::Power(x.place, x.scalar(exponent));
-            x.then(operation)
-        })
+        if let Some(power) = whole_power(self.clone(), exponent) {
+            return power;
+        }
+        let operation = Operation::Power(self.place, self.scalar(exponent));
+        self.then(operation)
     }
     fn at_least(self, least: f64) -> Self {
         let operation = Operation::AtLeast(self.place, self.scalar(least));

@@ -166,37 +166,37 @@ fn width(layer: &Layer) -> usize {
 
 /// `[outputs, inputs, kernel rows, kernel columns]` as `[width, outputs]`.
 fn weight_matrix(layer: &Layer, weight: &[f32]) -> FlexTensor {
-    let mut values = vec![0.0; weight.len()];
-    for_lines(layer, |column, outputs, from| {
+    let (mut values, width) = (vec![0.0; weight.len()], width(layer));
+    for (column, outputs, from) in lines(layer) {
         for (k, place) in values[column..][..outputs].iter_mut().enumerate() {
-            *place = weight[from + k * width(layer)];
+            *place = weight[from + k * width];
         }
-    });
-    matrix(values, [width(layer), layer.outputs])
+    }
+    matrix(values, [width, layer.outputs])
 }
 
 /// `[width, outputs]` as `[outputs, inputs, kernel rows, kernel columns]`.
 fn planes(layer: &Layer, values: &[f32]) -> Vec<f32> {
-    let mut planes = vec![0.0; values.len()];
-    for_lines(layer, |column, outputs, to| {
+    let (mut planes, width) = (vec![0.0; values.len()], width(layer));
+    for (column, outputs, to) in lines(layer) {
         for (k, value) in values[column..][..outputs].iter().enumerate() {
-            planes[to + k * width(layer)] = *value;
+            planes[to + k * width] = *value;
         }
-    });
+    }
     planes
 }
 
-/// Calls `work` for each cache line of `[width, outputs]`: where it begins, how many outputs are in
-/// it, and where the first one's weight lies in `[outputs, inputs, kernel rows, kernel columns]`.
-fn for_lines(layer: &Layer, mut work: impl FnMut(usize, usize, usize)) {
+/// Each cache line of `[width, outputs]`: where it begins, how many outputs are in it, and where the first one's weight
+/// lies in `[outputs, inputs, kernel rows, kernel columns]`.
+fn lines(layer: &Layer) -> impl Iterator<Item = (usize, usize, usize)> {
     let (inputs, area) = (layer.input.channels, layer.kernel[0] * layer.kernel[1]);
-    for k in (0..layer.outputs).step_by(LINE) {
-        for weight in 0..width(layer) {
+    let (all, width) = (layer.outputs, width(layer));
+    (0..all).step_by(LINE).flat_map(move |k| {
+        (0..width).map(move |weight| {
             let (c, tap) = (weight / area, weight % area);
-            let outputs = LINE.min(layer.outputs - k);
-            work((tap * inputs + c) * layer.outputs + k, outputs, k * width(layer) + weight);
-        }
-    }
+            ((tap * inputs + c) * all + k, LINE.min(all - k), k * width + weight)
+        })
+    })
 }
 
 fn matrix(values: Vec<f32>, shape: [usize; 2]) -> FlexTensor {

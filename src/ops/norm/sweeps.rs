@@ -1,6 +1,8 @@
 //! What is done for each value of an image: `[pixels, channels]`, the channels of a pixel together, so
 //! that the inner loops run over neighbours in memory. They are safe loops that the compiler turns into
-//! vectors, for the processor that the program finds itself on.
+//! vectors, for the processor that the program finds itself on. They go by index over slices of one length: the parts
+//! of an iterator over many slices are functions of their own, which are not always compiled into the loop.
+#![allow(clippy::needless_range_loop)]
 
 use crate::ops::Activation;
 use crate::ops::simd::{Kernel, Simd};
@@ -27,17 +29,21 @@ impl Kernel for Moments<'_> {
     fn plain(self) {
         let Self { image, mean, differences, squares } = self;
         let channels = mean.len();
+        let (differences, squares) = (&mut differences[..channels], &mut squares[..channels]);
         for pixel in image.chunks_exact(channels) {
-            mean.iter_mut().zip(pixel).for_each(|(sum, x)| *sum += x);
+            for c in 0..channels {
+                mean[c] += pixel[c];
+            }
         }
         let pixels = (image.len() / channels) as f32;
-        mean.iter_mut().for_each(|sum| *sum /= pixels);
+        for c in 0..channels {
+            mean[c] /= pixels;
+        }
         for pixel in image.chunks_exact(channels) {
-            let sums = differences.iter_mut().zip(&mut *squares);
-            for ((x, mean), (sum, squares)) in pixel.iter().zip(&*mean).zip(sums) {
-                let difference = x - mean;
-                *sum += difference;
-                *squares += difference * difference;
+            for c in 0..channels {
+                let difference = pixel[c] - mean[c];
+                differences[c] += difference;
+                squares[c] += difference * difference;
             }
         }
     }
@@ -74,10 +80,11 @@ impl Kernel for Normalise<'_> {
     fn plain(self) {
         let Self { image, by: By { mean, scale, activation, .. }, beta, out } = self;
         let channels = mean.len();
-        for (x, out) in image.chunks_exact(channels).zip(out.chunks_exact_mut(channels)) {
-            let by = mean.iter().zip(scale).zip(beta);
-            for ((x, out), ((mean, scale), beta)) in x.iter().zip(out).zip(by) {
-                *out = activated(activation, (x - mean) * scale + beta);
+        let (scale, beta) = (&scale[..channels], &beta[..channels]);
+        for (p, x) in image.chunks_exact(channels).enumerate() {
+            let out = &mut out[p * channels..][..channels];
+            for c in 0..channels {
+                out[c] = activated(activation, (x[c] - mean[c]) * scale[c] + beta[c]);
             }
         }
     }
@@ -110,15 +117,15 @@ impl Kernel for Sums<'_> {
     #[inline(always)]
     fn plain(self) {
         let Self { image, by: By { mean, inverse, activation, .. }, bias, scaled } = self;
-        for (x, y, dy) in image.pixels(mean.len()) {
-            let by = mean.iter().zip(inverse);
-            let sums = bias.iter_mut().zip(&mut *scaled);
-            for ((((x, y), dy), (mean, inverse)), (bias, scaled)) in
-                x.iter().zip(y).zip(dy).zip(by).zip(sums)
-            {
-                let dz = derived(activation, *dy, *y);
-                *bias += dz;
-                *scaled += dz * ((x - mean) * inverse);
+        let channels = mean.len();
+        let (inverse, bias, scaled) =
+            (&inverse[..channels], &mut bias[..channels], &mut scaled[..channels]);
+        for p in 0..image.x.len() / channels {
+            let [x, y, dy] = image.pixel(p, channels);
+            for c in 0..channels {
+                let dz = derived(activation, dy[c], y[c]);
+                bias[c] += dz;
+                scaled[c] += dz * ((x[c] - mean[c]) * inverse[c]);
             }
         }
     }
@@ -145,24 +152,23 @@ impl Kernel for Gradient<'_> {
     fn plain(self) {
         let Self { image, by: By { mean, inverse, scale, activation }, bias, scaled, dx } = self;
         let channels = mean.len();
-        for ((x, y, dy), dx) in image.pixels(channels).zip(dx.chunks_exact_mut(channels)) {
-            let by = mean.iter().zip(inverse).zip(scale);
-            let means = bias.iter().zip(scaled);
-            for (((((x, y), dy), dx), ((mean, inverse), scale)), (bias, scaled)) in
-                x.iter().zip(y).zip(dy).zip(dx).zip(by).zip(means)
-            {
-                let dz = derived(activation, *dy, *y);
-                *dx = scale * (dz - bias - (x - mean) * inverse * scaled);
+        let (inverse, scale) = (&inverse[..channels], &scale[..channels]);
+        let (bias, scaled) = (&bias[..channels], &scaled[..channels]);
+        for (p, dx) in dx.chunks_exact_mut(channels).enumerate() {
+            let [x, y, dy] = image.pixel(p, channels);
+            for c in 0..channels {
+                let dz = derived(activation, dy[c], y[c]);
+                dx[c] = scale[c] * (dz - bias[c] - (x[c] - mean[c]) * inverse[c] * scaled[c]);
             }
         }
     }
 }
 
 impl<'a> Image<'a> {
-    /// x, y and dy of each pixel.
+    /// x, y and dy of pixel `p`.
     #[inline(always)]
-    fn pixels(self, channels: usize) -> impl Iterator<Item = (&'a [f32], &'a [f32], &'a [f32])> {
-        let [x, y, dy] = [self.x, self.y, self.dy].map(|image| image.chunks_exact(channels));
-        x.zip(y).zip(dy).map(|((x, y), dy)| (x, y, dy))
+    fn pixel(self, p: usize, channels: usize) -> [&'a [f32]; 3] {
+        let of = p * channels..(p + 1) * channels;
+        [&self.x[of.clone()], &self.y[of.clone()], &self.dy[of]]
     }
 }

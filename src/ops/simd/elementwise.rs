@@ -78,7 +78,9 @@ impl Kernel for Activate<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         for out in self.out.chunks_exact_mut(self.bias.len()) {
-            out.iter_mut().zip(self.bias).for_each(|(sum, bias)| *sum += bias);
+            for (sum, bias) in out.iter_mut().zip(self.bias) {
+                *sum += bias;
+            }
             // SAFETY: all of a slice.
             unsafe { activate(s, self.activation, out.as_mut_ptr(), out.len()) }
         }
