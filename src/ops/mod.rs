@@ -25,3 +25,4 @@ pub(crate) mod sums;
 pub(crate) mod windows;
 
 pub use activation::{Activation, gelu};
+pub use simd::SimdLevel;

@@ -172,6 +172,8 @@ impl Product<'_> {
                 for v in 0..V {
                     let from = weight.add(v * S::LANES);
                     weights[v] = if PART { s.load_part(from, part) } else { s.load(from) };
+                    // What the next vectors of outputs begin with: by rows, no prefetcher of a processor follows.
+                    s.prefetch(from.wrapping_add(V * S::LANES));
                 }
                 for i in 0..E {
                     let value = s.splat(*values.add(i));
@@ -225,8 +227,8 @@ impl Kernel for InputGradient<'_> {
                     let n = if e + 4 <= examples { 4 } else { 1 };
                     let dz = &block[e * OUTPUTS..][..n * OUTPUTS];
                     let sums: [[f32; 4]; 4] = match n {
-                        4 => dots::<S, 4>(s, dz, weights),
-                        _ => dots::<S, 1>(s, dz, weights),
+                        4 => dots::<S, 4>(s, dz, weights, 4 * outputs),
+                        _ => dots::<S, 1>(s, dz, weights, 4 * outputs),
                     };
                     for (example, sums) in sums.iter().take(n).enumerate() {
                         let at = (e + example) * inputs + i;
@@ -253,9 +255,15 @@ impl Kernel for InputGradient<'_> {
     }
 }
 
-/// The products of `E` rows of `dz` `[E, OUTPUTS]`, zeros where the weights have ended, and four rows of weights.
+/// The products of `E` rows of `dz` `[E, OUTPUTS]`, zeros where the weights have ended, and four rows of weights; the
+/// rows that are `next`, so many numbers on, are brought nearer.
 #[inline(always)]
-fn dots<S: Simd, const E: usize>(s: S, dz: &[f32], weights: [&[f32]; 4]) -> [[f32; 4]; 4] {
+fn dots<S: Simd, const E: usize>(
+    s: S,
+    dz: &[f32],
+    weights: [&[f32]; 4],
+    next: usize,
+) -> [[f32; 4]; 4] {
     let count = weights[0].len();
     assert!(dz.len() == E * OUTPUTS && count <= OUTPUTS);
     assert!(weights.iter().all(|weights| weights.len() == count));
@@ -264,20 +272,28 @@ fn dots<S: Simd, const E: usize>(s: S, dz: &[f32], weights: [&[f32]; 4]) -> [[f3
     // SAFETY: rows of these lengths.
     unsafe {
         for at in (0..whole).step_by(S::LANES) {
-            let weights = weights.map(|weights| s.load(weights.as_ptr().add(at)));
+            let mut vectors = [s.splat(0.0); 4];
+            for w in 0..4 {
+                let from = weights[w].as_ptr().add(at);
+                vectors[w] = s.load(from);
+                s.prefetch(from.wrapping_add(next));
+            }
             for e in 0..E {
                 let dz = s.load(dz.as_ptr().add(e * OUTPUTS + at));
                 for w in 0..4 {
-                    sums[e][w] = s.fma(dz, weights[w], sums[e][w]);
+                    sums[e][w] = s.fma(dz, vectors[w], sums[e][w]);
                 }
             }
         }
         if part > 0 {
-            let weights = weights.map(|weights| s.load_part(weights.as_ptr().add(whole), part));
+            let mut vectors = [s.splat(0.0); 4];
+            for w in 0..4 {
+                vectors[w] = s.load_part(weights[w].as_ptr().add(whole), part);
+            }
             for e in 0..E {
                 let dz = s.load(dz.as_ptr().add(e * OUTPUTS + whole));
                 for w in 0..4 {
-                    sums[e][w] = s.fma(dz, weights[w], sums[e][w]);
+                    sums[e][w] = s.fma(dz, vectors[w], sums[e][w]);
                 }
             }
         }

@@ -1,11 +1,16 @@
-//! The kernels of a depthwise convolution of one padded image, NHWC: the inner loops run over the channels of a pixel,
-//! which are neighbours in memory. They are safe loops that the compiler turns into vectors, for the processor that
-//! the program finds itself on.
+//! The kernels of a depthwise convolution of one padded image, NHWC: the lanes of a vector are channels, which are
+//! neighbours in memory.
+//!
+//! The sums of one or two vectors of channels stay in registers: those of four windows in the forward pass, which share
+//! the weights, and those of four taps for the weights' gradient, which share the gradient of the output.
+#![allow(unsafe_code)]
+// Loops over the indices of arrays in registers say what the processor does.
+#![allow(clippy::needless_range_loop)]
 
 use crate::ops::simd::{Kernel, Simd};
 
-/// Channels whose sums are in registers.
-const BLOCK: usize = 32;
+/// Windows, or taps, whose sums are in registers.
+const TILE: usize = 4;
 
 /// Where the values of an image lie.
 #[derive(Clone, Copy)]
@@ -15,6 +20,82 @@ pub(super) struct Places<'a> {
     /// Where each value of a window lies, from there.
     pub taps: &'a [usize],
     pub channels: usize,
+}
+
+impl Places<'_> {
+    /// # Panics
+    /// Unless all windows are inside the image and the others are as long as they are many.
+    fn check(&self, image: &[f32], weight: &[f32], outputs: &[f32]) {
+        let last = |places: &[usize]| places.iter().max().copied().unwrap_or_default();
+        assert!(last(self.windows) + last(self.taps) + self.channels <= image.len());
+        assert_eq!(weight.len(), self.taps.len() * self.channels);
+        assert_eq!(outputs.len(), self.windows.len() * self.channels);
+    }
+}
+
+/// Calls a method of `self` for all channels: two vectors of them at a time, one, or a part of one.
+macro_rules! for_channels {
+    ($self:ident.$method:ident::<$S:ident>($s:ident)) => {
+        let channels = $self.places.channels;
+        let mut c = 0;
+        // SAFETY: `check` has passed; the vectors have channels.
+        unsafe {
+            while c + 2 * $S::LANES <= channels {
+                $self.$method::<$S, 2, false>($s, c);
+                c += 2 * $S::LANES;
+            }
+            if c + $S::LANES <= channels {
+                $self.$method::<$S, 1, false>($s, c);
+                c += $S::LANES;
+            }
+            if c < channels {
+                $self.$method::<$S, 1, true>($s, c);
+            }
+        }
+    };
+}
+
+/// `V` vectors that lie from `from` on, or the `part` of one that there is.
+///
+/// # Safety
+/// As for [`Simd::load`], or with `PART` [`Simd::load_part`].
+#[inline(always)]
+unsafe fn load<S: Simd, const V: usize, const PART: bool>(
+    s: S,
+    from: *const f32,
+    part: usize,
+) -> [S::V; V] {
+    let mut vectors = [s.splat(0.0); V];
+    for v in 0..V {
+        // SAFETY: the caller's.
+        unsafe {
+            vectors[v] =
+                if PART { s.load_part(from, part) } else { s.load(from.add(v * S::LANES)) };
+        }
+    }
+    vectors
+}
+
+/// Writes `V` vectors to `to`, or the `part` of one that there is.
+///
+/// # Safety
+/// As for [`Simd::store`], or with `PART` [`Simd::store_part`].
+#[inline(always)]
+unsafe fn store<S: Simd, const V: usize, const PART: bool>(
+    s: S,
+    to: *mut f32,
+    vectors: [S::V; V],
+    part: usize,
+) {
+    for v in 0..V {
+        // SAFETY: the caller's.
+        unsafe {
+            match PART {
+                true => s.store_part(to, vectors[v], part),
+                false => s.store(to.add(v * S::LANES), vectors[v]),
+            }
+        }
+    }
 }
 
 /// `out[window][c] = Σ_t image[window + t][c] weight[t][c]`
@@ -29,33 +110,76 @@ pub(super) struct Forward<'a> {
 
 impl Kernel for Forward<'_> {
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        self.plain();
+    fn run<S: Simd>(mut self, s: S) {
+        self.places.check(self.image, self.weight, self.out);
+        for_channels!(self.block::<S>(s));
     }
 
-    #[inline(always)]
     fn plain(self) {
         let Self { places: Places { windows, taps, channels }, image, weight, out } = self;
         for (window, out) in windows.iter().zip(out.chunks_exact_mut(channels)) {
-            let (blocks, rest) = out.as_chunks_mut::<BLOCK>();
-            for (block, out) in blocks.iter_mut().enumerate() {
-                let mut sums = [0.0; BLOCK];
-                for (tap, weight) in taps.iter().zip(weight.chunks_exact(channels)) {
-                    let x = &image[window + tap + block * BLOCK..][..BLOCK];
-                    let weight = &weight[block * BLOCK..][..BLOCK];
-                    for ((sum, x), weight) in sums.iter_mut().zip(x).zip(weight) {
-                        *sum += x * weight;
-                    }
-                }
-                *out = sums;
-            }
-            let from = channels - rest.len();
-            rest.fill(0.0);
+            out.fill(0.0);
             for (tap, weight) in taps.iter().zip(weight.chunks_exact(channels)) {
-                let x = &image[window + tap + from..][..rest.len()];
-                for ((sum, x), weight) in rest.iter_mut().zip(x).zip(&weight[from..]) {
+                for ((sum, x), weight) in out.iter_mut().zip(&image[window + tap..]).zip(weight) {
                     *sum += x * weight;
                 }
+            }
+        }
+    }
+}
+
+impl Forward<'_> {
+    /// All windows, of the channels from `c` on.
+    ///
+    /// # Safety
+    /// `check` has passed; there are so many channels, with `PART` fewer than a vector.
+    #[inline(always)]
+    unsafe fn block<S: Simd, const V: usize, const PART: bool>(&mut self, s: S, c: usize) {
+        let windows = self.places.windows.len();
+        let whole = windows - windows % TILE;
+        // SAFETY: the caller's; windows that there are.
+        unsafe {
+            for w in (0..whole).step_by(TILE) {
+                self.tile::<S, V, PART, TILE>(s, c, w);
+            }
+            for w in whole..windows {
+                self.tile::<S, V, PART, 1>(s, c, w);
+            }
+        }
+    }
+
+    /// `W` windows from `w` on.
+    ///
+    /// # Safety
+    /// As for [`Forward::block`].
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const V: usize, const PART: bool, const W: usize>(
+        &mut self,
+        s: S,
+        c: usize,
+        w: usize,
+    ) {
+        let Places { windows, taps, channels } = self.places;
+        let part = channels - c;
+        let mut sums = [[s.splat(0.0); V]; W];
+        // SAFETY: the caller's.
+        unsafe {
+            let mut weight = self.weight.as_ptr().add(c);
+            let image = self.image.as_ptr().add(c);
+            for &tap in taps {
+                let weights = load::<S, V, PART>(s, weight, part);
+                for i in 0..W {
+                    let x = image.add(*windows.get_unchecked(w + i) + tap);
+                    let x = load::<S, V, PART>(s, x, part);
+                    for v in 0..V {
+                        sums[i][v] = s.fma(x[v], weights[v], sums[i][v]);
+                    }
+                }
+                weight = weight.wrapping_add(channels);
+            }
+            for i in 0..W {
+                let out = self.out.as_mut_ptr().add((w + i) * channels + c);
+                store::<S, V, PART>(s, out, sums[i], part);
             }
         }
     }
@@ -73,11 +197,11 @@ pub(super) struct InputGradient<'a> {
 
 impl Kernel for InputGradient<'_> {
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        self.plain();
+    fn run<S: Simd>(mut self, s: S) {
+        self.places.check(self.dimage, self.weight, self.dz);
+        for_channels!(self.block::<S>(s));
     }
 
-    #[inline(always)]
     fn plain(self) {
         let Self { places: Places { windows, taps, channels }, dz, weight, dimage } = self;
         for (window, dz) in windows.iter().zip(dz.chunks_exact(channels)) {
@@ -86,6 +210,37 @@ impl Kernel for InputGradient<'_> {
                 for ((dx, dz), weight) in dx.iter_mut().zip(dz).zip(weight) {
                     *dx += dz * weight;
                 }
+            }
+        }
+    }
+}
+
+impl InputGradient<'_> {
+    /// All windows, of the channels from `c` on.
+    ///
+    /// # Safety
+    /// As for [`Forward::block`].
+    #[inline(always)]
+    unsafe fn block<S: Simd, const V: usize, const PART: bool>(&mut self, s: S, c: usize) {
+        let Places { windows, taps, channels } = self.places;
+        let part = channels - c;
+        // SAFETY: the caller's.
+        unsafe {
+            let mut dz = self.dz.as_ptr().add(c);
+            for window in windows {
+                let gradient = load::<S, V, PART>(s, dz, part);
+                let mut weight = self.weight.as_ptr().add(c);
+                let image = self.dimage.as_mut_ptr().add(window + c);
+                for &tap in taps {
+                    let weights = load::<S, V, PART>(s, weight, part);
+                    let mut dx = load::<S, V, PART>(s, image.add(tap), part);
+                    for v in 0..V {
+                        dx[v] = s.fma(gradient[v], weights[v], dx[v]);
+                    }
+                    store::<S, V, PART>(s, image.add(tap), dx, part);
+                    weight = weight.wrapping_add(channels);
+                }
+                dz = dz.wrapping_add(channels);
             }
         }
     }
@@ -103,11 +258,11 @@ pub(super) struct WeightGradient<'a> {
 
 impl Kernel for WeightGradient<'_> {
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        self.plain();
+    fn run<S: Simd>(mut self, s: S) {
+        self.places.check(self.image, self.dweight, self.dz);
+        for_channels!(self.block::<S>(s));
     }
 
-    #[inline(always)]
     fn plain(self) {
         let Self { places: Places { windows, taps, channels }, dz, image, dweight } = self;
         for (window, dz) in windows.iter().zip(dz.chunks_exact(channels)) {
@@ -115,6 +270,110 @@ impl Kernel for WeightGradient<'_> {
                 let x = &image[window + tap..][..channels];
                 for ((sum, dz), x) in dweight.iter_mut().zip(dz).zip(x) {
                     *sum += dz * x;
+                }
+            }
+        }
+    }
+}
+
+impl WeightGradient<'_> {
+    /// All taps, of the channels from `c` on.
+    ///
+    /// # Safety
+    /// As for [`Forward::block`].
+    #[inline(always)]
+    unsafe fn block<S: Simd, const V: usize, const PART: bool>(&mut self, s: S, c: usize) {
+        let taps = self.places.taps.len();
+        let whole = taps - taps % TILE;
+        // SAFETY: the caller's; taps that there are.
+        unsafe {
+            for t in (0..whole).step_by(TILE) {
+                self.tile::<S, V, PART, TILE>(s, c, t);
+            }
+            for t in whole..taps {
+                self.tile::<S, V, PART, 1>(s, c, t);
+            }
+        }
+    }
+
+    /// `T` taps from `t` on.
+    ///
+    /// # Safety
+    /// As for [`Forward::block`].
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const V: usize, const PART: bool, const T: usize>(
+        &mut self,
+        s: S,
+        c: usize,
+        t: usize,
+    ) {
+        let Places { windows, taps, channels } = self.places;
+        let part = channels - c;
+        let mut sums = [[s.splat(0.0); V]; T];
+        // SAFETY: the caller's.
+        unsafe {
+            let mut dz = self.dz.as_ptr().add(c);
+            for window in windows {
+                let gradient = load::<S, V, PART>(s, dz, part);
+                let image = self.image.as_ptr().add(window + c);
+                for i in 0..T {
+                    let x = image.add(*taps.get_unchecked(t + i));
+                    let x = load::<S, V, PART>(s, x, part);
+                    for v in 0..V {
+                        sums[i][v] = s.fma(gradient[v], x[v], sums[i][v]);
+                    }
+                }
+                dz = dz.wrapping_add(channels);
+            }
+            for i in 0..T {
+                let dweight = self.dweight.as_mut_ptr().add((t + i) * channels + c);
+                let mut total = load::<S, V, PART>(s, dweight, part);
+                for v in 0..V {
+                    total[v] = s.add(total[v], sums[i][v]);
+                }
+                store::<S, V, PART>(s, dweight, total, part);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::simd::SimdLevel;
+
+    fn numbers(n: usize, seed: usize) -> Vec<f32> {
+        (0..n).map(|i| ((i * 37 + seed * 11) % 23) as f32 / 23.0 - 0.5).collect()
+    }
+
+    /// Each kernel on each level beside the plain one, which adds the same numbers, for channels of no, one and several
+    /// vectors and a part.
+    #[test]
+    fn all_levels_have_the_sums_of_the_plain_kernels() {
+        // 3x3 windows of an image of 6 columns, every second one.
+        let taps_of = |channels: usize| -> Vec<usize> {
+            (0..9).map(|t| (t / 3 * 6 + t % 3) * channels).collect()
+        };
+        for (channels, count) in [(1, 1), (5, 4), (16, 5), (17, 3), (33, 7), (70, 9)] {
+            let taps = taps_of(channels);
+            let windows: Vec<_> = (0..count).map(|w| (w / 2 * 12 + w % 2 * 2) * channels).collect();
+            let image = numbers((windows[count - 1] + taps[8]) + 3 * channels, 1);
+            let (weight, dz) = (numbers(9 * channels, 2), numbers(count * channels, 3));
+            let places = Places { windows: &windows, taps: &taps, channels };
+            let results = |level: SimdLevel| {
+                let mut out = vec![f32::NAN; count * channels];
+                let (mut dimage, mut dweight) = (image.clone(), weight.clone());
+                let (image, weight, dz) = (&image[..], &weight[..], &dz[..]);
+                level.run(Forward { places, image, weight, out: &mut out });
+                level.run(InputGradient { places, dz, weight, dimage: &mut dimage });
+                level.run(WeightGradient { places, dz, image, dweight: &mut dweight });
+                [out, dimage, dweight]
+            };
+            let plain = results(SimdLevel::Plain);
+            for level in SimdLevel::available() {
+                for (ours, plain) in results(level).iter().zip(&plain) {
+                    let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-5;
+                    assert!(ours.iter().zip(plain).all(near), "{channels} channels, {level:?}");
                 }
             }
         }

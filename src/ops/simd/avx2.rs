@@ -104,6 +104,10 @@ impl Simd for Avx2 {
         out
     }
     #[inline(always)]
+    fn prefetch(self, from: *const f32) {
+        op!(_mm_prefetch::<_MM_HINT_T0>(from.cast()))
+    }
+    #[inline(always)]
     unsafe fn load(self, from: *const f32) -> __m256 {
         op!(_mm256_loadu_ps(from))
     }

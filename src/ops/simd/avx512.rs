@@ -99,6 +99,10 @@ impl Simd for Avx512 {
         out
     }
     #[inline(always)]
+    fn prefetch(self, from: *const f32) {
+        op!(_mm_prefetch::<_MM_HINT_T0>(from.cast()))
+    }
+    #[inline(always)]
     unsafe fn load(self, from: *const f32) -> __m512 {
         op!(_mm512_loadu_ps(from))
     }

@@ -7,15 +7,20 @@
 // Loops over the indices of arrays in registers say what the processor does.
 #![allow(clippy::needless_range_loop)]
 
+use std::sync::OnceLock;
+
+mod aligned;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 pub(crate) mod elementwise;
+mod floor;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod sums;
 
+pub(crate) use aligned::Aligned;
 pub(crate) use elementwise::{Activate, Derive, activated, derived};
 pub(crate) use sums::PlaneSums;
 
@@ -52,6 +57,9 @@ pub(crate) trait Simd: Copy {
     /// The sum of the lanes of each of four vectors.
     fn sums(self, v: [Self::V; 4]) -> [f32; 4];
 
+    /// Begins to bring what lies at `from` into the first cache; any address will do.
+    fn prefetch(self, _from: *const f32) {}
+
     /// Reads `LANES` floats.
     ///
     /// # Safety
@@ -75,7 +83,8 @@ pub(crate) trait Simd: Copy {
 }
 
 /// A computation that can run on any vector unit. Mark `run` and all it calls `#[inline(always)]`:
-/// only what is inlined into the caller below is compiled for its instruction set.
+/// only what is inlined into the caller below is compiled for its instruction set. For the same reason the inner loops go
+/// by index: closures and the parts of zipped iterators cannot be marked.
 pub(crate) trait Kernel {
     /// Runs it.
     fn run<S: Simd>(self, simd: S);
@@ -99,6 +108,8 @@ pub enum SimdLevel {
     Neon,
 }
 
+static BEST: OnceLock<SimdLevel> = OnceLock::new();
+
 impl SimdLevel {
     /// The levels that this processor has, slowest first.
     pub fn available() -> Vec<SimdLevel> {
@@ -119,10 +130,20 @@ impl SimdLevel {
         levels
     }
 
-    /// The fastest level that this processor has.
+    /// The fastest level that this processor has, or the one that was [preferred](Self::prefer).
     pub fn best() -> SimdLevel {
-        static BEST: std::sync::OnceLock<SimdLevel> = std::sync::OnceLock::new();
         *BEST.get_or_init(|| *SimdLevel::available().last().expect("plain is always there"))
+    }
+
+    /// Makes this the one that kernels run at, before the first has run: to measure what another processor has.
+    ///
+    /// # Errors
+    /// With the level that kernels run at already.
+    pub fn prefer(self) -> Result<(), SimdLevel> {
+        match *BEST.get_or_init(|| self) {
+            best if best == self => Ok(()),
+            best => Err(best),
+        }
     }
 
     /// Runs `kernel` on this vector unit.

@@ -12,7 +12,7 @@ use crate::ops::conv::kernels::{SparseSums, Steps};
 use crate::ops::conv::layer::{Layer, Outputs};
 use crate::ops::conv::sparse::Plan;
 use crate::ops::layout::{ImageLayout, Images};
-use crate::ops::simd::MAX_LANES;
+use crate::ops::simd::{Aligned, MAX_LANES};
 use crate::ops::windows::Windows;
 
 /// The backward pass of a pooled layer.
@@ -20,14 +20,14 @@ pub(super) struct Pooled<'a> {
     layer: &'a Layer,
     plan: Plan,
     /// `[outputs, kernel rows, pitch]`, where the input's gradient is asked for.
-    weight: Option<Vec<f32>>,
+    weight: Option<Aligned>,
 }
 
 impl<'a> Pooled<'a> {
     pub(super) fn new(layer: &'a Layer, windows: Windows, weight: &[f32], input_too: bool) -> Self {
         let plan = Plan::new(layer, windows);
         let weight = input_too.then(|| {
-            let mut packed = vec![0.0; packed_len(layer)];
+            let mut packed = Aligned::zeros(packed_len(layer));
             places(layer).zip(weight).for_each(|(at, &w)| packed[at] = w);
             packed
         });
@@ -43,12 +43,11 @@ impl<'a> Pooled<'a> {
     }
 
     /// The gradient of an image of the input.
-    fn input(&self, matrix: &CsrMatrix, weight: &[f32], buffer: &mut Vec<f32>, dx: &mut [f32]) {
+    fn input(&self, matrix: &CsrMatrix, weight: &[f32], buffer: &mut Aligned, dx: &mut [f32]) {
         let Layer { level, kernel: [rows, _], .. } = *self.layer;
         let (n, x_steps, out_steps) =
             (under(self.layer), weight_steps(self.layer), image_steps(self.layer));
-        buffer.clear();
-        buffer.resize(self.layer.padded().len() + MAX_LANES, 0.0);
+        buffer.become_zeros(self.layer.padded().len() + MAX_LANES);
         level.run(SparseSums { matrix, rows, n, x: weight, x_steps, out: buffer, out_steps });
         self.layer.crop(buffer, dx);
     }
@@ -74,8 +73,8 @@ impl Back for Pooled<'_> {
         let layer = self.layer;
         let (weight_sums, bias) = sums.split_at_mut(packed_len(layer));
         let n = layer.input.len();
-        let mut image = vec![0.0; layer.padded().len() + MAX_LANES];
-        let (mut scratch, mut buffer) = (Default::default(), Vec::new());
+        let mut image = Aligned::zeros(layer.padded().len() + MAX_LANES);
+        let (mut scratch, mut buffer) = (Default::default(), Aligned::default());
         let (mut by_channel, mut by_pixel) = (CsrMatrix::default(), CsrMatrix::default());
         for (number, i) in images.enumerate() {
             self.plan.read(outputs, i, &mut scratch, &mut by_channel, bias);
