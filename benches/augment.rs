@@ -5,13 +5,14 @@
 //! cargo bench --bench augment
 //! ```
 
+mod timing;
+
 use burn::tensor::Device;
-use divan::Bencher;
-use divan::counter::ItemsCount;
 use dytb::data::{Augmentation, Batch, DataLoader};
 use dytb::models::MODELS;
 use dytb::train::{AnyModel, StepConfig, loss_and_gradients};
 use dytb::{Examples, Initializer};
+use timing::{is_asked_for, median};
 
 // As the programs have it.
 #[global_allocator]
@@ -49,30 +50,38 @@ fn indices(loader: &DataLoader) -> Vec<usize> {
 }
 
 /// The images of a batch on one thread; a step shares them out over all of them.
-#[divan::bench(args = LISTS)]
-fn gather(bencher: Bencher, list: &str) {
+fn gather(list: &str) -> f64 {
     let loader = loader(&Device::flex());
     let (list, indices): (Augmentation, _) = (list.parse().unwrap(), indices(&loader));
-    let batch = Batch::augmented(&indices, list.of_epoch(1, 0));
-    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| loader.images(batch));
+    median(|| Batch::augmented(&indices, list.of_epoch(1, 0)), |batch| loader.images(batch))
 }
 
 /// A step of LeNet without the optimizer, on all threads.
-#[divan::bench(args = ["none", "crop:4,flip"], sample_count = 20)]
-fn lenet(bencher: Bencher, list: &str) {
+fn lenet(list: &str) -> f64 {
     let device = Device::flex().autodiff();
     let loader = loader(&device);
     let (_, model) = MODELS.iter().find(|(name, _)| *name == "LeNet").unwrap();
     let model = AnyModel::new(*model, SHAPE, 10, &mut Initializer::new(1, &device)).unwrap();
     let (list, indices): (Augmentation, _) = (list.parse().unwrap(), indices(&loader));
-    let batch = Batch::augmented(&indices, list.of_epoch(1, 0));
     let config = StepConfig { l2_penalty: 0.0, seed: 1 };
-    bencher
-        .counter(ItemsCount::new(BATCH))
-        .bench_local(|| loss_and_gradients(&model, &loader, batch, config).output.loss);
+    median(
+        || Batch::augmented(&indices, list.of_epoch(1, 0)),
+        |batch| loss_and_gradients(&model, &loader, batch, config).output.loss,
+    )
+}
+
+/// A row, if it is asked for.
+fn print(what: &str, list: &str, seconds: fn(&str) -> f64) {
+    if is_asked_for(&format!("{what} {list}")) {
+        println!("| {what} | {list} | {:.2} |", seconds(list) * 1e3);
+    }
 }
 
 fn main() {
     // On a thread of the pool, as the trainer does.
-    rayon::scope(|_| divan::main());
+    rayon::scope(|_| {
+        println!("| a batch of {BATCH} | --augment | ms |\n|---|---|---|");
+        LISTS.into_iter().for_each(|list| print("gather", list, gather));
+        ["none", "crop:4,flip"].into_iter().for_each(|list| print("step of LeNet", list, lenet));
+    });
 }

@@ -17,6 +17,7 @@ use clap::Parser;
 use dytb::data::DataLoader;
 use dytb::device::DeviceName;
 use dytb::models::MODELS;
+use dytb::ops::SimdLevel;
 use dytb::optim;
 use dytb::optim::Arguments;
 use dytb::train::AnyModel;
@@ -54,9 +55,19 @@ struct Args {
     /// cpu, or a GPU, as cuda:0
     #[arg(long, default_value = "cpu")]
     device: DeviceName,
+    /// Of the vector units that this processor has: Plain, Avx2, Avx512, Neon [default: the widest]
+    #[arg(long, value_parser = simd_level)]
+    simd: Option<SimdLevel>,
     /// What `cargo bench` adds
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+/// The level of this name.
+fn simd_level(name: &str) -> Result<SimdLevel, String> {
+    let levels = SimdLevel::available();
+    let level = levels.iter().find(|level| format!("{level:?}") == name);
+    level.copied().ok_or_else(|| format!("this processor has {levels:?}"))
 }
 
 impl Args {
@@ -75,6 +86,9 @@ impl Args {
 
 fn main() {
     let args = Args::parse();
+    if let Some(level) = args.simd {
+        level.prefer().expect("nothing has run yet");
+    }
     // As the trainer does.
     let (mut rates, parameters) =
         rayon::scope(|_| if args.infer { infer(&args) } else { train(&args) });

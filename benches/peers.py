@@ -29,6 +29,9 @@ SHAPES = {"LeNet": SMALL, "LeNetBN": SMALL, "LeNetDropout": SMALL, "SingleLayerC
           "SingleLayerCAEClassifier": SMALL, "StackedDenoisingCAE": SMALL, "ConvAE": SMALL, "VAE": SMALL, "MLP": SMALL,
           "VGG": "32x32x3", "VGGBN": "32x32x3", "ResNet20": "32x32x3", "WideResNet16_4": "32x32x3",
           "ConvMixer": "32x32x3", "MobileNetV2": "32x32x3"}
+# All that another processor would not have, for each of the libraries below PyTorch, TensorFlow and JAX.
+WITHOUT_AVX512 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+                  "XLA_FLAGS": "--xla_cpu_max_isa=AVX2"}
 # With glibc's own settings PyTorch spends half of its time in page faults.
 MALLOC = {"MALLOC_TRIM_THRESHOLD_": "2000000000", "MALLOC_MMAP_THRESHOLD_": "2000000000"}
 
@@ -44,17 +47,18 @@ def arguments():
     parser.add_argument("--compile", action="store_true", help="torch.compile, too")
     parser.add_argument("--infer", action="store_true", help="evaluation, with --peers")
     parser.add_argument("--program", help="benches/peer.rs, built; default: cargo bench builds and runs it")
+    parser.add_argument("--avx2", action="store_true", help="as on a processor without AVX-512")
     parser.add_argument("--json", help="write every measurement to this file")
     return parser.parse_args()
 
 
-def machine():
-    """One line: processor, its vector instructions, cores, date, commit."""
+def machine(avx2):
+    """One line: processor, the vector instructions that are used, cores, date, commit."""
     text = open("/proc/cpuinfo").read() if os.path.exists("/proc/cpuinfo") else ""
     lines = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
     fields = {key.strip(): value.strip() for key, value in lines.items()}
     flags = fields.get("flags", "").split()
-    units = [name for flag, name in [("avx512f", "AVX-512"), ("avx2", "AVX2")] if flag in flags][:1]
+    units = [name for flag, name in [("avx512f", "AVX-512"), ("avx2", "AVX2")] if flag in flags][avx2:avx2 + 1]
     name = fields.get("model name", platform.processor() or platform.machine())
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True)
@@ -62,7 +66,8 @@ def machine():
 
 
 def ours(args):
-    return [args.program] if args.program else ["cargo", "bench", "--quiet", "--bench", "peer", "--"]
+    program = [args.program] if args.program else ["cargo", "bench", "--quiet", "--bench", "peer", "--"]
+    return program + ["--simd", "Avx2"] * args.avx2
 
 
 def beside_torch(args):
@@ -140,8 +145,10 @@ def row(case, found):
 
 def main():
     args = arguments()
+    if args.avx2:
+        os.environ.update(WITHOUT_AVX512)
     cases = list(beside_others(args) if args.peers else beside_torch(args))
-    print(f"{'Evaluation' if args.infer else 'Training'}, images a second; {machine()}; {args.rounds} rounds\n")
+    print(f"{'Evaluation' if args.infer else 'Training'}, images a second; {machine(args.avx2)}; {args.rounds} rounds\n")
     print("| model | images | batch | dytb | best other | ratio: median (range) | memory, MB |")
     print("|---|---|---|---|---|---|---|", flush=True)
     measured = []

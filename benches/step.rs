@@ -1,72 +1,209 @@
-//! What a training step of SingleLayerCAE is made of: the kernels of each of its convolutions on a
-//! piece of a batch and one thread, and the whole step as the trainer takes it (images gathered from
-//! bytes and scaled, forward, backward, Adam), for each shape of images. Also the kernels of LeNet's
-//! second convolution, with its pooling and with a batch normalisation, and of strided, transposed, depthwise and 1x1
-//! convolutions.
+//! Each kernel beside the floor: what this machine's vector units do at most.
+//!
+//! The floor is measured first, on one thread: fused multiply-adds of registers, and tanh of numbers in the first cache.
+//! Of a layer the table has, for a microbatch on one thread, the time of an image, the products a second, and the share
+//! of the floor: the time that its products and its tanhs take at the floor's rates, by the time that it takes. Products
+//! are counted as the formula has them: those of a smaller algorithm (Winograd's) too, of which a share may be more than
+//! one; in the backward pass of a pooled convolution only those with a gradient. What the gradient of a sum takes, with
+//! which a backward pass begins here, is taken off. Then whole steps and evaluations of SingleLayerCAE on all threads,
+//! by size.
 //!
 //! ```sh
-//! cargo bench --bench step                    # all
-//! cargo bench --bench step -- encode_forward  # one
+//! cargo bench --bench step            # all
+//! cargo bench --bench step -- encode  # what has this in its name
 //! ```
 
-use dytb::data::Batch;
-use dytb::train::MICROBATCH;
-use std::fmt;
+mod timing;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use divan::Bencher;
-use divan::counter::ItemsCount;
-use dytb::data::DataLoader;
+use dytb::data::{Batch, DataLoader};
 use dytb::models::MODELS;
-use dytb::nn::layers::{BatchNorm, Conv, ConvConfig};
-use dytb::ops::columns::{self, Geometry};
-use dytb::ops::conv::conv2d;
-use dytb::ops::depthwise::depthwise_conv2d;
-use dytb::optim;
-use dytb::optim::Arguments;
-use dytb::train::AnyModel;
-use dytb::train::{StepConfig, Updater, loss_and_predictions};
+use dytb::nn::layers::{BatchNorm, ConvConfig, ConvTransposeConfig, DenseConfig};
+use dytb::ops::SimdLevel;
+use dytb::optim::{self, Arguments};
+use dytb::train::{AnyModel, MICROBATCH, StepConfig, Updater, loss_and_predictions};
 use dytb::{Activation, Examples, ForwardContext, Initializer};
+use timing::{is_asked_for, median};
 
 // As the programs have it.
 #[global_allocator]
 static ALLOCATOR: dytb::commands::MiMalloc = dytb::commands::MiMalloc;
 
-/// MNIST's and CIFAR-10's `[channels, height, width]`.
-const SHAPES: [[usize; 3]; 2] = [[1, 28, 28], [3, 32, 32]];
-const BATCHES: [usize; 2] = [128, 1024];
-
-/// A layer of SingleLayerCAE: channels in and out, zeros on every side.
-struct Layer {
-    name: &'static str,
-    channels: [usize; 2],
-    padding: usize,
-    /// What the layer's images have more than the data set's, in rows and columns.
-    larger: usize,
+/// What the vector units of one core do a second.
+struct Floor {
+    /// Floating-point operations.
+    operations: f64,
+    tanhs: f64,
 }
 
-fn layers(channels: usize) -> [Layer; 2] {
-    [
-        Layer { name: "encode", channels: [channels, 32], padding: 2, larger: 0 },
-        Layer { name: "decode", channels: [32, channels], padding: 0, larger: 2 },
-    ]
-}
-
-/// A shape with a name for people.
-#[derive(Clone, Copy)]
-struct Named([usize; 3]);
-
-impl fmt::Display for Named {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [channels, height, width] = self.0;
-        write!(f, "{height}x{width}x{channels}")
+impl Floor {
+    fn measured() -> Self {
+        let level = SimdLevel::best();
+        let (operations, _) = level.multiply_adds(ROUNDS);
+        let mut values: Vec<f32> = (0..VALUES).map(|i| i as f32 / VALUES as f32).collect();
+        Self {
+            operations: operations / median(|| (), |()| level.multiply_adds(ROUNDS)),
+            tanhs: VALUES as f64 / median(|| (), |()| level.tanh(&mut values)),
+        }
     }
 }
 
-/// SingleLayerCAE for images of `shape`.
-fn model(shape: [usize; 3], device: &Device) -> AnyModel {
-    let (_, model) = MODELS.iter().find(|(name, _)| *name == "SingleLayerCAE").unwrap();
-    AnyModel::new(*model, shape, 10, &mut Initializer::new(1, device)).unwrap()
+/// From so many channels on those of a pixel are written together.
+const MANY: usize = 8;
+/// Rounds of multiply-adds in a call.
+const ROUNDS: usize = 100_000;
+/// Values whose tanh is taken in a call.
+const VALUES: usize = 4096;
+
+/// The forward pass of a layer.
+type Forward = Box<dyn Fn(Tensor<4>) -> Tensor<4>>;
+
+/// A layer that is measured.
+struct Layer {
+    name: String,
+    /// Of its input, `[channels, height, width]`.
+    input: [usize; 3],
+    /// Products of an image in the forward pass, and in the backward pass.
+    products: [f64; 2],
+    /// tanhs of an image.
+    tanhs: f64,
+    /// Whether its input has a gradient; that of the first layer has none.
+    is_inner: bool,
+    layer: fn(&Self, &mut Initializer) -> Forward,
+    /// Of the weights.
+    channels: [usize; 2],
+}
+
+/// Products of a convolution with a square kernel, for so many pixels of the output.
+fn products([from, to]: [usize; 2], kernel: usize, pixels: usize) -> f64 {
+    (from * to * kernel * kernel * pixels) as f64
+}
+
+/// SingleLayerCAE's two layers for images of `size` x `size`.
+fn autoencoder(channels: usize, size: usize) -> [Layer; 2] {
+    let (larger, name) = (size + 2, |layer: &str| format!("{layer} {size}x{size}x{channels}"));
+    let encode = products([channels, 32], 3, larger * larger);
+    let decode = products([32, channels], 3, size * size);
+    [
+        Layer {
+            name: name("encode 3x3, tanh,"),
+            input: [channels, size, size],
+            products: [encode, encode],
+            tanhs: (32 * larger * larger) as f64,
+            is_inner: false,
+            channels: [channels, 32],
+            layer: |of, init| {
+                let conv = ConvConfig::new(of.channels, [3, 3]).with_zero_padding(2);
+                let conv = conv.with_activation(Activation::Tanh).init(init);
+                Box::new(move |images| conv.forward(images, &mut ForwardContext::training(1)))
+            },
+        },
+        Layer {
+            name: name("decode 3x3, tanh,"),
+            input: [32, larger, larger],
+            products: [decode, 2.0 * decode],
+            tanhs: (channels * size * size) as f64,
+            is_inner: true,
+            channels: [32, channels],
+            layer: |of, init| {
+                let conv = ConvConfig::new(of.channels, [3, 3]);
+                let conv = conv.with_activation(Activation::Tanh).init(init);
+                Box::new(move |images| conv.forward(images, &mut ForwardContext::training(1)))
+            },
+        },
+    ]
+}
+
+/// A layer inside of a classifier, without tanh.
+fn inner(
+    name: &str,
+    input: [usize; 3],
+    channels: [usize; 2],
+    products: f64,
+    layer: fn(&Layer, &mut Initializer) -> Forward,
+) -> Layer {
+    let products = [products, 2.0 * products];
+    Layer { name: name.into(), input, products, tanhs: 0.0, is_inner: true, layer, channels }
+}
+
+/// A 3x3 convolution with relu of so many channels, as VGG has them.
+fn vgg(channels: usize, size: usize) -> Layer {
+    let name = format!("VGG, 3x3, {channels} channels, {size}x{size}");
+    let products = products([channels; 2], 3, size * size);
+    inner(&name, [channels, size, size], [channels; 2], products, |of, init| {
+        let conv = ConvConfig::new(of.channels, [3, 3]).with_same_padding();
+        let conv = conv.with_activation(Activation::Relu).init(init);
+        Box::new(move |images| conv.forward(images, &mut ForwardContext::training(1)))
+    })
+}
+
+/// A dense layer with relu.
+fn dense(inputs: usize, outputs: usize) -> Layer {
+    let (name, products) = (format!("dense, {inputs} to {outputs}"), (inputs * outputs) as f64);
+    inner(&name, [inputs, 1, 1], [inputs, outputs], products, |of, init| {
+        let dense = DenseConfig::new(of.channels).with_activation(Activation::Relu).init(init);
+        Box::new(move |x| {
+            let x = x.reshape([0, -1]);
+            dense.forward(x, &mut ForwardContext::training(1)).unsqueeze_dims(&[2, 3])
+        })
+    })
+}
+
+/// LeNet's second convolution and what may follow it.
+fn lenet() -> [Layer; 3] {
+    const SECOND: [usize; 2] = [32, 64];
+    let (input, count) = ([32, 14, 14], products(SECOND, 5, 14 * 14));
+    let plain = inner("LeNet, 5x5, relu", input, SECOND, count, |of, init| {
+        let conv = ConvConfig::new(of.channels, [5, 5]).with_same_padding();
+        let conv = conv.with_activation(Activation::Relu).init(init);
+        Box::new(move |images| conv.forward(images, &mut ForwardContext::training(1)))
+    });
+    let mut pooled = inner("LeNet, 5x5, relu, pooling", input, SECOND, count, |of, init| {
+        let conv = ConvConfig::new(of.channels, [5, 5]).with_same_padding();
+        let conv = conv.with_activation(Activation::Relu).init(init);
+        Box::new(move |images| {
+            conv.forward_max_pool(images, 2, 2, &mut ForwardContext::training(1))
+        })
+    });
+    pooled.products[1] /= 4.0;
+    let normalised = inner("LeNet, 5x5, batch norm, relu", input, SECOND, count, |of, init| {
+        let conv = ConvConfig::new(of.channels, [5, 5]).with_same_padding().init(init);
+        let norm = BatchNorm::new(of.channels[1], init);
+        Box::new(move |images| {
+            let context = &mut ForwardContext::training(1);
+            norm.forward(conv.forward(images, context), Activation::Relu, context)
+        })
+    });
+    [plain, pooled, normalised]
+}
+
+/// ConvAE's second convolution and the one back, and ConvMixer's two.
+fn sliding() -> [Layer; 4] {
+    let count = products([32, 64], 4, 7 * 7);
+    let depthwise = products([256, 1], 5, 16 * 16);
+    let pointwise = products([256, 256], 1, 16 * 16);
+    [
+        inner("strided, 4x4", [32, 14, 14], [32, 64], count, |of, init| {
+            let conv = ConvConfig::new(of.channels, [4, 4]).with_stride(2).with_zero_padding(1);
+            let conv = conv.with_activation(Activation::Relu).init(init);
+            Box::new(move |images| conv.forward(images, &mut ForwardContext::training(1)))
+        }),
+        inner("transposed, 4x4", [64, 7, 7], [64, 32], count, |of, init| {
+            let conv = ConvTransposeConfig::new(of.channels, [4, 4]).with_stride(2);
+            let conv = conv.with_zero_padding(1).with_activation(Activation::Relu).init(init);
+            Box::new(move |images| conv.forward(images, &mut ForwardContext::training(1)))
+        }),
+        inner("depthwise, 5x5", [256, 16, 16], [256, 256], depthwise, |of, init| {
+            let conv = ConvConfig::new(of.channels, [5, 5]).with_same_padding();
+            let conv = conv.with_activation(Activation::Relu).init_depthwise(init);
+            Box::new(move |images| conv.forward(images, &mut ForwardContext::training(1)))
+        }),
+        inner("pointwise", [256, 16, 16], [256, 256], pointwise, |of, init| {
+            let conv = ConvConfig::new(of.channels, [1, 1]);
+            let conv = conv.with_activation(Activation::Relu).init(init);
+            Box::new(move |images| conv.forward(images, &mut ForwardContext::training(1)))
+        }),
+    ]
 }
 
 /// Numbers in -1..=1.
@@ -76,191 +213,121 @@ fn noise<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-fn loader(shape: [usize; 3], device: &Device) -> DataLoader {
-    let examples = 4096;
-    let size: usize = shape.iter().product();
-    let pixels = (0..examples * size).map(|i| (i * 7919 % 251) as u8).collect();
-    DataLoader::new(Examples::new(shape, pixels, vec![0; examples]).unwrap(), device)
-}
+impl Layer {
+    /// A row for each direction. A microbatch is too small to be shared out: one thread does it.
+    fn print(&self, floor: &Floor) {
+        let [channels, height, width] = self.input;
+        let images = |device: &Device| {
+            noise([MICROBATCH, height, width, channels], device).permute([0, 3, 1, 2])
+        };
+        let device = Device::flex();
+        let (x, forward) = (images(&device), (self.layer)(self, &mut Initializer::new(1, &device)));
+        self.row(floor, "forward", median(|| x.clone(), &forward), self.products[0], self.tanhs);
+        let device = device.autodiff();
+        let (x, forward) = (images(&device), (self.layer)(self, &mut Initializer::new(1, &device)));
+        let x = if self.is_inner { x.require_grad() } else { x };
+        // The gradient comes as the next layer of a network gives it: of many channels with those of a pixel together.
+        let shape = forward(x.clone()).dims();
+        let order = if shape[1] < MANY { [0, 1, 2, 3] } else { [0, 2, 3, 1] };
+        let backward = |sum: Tensor<1>| sum.backward();
+        let seconds = median(|| forward(x.clone()).permute(order).sum(), backward);
+        let output = noise(order.map(|axis| shape[axis]), &device).require_grad();
+        let seconds = seconds - median(|| output.clone().sum(), backward);
+        self.row(floor, "backward", seconds, self.products[1], 0.0);
+    }
 
-/// A context through a layer: a piece is too small to be shared out, and one thread does it.
-fn convolve(bencher: Bencher, layer: &str, shape: [usize; 3], backward: bool) {
-    let device = Device::flex().autodiff();
-    let Layer { channels: [from, to], padding, larger, .. } =
-        layers(shape[0]).into_iter().find(|of| of.name == layer).unwrap();
-    let images = noise([MICROBATCH, from, shape[1] + larger, shape[2] + larger], &device);
-    let weight = (noise([to, from, 3, 3], &device) * 0.1).require_grad();
-    let bias = noise([to], &device).require_grad();
-    let forward = |images: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>| {
-        conv2d(images, weight, Some(bias), [padding; 4], Activation::Tanh)
-    };
-    let bencher = bencher.counter(ItemsCount::new(MICROBATCH));
-    if backward {
-        // The images of an inner layer have gradients, those of the first do not.
-        let images = if larger > 0 { images.require_grad() } else { images };
-        bencher
-            .with_inputs(|| forward(images.clone(), weight.clone(), bias.clone()).sum())
-            .bench_local_values(|sum| sum.backward());
-    } else {
-        let (images, weight, bias) = (images.inner(), weight.inner(), bias.inner());
-        bencher.bench_local(|| forward(images.clone(), weight.clone(), bias.clone()));
+    fn row(&self, floor: &Floor, pass: &str, seconds: f64, products: f64, tanhs: f64) {
+        let seconds = seconds / MICROBATCH as f64;
+        let least = 2.0 * products / floor.operations + tanhs / floor.tanhs;
+        println!(
+            "| {} | {pass} | {:.1} | {:.1} | {:.2} |",
+            self.name,
+            seconds * 1e6,
+            2.0 * products / seconds / 1e9,
+            least / seconds
+        );
     }
 }
 
-#[divan::bench(args = SHAPES.map(Named))]
-fn encode_forward(bencher: Bencher, shape: Named) {
-    convolve(bencher, "encode", shape.0, false);
-}
+/// Batches of a step.
+const BATCHES: [usize; 3] = [32, 128, 1024];
+/// Numbers in a batch at the most: larger images are taken in smaller ones.
+const MOST: usize = 32 << 20;
 
-#[divan::bench(args = SHAPES.map(Named))]
-fn encode_backward(bencher: Bencher, shape: Named) {
-    convolve(bencher, "encode", shape.0, true);
-}
-
-#[divan::bench(args = SHAPES.map(Named))]
-fn decode_forward(bencher: Bencher, shape: Named) {
-    convolve(bencher, "decode", shape.0, false);
-}
-
-#[divan::bench(args = SHAPES.map(Named))]
-fn decode_backward(bencher: Bencher, shape: Named) {
-    convolve(bencher, "decode", shape.0, true);
-}
-
-/// What follows LeNet's second convolution.
-#[derive(Clone, Copy, Debug)]
-enum After {
-    Relu,
-    Pooling,
-    BatchNorm,
-}
-
-const AFTER: [After; 3] = [After::Relu, After::Pooling, After::BatchNorm];
-
-/// A context through LeNet's second convolution and what follows.
-fn lenet(bencher: Bencher, after: After, backward: bool) {
-    let device = Device::flex().autodiff();
-    let init = &mut Initializer::new(1, &device);
-    let conv = ConvConfig::new([32, 64], [5, 5]).with_same_padding();
-    let (conv, relu): (Conv, Conv) =
-        (conv.init(init), conv.with_activation(Activation::Relu).init(init));
-    let norm = BatchNorm::new(64, init);
-    let images = noise([MICROBATCH, 14, 14, 32], &device).permute([0, 3, 1, 2]).require_grad();
-    let forward = || {
-        let (images, context) = (images.clone(), &mut ForwardContext::training(1));
-        match after {
-            After::Relu => relu.forward(images, context),
-            After::Pooling => relu.forward_max_pool(images, 2, 2, context),
-            After::BatchNorm => {
-                norm.forward(conv.forward(images, context), Activation::Relu, context)
-            }
-        }
+/// Steps and evaluations of SingleLayerCAE, as the trainer takes them: images gathered from bytes and scaled, forward,
+/// backward, Adam.
+fn steps(channels: usize, size: usize) {
+    let (shape, pixels) = ([channels, size, size], channels * size * size);
+    let row = |what: &str, images: usize, seconds: f64| {
+        let seconds = seconds / images as f64;
+        println!(
+            "| {size}x{size}x{channels} | {what} | {:.0} | {:.2} |",
+            1.0 / seconds,
+            seconds / (size * size) as f64 * 1e9
+        );
     };
-    let bencher = bencher.counter(ItemsCount::new(MICROBATCH));
-    if backward {
-        bencher.with_inputs(|| forward().sum()).bench_local_values(|sum| sum.backward());
-    } else {
-        bencher.bench_local(forward);
+    let examples = (MOST / pixels).min(4096);
+    let bytes = (0..examples * pixels).map(|i| (i * 7919 % 251) as u8).collect();
+    let examples = Examples::new(shape, bytes, vec![0; examples]).expect("images");
+    let (_, model) = MODELS.iter().find(|(name, _)| *name == "SingleLayerCAE").expect("a model");
+    let device = Device::flex().autodiff();
+    let loader = DataLoader::new(examples.clone(), &device);
+    for batch in BATCHES.into_iter().filter(|batch| batch * pixels <= MOST) {
+        let mut model =
+            AnyModel::new(*model, shape, 10, &mut Initializer::new(1, &device)).unwrap();
+        let adam = optim::find("AdamOptimizer").expect("an optimizer");
+        let arguments = serde_json::from_str(r#"{"learning_rate": 1e-5}"#).expect("JSON");
+        let arguments = Arguments::new(adam, arguments).expect("arguments");
+        let mut updater = Updater::new(adam, &arguments, None);
+        // 17 has no divisor in common with the number of images.
+        let indices: Vec<_> = (0..batch).map(|i| i * 17 % loader.len()).collect();
+        let seconds = median(
+            || Batch::plain(&indices),
+            |batch| {
+                let config = StepConfig { l2_penalty: 0.0, seed: 1 };
+                let rate = arguments.learning_rate();
+                updater.train(&mut model, &loader, batch, config, rate).expect("a step").loss
+            },
+        );
+        row(&format!("step, batch {batch}"), batch, seconds);
     }
-}
-
-#[divan::bench(args = AFTER)]
-fn lenet_forward(bencher: Bencher, after: After) {
-    lenet(bencher, after, false);
-}
-
-#[divan::bench(args = AFTER)]
-fn lenet_backward(bencher: Bencher, after: After) {
-    lenet(bencher, after, true);
-}
-
-/// A kernel that slides: ConvAE's second convolution, the one back, and a depthwise one of ConvMixer.
-#[derive(Clone, Copy, Debug)]
-enum Sliding {
-    Strided,
-    Transposed,
-    Depthwise,
-    Pointwise,
-}
-
-const SLIDING: [Sliding; 4] =
-    [Sliding::Strided, Sliding::Transposed, Sliding::Depthwise, Sliding::Pointwise];
-
-/// A microbatch through such a kernel.
-fn slide(bencher: Bencher, sliding: Sliding, backward: bool) {
-    let device = Device::flex().autodiff();
-    let of = |kernel: usize, stride: usize, zeros: usize| Geometry {
-        kernel: [kernel; 2],
-        stride,
-        dilation: 1,
-        padding: [zeros; 4],
-    };
-    let (size, channels, weight) = match sliding {
-        Sliding::Strided => (14, 32, [64, 32, 4, 4]),
-        Sliding::Transposed => (7, 64, [64, 32, 4, 4]),
-        Sliding::Depthwise => (16, 256, [256, 1, 5, 5]),
-        Sliding::Pointwise => (16, 256, [256, 256, 1, 1]),
-    };
-    let weight = noise(weight, &device).require_grad();
-    let images = noise([MICROBATCH, size, size, channels], &device).permute([0, 3, 1, 2]);
-    let images = images.require_grad();
-    let forward = || {
-        let (x, w, relu) = (images.clone(), weight.clone(), Activation::Relu);
-        match sliding {
-            Sliding::Strided => columns::conv2d(x, w, None, of(4, 2, 1), relu),
-            Sliding::Transposed => {
-                columns::conv_transpose2d(x, w, None, of(4, 2, 1), [14, 14], relu)
-            }
-            Sliding::Depthwise => depthwise_conv2d(x, w, None, of(5, 1, 2), relu),
-            Sliding::Pointwise => columns::conv2d(x, w, None, of(1, 1, 0), relu),
-        }
-    };
-    let bencher = bencher.counter(ItemsCount::new(MICROBATCH));
-    if backward {
-        bencher.with_inputs(|| forward().sum()).bench_local_values(|sum| sum.backward());
-    } else {
-        bencher.bench_local(forward);
-    }
-}
-
-#[divan::bench(args = SLIDING)]
-fn sliding_forward(bencher: Bencher, sliding: Sliding) {
-    slide(bencher, sliding, false);
-}
-
-#[divan::bench(args = SLIDING)]
-fn sliding_backward(bencher: Bencher, sliding: Sliding) {
-    slide(bencher, sliding, true);
-}
-
-#[divan::bench(args = SHAPES.map(Named), consts = BATCHES, sample_count = 40)]
-fn step<const BATCH: usize>(bencher: Bencher, Named(shape): Named) {
-    let device = Device::flex().autodiff();
-    let adam = optim::find("AdamOptimizer").unwrap();
-    let arguments = serde_json::from_str(r#"{"learning_rate": 1e-5}"#).unwrap();
-    let arguments = Arguments::new(adam, arguments).unwrap();
-    let loader = loader(shape, &device);
-    let mut model = model(shape, &device);
-    let mut updater = Updater::new(adam, &arguments, None);
-    // 17 has no divisor in common with the number of images.
-    let indices: Vec<_> = (0..BATCH).map(|i| i * 17 % loader.len()).collect();
-    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
-        let config = StepConfig { l2_penalty: 0.0, seed: 1 };
-        let (batch, rate) = (Batch::plain(&indices), arguments.learning_rate());
-        updater.train(&mut model, &loader, batch, config, rate).unwrap().loss
-    });
-}
-
-#[divan::bench(args = SHAPES.map(Named), sample_count = 20)]
-fn evaluation(bencher: Bencher, Named(shape): Named) {
     let device = Device::flex();
-    let loader = loader(shape, &device);
-    let model = model(shape, &device);
-    let bencher = bencher.counter(ItemsCount::new(loader.len()));
-    bencher.bench_local(|| loss_and_predictions(&model, &loader, 200).unwrap());
+    let model = AnyModel::new(*model, shape, 10, &mut Initializer::new(1, &device)).unwrap();
+    let loader = DataLoader::new(examples, &device);
+    let seconds = median(|| (), |()| loss_and_predictions(&model, &loader, 200).expect("a loss"));
+    row("evaluation", loader.len(), seconds);
 }
+
+/// Channels and size of the images.
+const IMAGES: [(usize, usize); 6] = [(1, 28), (3, 32), (3, 64), (3, 128), (3, 224), (3, 512)];
 
 fn main() {
     // On a thread of the pool, as the trainer does.
-    rayon::scope(|_| divan::main());
+    rayon::scope(|_| {
+        let floor = Floor::measured();
+        println!(
+            "{:?}, one thread: {:.1} GFLOP/s, {:.2} tanhs a nanosecond\n",
+            SimdLevel::best(),
+            floor.operations / 1e9,
+            floor.tanhs / 1e9
+        );
+        println!(
+            "| layer | pass | µs an image | GFLOP/s | share of the floor |\n|---|---|---|---|---|"
+        );
+        let layers = IMAGES.into_iter().flat_map(|(channels, size)| autoencoder(channels, size));
+        let vggs = [(64, 32), (128, 16), (256, 8), (512, 4), (512, 2)];
+        let layers = layers.chain(lenet());
+        let layers =
+            layers.chain(vggs.map(|(channels, size)| vgg(channels, size))).chain(sliding());
+        let layers = layers.chain([dense(3136, 1024), dense(784, 512), dense(512, 10)]);
+        layers.filter(|layer| is_asked_for(&layer.name)).for_each(|layer| layer.print(&floor));
+        if !is_asked_for("SingleLayerCAE") {
+            return;
+        }
+        println!(
+            "\n| SingleLayerCAE, {} threads | what | images a second | ns a pixel |\n|---|---|---|---|",
+            rayon::current_num_threads()
+        );
+        IMAGES.into_iter().for_each(|(channels, size)| steps(channels, size));
+    });
 }
