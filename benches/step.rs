@@ -74,6 +74,12 @@ struct Layer {
     channels: [usize; 2],
 }
 
+/// The forward pass of a convolution alone.
+fn convolution(config: ConvConfig, init: &mut Initializer) -> Forward {
+    let conv = config.init(init);
+    Box::new(move |images| conv.forward(images, &mut ForwardContext::training(1)))
+}
+
 /// Products of a convolution with a square kernel, for so many pixels of the output.
 fn products([from, to]: [usize; 2], kernel: usize, pixels: usize) -> f64 {
     (from * to * kernel * kernel * pixels) as f64
@@ -94,8 +100,7 @@ fn autoencoder(channels: usize, size: usize) -> [Layer; 2] {
             channels: [channels, 32],
             layer: |of, init| {
                 let conv = ConvConfig::new(of.channels, [3, 3]).with_zero_padding(2);
-                let conv = conv.with_activation(Activation::Tanh).init(init);
-                Box::new(move |images| conv.forward(images, &mut ForwardContext::training(1)))
+                convolution(conv.with_activation(Activation::Tanh), init)
             },
         },
         Layer {
@@ -107,8 +112,7 @@ fn autoencoder(channels: usize, size: usize) -> [Layer; 2] {
             channels: [32, channels],
             layer: |of, init| {
                 let conv = ConvConfig::new(of.channels, [3, 3]);
-                let conv = conv.with_activation(Activation::Tanh).init(init);
-                Box::new(move |images| conv.forward(images, &mut ForwardContext::training(1)))
+                convolution(conv.with_activation(Activation::Tanh), init)
             },
         },
     ]
@@ -132,8 +136,7 @@ fn vgg(channels: usize, size: usize) -> Layer {
     let products = products([channels; 2], 3, size * size);
     inner(&name, [channels, size, size], [channels; 2], products, |of, init| {
         let conv = ConvConfig::new(of.channels, [3, 3]).with_same_padding();
-        let conv = conv.with_activation(Activation::Relu).init(init);
-        Box::new(move |images| conv.forward(images, &mut ForwardContext::training(1)))
+        convolution(conv.with_activation(Activation::Relu), init)
     })
 }
 
@@ -155,8 +158,7 @@ fn lenet() -> [Layer; 3] {
     let (input, count) = ([32, 14, 14], products(SECOND, 5, 14 * 14));
     let plain = inner("LeNet, 5x5, relu", input, SECOND, count, |of, init| {
         let conv = ConvConfig::new(of.channels, [5, 5]).with_same_padding();
-        let conv = conv.with_activation(Activation::Relu).init(init);
-        Box::new(move |images| conv.forward(images, &mut ForwardContext::training(1)))
+        convolution(conv.with_activation(Activation::Relu), init)
     });
     let mut pooled = inner("LeNet, 5x5, relu, pooling", input, SECOND, count, |of, init| {
         let conv = ConvConfig::new(of.channels, [5, 5]).with_same_padding();
@@ -185,8 +187,7 @@ fn sliding() -> [Layer; 4] {
     [
         inner("strided, 4x4", [32, 14, 14], [32, 64], count, |of, init| {
             let conv = ConvConfig::new(of.channels, [4, 4]).with_stride(2).with_zero_padding(1);
-            let conv = conv.with_activation(Activation::Relu).init(init);
-            Box::new(move |images| conv.forward(images, &mut ForwardContext::training(1)))
+            convolution(conv.with_activation(Activation::Relu), init)
         }),
         inner("transposed, 4x4", [64, 7, 7], [64, 32], count, |of, init| {
             let conv = ConvTransposeConfig::new(of.channels, [4, 4]).with_stride(2);
@@ -200,8 +201,7 @@ fn sliding() -> [Layer; 4] {
         }),
         inner("pointwise", [256, 16, 16], [256, 256], pointwise, |of, init| {
             let conv = ConvConfig::new(of.channels, [1, 1]);
-            let conv = conv.with_activation(Activation::Relu).init(init);
-            Box::new(move |images| conv.forward(images, &mut ForwardContext::training(1)))
+            convolution(conv.with_activation(Activation::Relu), init)
         }),
     ]
 }

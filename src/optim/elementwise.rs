@@ -10,11 +10,11 @@ use burn::tensor::DType;
 use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
-use super::numbers::{LANES, Lanes, Numbers};
+use super::numbers::Numbers;
 use super::rows::RowRule;
 use super::rule::{ByRule, Rule};
 use crate::device::is_cpu;
-use crate::ops::simd::{Kernel, Simd, SimdLevel};
+use crate::ops::simd::{Kernel, LANES, Lanes, Simd, SimdLevel};
 use crate::util::tensor::floats;
 
 /// Numbers that a thread has at a time; a parameter of fewer is not shared out.
@@ -170,38 +170,34 @@ impl<R: Elementwise<N>, const N: usize> Kernel for Sweep<'_, R, N> {
 }
 
 impl<R: Elementwise<N>, const N: usize> Sweep<'_, R, N> {
-    // Without closures: one that is not inlined is not compiled for the vector unit.
     #[inline(always)]
-    fn lanes(self) {
-        let Self { rule, factors, parameter, gradient, slots } = self;
-        let len = parameter.len();
-        // Where there are more, nothing says to the compiler that an index is inside.
-        let gradient = &gradient[..len];
+    fn lanes(mut self) {
+        let len = self.parameter.len();
         let whole = len - len % LANES;
         for at in (0..whole).step_by(LANES) {
-            let mut before = [Lanes::default(); N];
-            for slot in 0..N {
-                before[slot] = Lanes::of(&slots[slot][at..at + LANES]);
-            }
-            let [x, dx] = [&parameter[at..at + LANES], &gradient[at..at + LANES]];
-            let (next, after) = rule.update(factors, Lanes::of(x), Lanes::of(dx), before);
-            parameter[at..at + LANES].copy_from_slice(&next.0);
-            for slot in 0..N {
-                slots[slot][at..at + LANES].copy_from_slice(&after[slot].0);
-            }
+            self.update(at, LANES);
         }
-        if whole == len {
-            return;
+        if whole < len {
+            self.update(whole, len - whole);
         }
-        let mut before = [Lanes::default(); N];
+    }
+
+    /// The next of `n` numbers from `at` on, as many as there are lanes or fewer.
+    // Without closures and zipped iterators: what is not inlined is not compiled for the vector unit.
+    #[expect(clippy::needless_range_loop)]
+    #[inline(always)]
+    fn update(&mut self, at: usize, n: usize) {
+        let mut before = [Lanes::ZERO; N];
         for slot in 0..N {
-            before[slot] = Lanes::of_part(&slots[slot][whole..len]);
+            before[slot] = Lanes::read(&self.slots[slot][at..at + n]);
         }
-        let [x, dx] = [&parameter[whole..], &gradient[whole..]].map(Lanes::of_part);
-        let (next, after) = rule.update(factors, x, dx, before);
-        parameter[whole..].copy_from_slice(&next.0[..len - whole]);
+        let parameter = &mut self.parameter[at..at + n];
+        let gradient = Lanes::read(&self.gradient[at..at + n]);
+        let (next, after) =
+            self.rule.update(self.factors, Lanes::read(parameter), gradient, before);
+        next.write(parameter);
         for slot in 0..N {
-            slots[slot][whole..len].copy_from_slice(&after[slot].0[..len - whole]);
+            after[slot].write(&mut self.slots[slot][at..at + n]);
         }
     }
 }

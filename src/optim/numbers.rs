@@ -6,6 +6,8 @@ use std::ops::{Add, Div, Mul, Sub};
 
 use burn::tensor::Tensor;
 
+use crate::ops::simd::{LANES, Lanes, lanes};
+
 /// Numbers that go the same way, each by itself.
 pub trait Numbers:
     Clone
@@ -81,69 +83,7 @@ pub(super) fn whole_power<X: Numbers>(x: X, exponent: f64) -> Option<X> {
     }
 }
 
-/// Numbers in [`Lanes`].
-pub(super) const LANES: usize = 16;
-
-/// A few numbers that stay in registers from a rule's first operation to its last: the widest vector of any processor.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Lanes(pub [f32; LANES]);
-
-impl Lanes {
-    /// The first [`LANES`] of `values`.
-    ///
-    /// # Panics
-    /// If they are fewer.
-    #[inline(always)]
-    pub(super) fn of(values: &[f32]) -> Self {
-        Self(*values.first_chunk().expect("as many as lanes"))
-    }
-
-    /// Fewer than [`LANES`] values; the other lanes are 0.
-    pub(super) fn of_part(values: &[f32]) -> Self {
-        let mut lanes = [0.0; LANES];
-        lanes[..values.len()].copy_from_slice(values);
-        Self(lanes)
-    }
-}
-
-/// A value for each lane. A loop, not `array::map` of a closure: that is a function of its own, which is not always
-/// compiled for the vector unit of the sweep that calls it.
-macro_rules! lanes {
-    ($lane:ident => $value:expr) => {{
-        let mut lanes = [0.0; LANES];
-        for $lane in 0..LANES {
-            lanes[$lane] = $value;
-        }
-        Self(lanes)
-    }};
-}
-
-/// An operation of two, and of one and a factor.
-macro_rules! operation {
-    ($operation:ident, $name:ident, $sign:tt) => {
-        impl $operation for Lanes {
-            type Output = Self;
-            #[inline(always)]
-            fn $name(self, other: Self) -> Self {
-                lanes!(lane => self.0[lane] $sign other.0[lane])
-            }
-        }
-
-        impl $operation<f64> for Lanes {
-            type Output = Self;
-            #[inline(always)]
-            fn $name(self, factor: f64) -> Self {
-                let factor = factor as f32;
-                lanes!(lane => self.0[lane] $sign factor)
-            }
-        }
-    };
-}
-operation!(Add, add, +);
-operation!(Sub, sub, -);
-operation!(Mul, mul, *);
-operation!(Div, div, /);
-
+/// A few numbers that stay in registers from a rule's first operation to its last.
 impl Numbers for Lanes {
     #[inline(always)]
     fn square(self) -> Self {

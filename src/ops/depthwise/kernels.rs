@@ -33,26 +33,66 @@ impl Places<'_> {
     }
 }
 
-/// Calls a method of `self` for all channels: two vectors of them at a time, one, or a part of one.
-macro_rules! for_channels {
-    ($self:ident.$method:ident::<$S:ident>($s:ident)) => {
-        let channels = $self.places.channels;
+/// A kernel whose channels go each by itself, a few windows or taps at a time.
+trait Tiles {
+    fn places(&self) -> Places<'_>;
+
+    /// Windows or taps, those that a tile is of.
+    fn count(&self) -> usize;
+
+    /// `T` of them from `first` on, of `V` vectors of the channels from `c` on.
+    ///
+    /// # Safety
+    /// [`Places::check`] has passed; there are so many, and so many channels, with `PART` fewer than a vector.
+    unsafe fn tile<S: Simd, const V: usize, const PART: bool, const T: usize>(
+        &mut self,
+        s: S,
+        c: usize,
+        first: usize,
+    );
+
+    /// All tiles of all channels: two vectors of them at a time, one, or a part of one.
+    ///
+    /// # Safety
+    /// [`Places::check`] has passed.
+    #[inline(always)]
+    unsafe fn all<S: Simd>(&mut self, s: S) {
+        let channels = self.places().channels;
         let mut c = 0;
-        // SAFETY: `check` has passed; the vectors have channels.
+        // SAFETY: the caller's; the vectors have channels.
         unsafe {
-            while c + 2 * $S::LANES <= channels {
-                $self.$method::<$S, 2, false>($s, c);
-                c += 2 * $S::LANES;
+            while c + 2 * S::LANES <= channels {
+                self.of_channels::<S, 2, false>(s, c);
+                c += 2 * S::LANES;
             }
-            if c + $S::LANES <= channels {
-                $self.$method::<$S, 1, false>($s, c);
-                c += $S::LANES;
+            if c + S::LANES <= channels {
+                self.of_channels::<S, 1, false>(s, c);
+                c += S::LANES;
             }
             if c < channels {
-                $self.$method::<$S, 1, true>($s, c);
+                self.of_channels::<S, 1, true>(s, c);
             }
         }
-    };
+    }
+
+    /// All tiles, of `V` vectors of the channels from `c` on.
+    ///
+    /// # Safety
+    /// As for [`Tiles::tile`].
+    #[inline(always)]
+    unsafe fn of_channels<S: Simd, const V: usize, const PART: bool>(&mut self, s: S, c: usize) {
+        let count = self.count();
+        let whole = count - count % TILE;
+        // SAFETY: the caller's; windows or taps that there are.
+        unsafe {
+            for first in (0..whole).step_by(TILE) {
+                self.tile::<S, V, PART, TILE>(s, c, first);
+            }
+            for first in whole..count {
+                self.tile::<S, V, PART, 1>(s, c, first);
+            }
+        }
+    }
 }
 
 /// `V` vectors that lie from `from` on, or the `part` of one that there is.
@@ -112,7 +152,8 @@ impl Kernel for Forward<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
         self.places.check(self.image, self.weight, self.out);
-        for_channels!(self.block::<S>(s));
+        // SAFETY: just checked.
+        unsafe { self.all(s) }
     }
 
     fn plain(self) {
@@ -128,48 +169,35 @@ impl Kernel for Forward<'_> {
     }
 }
 
-impl Forward<'_> {
-    /// All windows, of the channels from `c` on.
-    ///
-    /// # Safety
-    /// `check` has passed; there are so many channels, with `PART` fewer than a vector.
+impl Tiles for Forward<'_> {
     #[inline(always)]
-    unsafe fn block<S: Simd, const V: usize, const PART: bool>(&mut self, s: S, c: usize) {
-        let windows = self.places.windows.len();
-        let whole = windows - windows % TILE;
-        // SAFETY: the caller's; windows that there are.
-        unsafe {
-            for w in (0..whole).step_by(TILE) {
-                self.tile::<S, V, PART, TILE>(s, c, w);
-            }
-            for w in whole..windows {
-                self.tile::<S, V, PART, 1>(s, c, w);
-            }
-        }
+    fn places(&self) -> Places<'_> {
+        self.places
     }
 
-    /// `W` windows from `w` on.
-    ///
-    /// # Safety
-    /// As for [`Forward::block`].
     #[inline(always)]
-    unsafe fn tile<S: Simd, const V: usize, const PART: bool, const W: usize>(
+    fn count(&self) -> usize {
+        self.places.windows.len()
+    }
+
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const V: usize, const PART: bool, const T: usize>(
         &mut self,
         s: S,
         c: usize,
-        w: usize,
+        first: usize,
     ) {
         let Places { windows, taps, channels } = self.places;
         let part = channels - c;
-        let mut sums = [[s.splat(0.0); V]; W];
+        let mut sums = [[s.splat(0.0); V]; T];
         // SAFETY: the caller's.
         unsafe {
             let mut weight = self.weight.as_ptr().add(c);
             let image = self.image.as_ptr().add(c);
             for &tap in taps {
                 let weights = load::<S, V, PART>(s, weight, part);
-                for i in 0..W {
-                    let x = image.add(*windows.get_unchecked(w + i) + tap);
+                for i in 0..T {
+                    let x = image.add(*windows.get_unchecked(first + i) + tap);
                     let x = load::<S, V, PART>(s, x, part);
                     for v in 0..V {
                         sums[i][v] = s.fma(x[v], weights[v], sums[i][v]);
@@ -177,8 +205,8 @@ impl Forward<'_> {
                 }
                 weight = weight.wrapping_add(channels);
             }
-            for i in 0..W {
-                let out = self.out.as_mut_ptr().add((w + i) * channels + c);
+            for i in 0..T {
+                let out = self.out.as_mut_ptr().add((first + i) * channels + c);
                 store::<S, V, PART>(s, out, sums[i], part);
             }
         }
@@ -199,7 +227,8 @@ impl Kernel for InputGradient<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
         self.places.check(self.dimage, self.weight, self.dz);
-        for_channels!(self.block::<S>(s));
+        // SAFETY: just checked.
+        unsafe { self.all(s) }
     }
 
     fn plain(self) {
@@ -215,22 +244,33 @@ impl Kernel for InputGradient<'_> {
     }
 }
 
-impl InputGradient<'_> {
-    /// All windows, of the channels from `c` on.
-    ///
-    /// # Safety
-    /// As for [`Forward::block`].
+impl Tiles for InputGradient<'_> {
     #[inline(always)]
-    unsafe fn block<S: Simd, const V: usize, const PART: bool>(&mut self, s: S, c: usize) {
+    fn places(&self) -> Places<'_> {
+        self.places
+    }
+
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.places.windows.len()
+    }
+
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const V: usize, const PART: bool, const T: usize>(
+        &mut self,
+        s: S,
+        c: usize,
+        first: usize,
+    ) {
         let Places { windows, taps, channels } = self.places;
         let part = channels - c;
         // SAFETY: the caller's.
         unsafe {
-            let mut dz = self.dz.as_ptr().add(c);
-            for window in windows {
+            for w in first..first + T {
+                let dz = self.dz.as_ptr().add(w * channels + c);
                 let gradient = load::<S, V, PART>(s, dz, part);
                 let mut weight = self.weight.as_ptr().add(c);
-                let image = self.dimage.as_mut_ptr().add(window + c);
+                let image = self.dimage.as_mut_ptr().add(*windows.get_unchecked(w) + c);
                 for &tap in taps {
                     let weights = load::<S, V, PART>(s, weight, part);
                     let mut dx = load::<S, V, PART>(s, image.add(tap), part);
@@ -240,7 +280,6 @@ impl InputGradient<'_> {
                     store::<S, V, PART>(s, image.add(tap), dx, part);
                     weight = weight.wrapping_add(channels);
                 }
-                dz = dz.wrapping_add(channels);
             }
         }
     }
@@ -260,7 +299,8 @@ impl Kernel for WeightGradient<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
         self.places.check(self.image, self.dweight, self.dz);
-        for_channels!(self.block::<S>(s));
+        // SAFETY: just checked.
+        unsafe { self.all(s) }
     }
 
     fn plain(self) {
@@ -276,36 +316,23 @@ impl Kernel for WeightGradient<'_> {
     }
 }
 
-impl WeightGradient<'_> {
-    /// All taps, of the channels from `c` on.
-    ///
-    /// # Safety
-    /// As for [`Forward::block`].
+impl Tiles for WeightGradient<'_> {
     #[inline(always)]
-    unsafe fn block<S: Simd, const V: usize, const PART: bool>(&mut self, s: S, c: usize) {
-        let taps = self.places.taps.len();
-        let whole = taps - taps % TILE;
-        // SAFETY: the caller's; taps that there are.
-        unsafe {
-            for t in (0..whole).step_by(TILE) {
-                self.tile::<S, V, PART, TILE>(s, c, t);
-            }
-            for t in whole..taps {
-                self.tile::<S, V, PART, 1>(s, c, t);
-            }
-        }
+    fn places(&self) -> Places<'_> {
+        self.places
     }
 
-    /// `T` taps from `t` on.
-    ///
-    /// # Safety
-    /// As for [`Forward::block`].
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.places.taps.len()
+    }
+
     #[inline(always)]
     unsafe fn tile<S: Simd, const V: usize, const PART: bool, const T: usize>(
         &mut self,
         s: S,
         c: usize,
-        t: usize,
+        first: usize,
     ) {
         let Places { windows, taps, channels } = self.places;
         let part = channels - c;
@@ -317,7 +344,7 @@ impl WeightGradient<'_> {
                 let gradient = load::<S, V, PART>(s, dz, part);
                 let image = self.image.as_ptr().add(window + c);
                 for i in 0..T {
-                    let x = image.add(*taps.get_unchecked(t + i));
+                    let x = image.add(*taps.get_unchecked(first + i));
                     let x = load::<S, V, PART>(s, x, part);
                     for v in 0..V {
                         sums[i][v] = s.fma(gradient[v], x[v], sums[i][v]);
@@ -326,7 +353,7 @@ impl WeightGradient<'_> {
                 dz = dz.wrapping_add(channels);
             }
             for i in 0..T {
-                let dweight = self.dweight.as_mut_ptr().add((t + i) * channels + c);
+                let dweight = self.dweight.as_mut_ptr().add((first + i) * channels + c);
                 let mut total = load::<S, V, PART>(s, dweight, part);
                 for v in 0..V {
                     total[v] = s.add(total[v], sums[i][v]);

@@ -16,12 +16,14 @@ mod avx2;
 mod avx512;
 pub(crate) mod elementwise;
 mod floor;
+mod lanes;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod sums;
 
 pub(crate) use aligned::Aligned;
 pub(crate) use elementwise::{Activate, Derive, activated, derived};
+pub(crate) use lanes::{LANES, Lanes, lanes};
 pub(crate) use sums::PlaneSums;
 
 /// The widest vector of any level, in floats: packed weights are padded to a multiple of it.

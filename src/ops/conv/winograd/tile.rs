@@ -10,72 +10,8 @@
 //! Convolutional Neural Networks", CVPR 2016, section 4): F(2, 3) interpolates at 0, 1, -1 and F(4, 3) at 0, 1, -1, 2,
 //! -2, and ∞ each.
 
-use std::ops::{Add, Mul, Sub};
-
 use crate::ops::conv::op::Packing;
-
-/// Channels at a time.
-pub(super) const LANES: usize = 16;
-
-/// A number of each of [`LANES`] channels.
-#[derive(Clone, Copy)]
-pub(super) struct Lanes(pub [f32; LANES]);
-
-impl Lanes {
-    pub const ZERO: Self = Self([0.0; LANES]);
-
-    /// The numbers in `from`; zeros where there are fewer.
-    #[inline(always)]
-    pub fn read(from: &[f32]) -> Self {
-        match from.first_chunk() {
-            Some(lanes) => Self(*lanes),
-            None => {
-                let mut lanes = [0.0; LANES];
-                lanes[..from.len()].copy_from_slice(from);
-                Self(lanes)
-            }
-        }
-    }
-
-    /// Writes them to `to`, which may have room for fewer.
-    #[inline(always)]
-    pub fn write(self, to: &mut [f32]) {
-        match to.first_chunk_mut() {
-            Some(lanes) => *lanes = self.0,
-            None => to.copy_from_slice(&self.0[..to.len()]),
-        }
-    }
-}
-
-/// Implements an operator lane by lane.
-macro_rules! lane_by_lane {
-    ($($operator:ident $method:ident $sign:tt),*) => {$(
-        impl $operator for Lanes {
-            type Output = Self;
-
-            #[inline(always)]
-            fn $method(mut self, other: Self) -> Self {
-                for lane in 0..LANES {
-                    self.0[lane] $sign other.0[lane];
-                }
-                self
-            }
-        }
-    )*};
-}
-lane_by_lane!(Add add +=, Sub sub -=);
-
-impl Mul<f32> for Lanes {
-    type Output = Self;
-
-    #[inline(always)]
-    fn mul(mut self, factor: f32) -> Self {
-        for lane in 0..LANES {
-            self.0[lane] *= factor;
-        }
-        self
-    }
-}
+use crate::ops::simd::Lanes;
 
 /// The transforms of tiles of `OUT` x `OUT` outputs and `IN` x `IN` inputs, in one direction.
 pub(super) trait Tile<const IN: usize, const OUT: usize>: Copy + Sync {
@@ -209,6 +145,7 @@ impl Tile<6, 4> for F4 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::simd::LANES;
 
     /// One number in all lanes.
     fn all<const N: usize>(values: [f32; N]) -> [Lanes; N] {

@@ -15,9 +15,9 @@
 
 use std::marker::PhantomData;
 
-use super::tile::{LANES, Lanes, Tile};
+use super::tile::Tile;
 use crate::ops::layout::Size;
-use crate::ops::simd::{Kernel, Simd};
+use crate::ops::simd::{Kernel, LANES, Lanes, Simd};
 
 /// Where the tiles of an image are among those of the others.
 #[derive(Clone, Copy)]

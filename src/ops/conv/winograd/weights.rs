@@ -9,10 +9,10 @@
 
 use std::marker::PhantomData;
 
-use super::tile::{LANES, Lanes, Tile};
+use super::tile::Tile;
 use super::transforms::kernel;
 use crate::ops::product::pitch;
-use crate::ops::simd::{Kernel, Simd};
+use crate::ops::simd::{Kernel, LANES, Lanes, Simd};
 
 /// Inputs at a time, whose weights are brought together from the outputs they lie at: one after the other they would fall
 /// on the same few lines of the cache.
