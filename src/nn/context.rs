@@ -147,7 +147,8 @@ impl<'a> ForwardContext<'a> {
     /// What this pass shares with others of the weight `id`.
     pub(crate) fn packed(&self, id: ParamId) -> PackedWeights {
         let mut packed = self.packed.0.lock().unwrap_or_else(PoisonError::into_inner);
-        packed.entry(id).or_default().clone()
+        let packed = packed.entry(id).or_default().clone();
+        if self.deferred.is_some() { packed.of_microbatch() } else { packed }
     }
 
     /// Whether layers that differ between the two train now.

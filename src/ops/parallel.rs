@@ -10,6 +10,20 @@ pub(crate) const GROUP: usize = 8;
 const GROUPS_ON_ONE_THREAD: usize = 2;
 /// Examples in a microbatch on the CPU: so few that its activations stay in the second cache.
 pub const MICROBATCH: usize = GROUPS_ON_ONE_THREAD * GROUP;
+/// The same where the weights of convolutions take longer to read than their products with so few, at most.
+pub(crate) const LARGE_MICROBATCH: usize = 4 * MICROBATCH;
+
+/// The size of such a one of a batch of so many `examples`: there are four of them, for as many threads.
+pub(crate) const fn microbatch_of(examples: usize) -> usize {
+    let quarter = examples.div_ceil(4);
+    if quarter < MICROBATCH {
+        MICROBATCH
+    } else if quarter > LARGE_MICROBATCH {
+        LARGE_MICROBATCH
+    } else {
+        quarter
+    }
+}
 
 /// Calls `work` with the number and the values of each chunk. A few are not shared out.
 pub(crate) fn for_groups<T: Send>(
@@ -73,6 +87,30 @@ pub(crate) fn of_images_with_argmax<T: Default>(
         images.for_each(|(i, (out, argmax))| work(group * GROUP + i, &mut scratch, out, argmax));
     });
     (out, argmax)
+}
+
+/// The sum of what `work` makes of the groups, in their order; `None` without one. As many at a time as there are threads:
+/// what each makes is large.
+pub(crate) fn sum_in_order<G: Send, T: Send>(
+    mut groups: impl Iterator<Item = G>,
+    work: impl Fn(G) -> T + Sync,
+    mut add: impl FnMut(&mut T, T),
+) -> Option<T> {
+    let mut sum = None;
+    loop {
+        let some: Vec<_> = groups.by_ref().take(rayon::current_num_threads()).collect();
+        let parts: Vec<_> = match some.len() {
+            0 => return sum,
+            1 => some.into_iter().map(&work).collect(),
+            _ => some.into_par_iter().map(&work).collect(),
+        };
+        for part in parts {
+            match &mut sum {
+                Some(sum) => add(sum, part),
+                None => sum = Some(part),
+            }
+        }
+    }
 }
 
 /// From this many numbers on threads share the zeroing.

@@ -1,102 +1,194 @@
-//! Products of matrices, many of one shape, in memory that the caller has.
+//! The product of two matrices that lie where other kernels have put them: nothing is copied together first.
 //!
 //! ```text
-//! out[p] = a[p] b[p],  or  out[p] += a[p] b[p]        a [rows, inner], b [inner, columns]
+//! out[r][o] = Σ_i a[r][i] b[i][o],  or  out[r][o] += ...        a [rows, inner], b [inner, columns]
 //! ```
 //!
-//! burn's own product makes new memory for each result, whose pages the system clears: that takes as long as some of the
-//! products.
+//! A tile of the sums stays in registers for all of `inner`, so each is one sum in the order of i, whatever the sizes of
+//! tiles are; what is in `out` already is added at the end. a is read number by number, with any strides; b in vectors, whose rows lie together in panels
+//! of [`PANEL`] columns, or in whole rows.
+//!
+//! 105 to 113 of the 117 GFLOP/s that a core of an EPYC (Zen 4) has for registers alone, for 64 to 512 rows, inner and
+//! columns.
 #![allow(unsafe_code)]
+// Loops over the indices of arrays in registers say what the processor does.
+#![allow(clippy::needless_range_loop)]
 
-use gemm::Parallelism;
+use crate::ops::simd::{Kernel, MAX_LANES, Simd};
 
-use crate::ops::simd::MAX_LANES;
+/// Columns of b that may lie together: two of the widest vectors.
+pub(crate) const PANEL: usize = 2 * MAX_LANES;
 
-/// From one matrix of `len` numbers to the next. They are a cache line apart: the same number of each would otherwise
-/// fall on the same lines of the cache, as the lengths are often powers of two.
-pub(crate) const fn pitch(len: usize) -> usize {
-    len + MAX_LANES
+/// From one row of so many numbers to the next, in a matrix that a [`Product`] reads or writes: whole vectors, and a cache
+/// line more, since rows that are a power of two apart fall on the same few lines of the cache.
+pub(crate) const fn pitch(columns: usize) -> usize {
+    columns.next_multiple_of(MAX_LANES) + MAX_LANES
 }
 
-/// Matrices of one shape, each row by row, one after the other in this [`pitch`].
+/// Numbers of a matrix of such rows, a cache line apart from the next.
+pub(crate) const fn matrix_pitch(rows: usize, columns: usize) -> usize {
+    rows * pitch(columns) + MAX_LANES
+}
+
+/// Numbers of a matrix in panels `[columns / PANEL, rows, PANEL]`, a cache line apart from the next.
+pub(crate) const fn panels_pitch(rows: usize, columns: usize) -> usize {
+    columns.next_multiple_of(PANEL) * rows + MAX_LANES
+}
+
+/// Numbers some way apart.
 #[derive(Clone, Copy)]
-pub(crate) struct Matrices<'a> {
+pub(crate) struct Strided<'a> {
     values: &'a [f32],
-    /// Rows and columns as they are stored.
-    shape: [usize; 2],
-    is_transposed: bool,
+    /// From one row (of b: panel) to the next, and from one i to the next.
+    strides: [usize; 2],
 }
 
-impl<'a> Matrices<'a> {
-    /// As many of `shape` as `values` holds.
-    pub(crate) fn new(values: &'a [f32], shape: [usize; 2]) -> Self {
-        Self { values, shape, is_transposed: false }
+impl<'a> Strided<'a> {
+    /// A left factor whose rows are those of `values` in the [`pitch`] of `inner`.
+    pub(crate) fn rows(values: &'a [f32], inner: usize) -> Self {
+        Self { values, strides: [pitch(inner), 1] }
     }
 
-    /// Their transposes.
-    pub(crate) fn transposed(self) -> Self {
-        Self { is_transposed: !self.is_transposed, ..self }
+    /// A left factor whose columns are those rows, of so many numbers.
+    pub(crate) fn columns(values: &'a [f32], rows: usize) -> Self {
+        Self { values, strides: [1, pitch(rows)] }
     }
 
-    /// Rows and columns.
-    fn shape(self) -> [usize; 2] {
-        let [rows, columns] = self.shape;
-        if self.is_transposed { [columns, rows] } else { [rows, columns] }
+    /// A right factor of rows in the [`pitch`] of `columns`.
+    pub(crate) fn wide_rows(values: &'a [f32], columns: usize) -> Self {
+        Self { values, strides: [PANEL, pitch(columns)] }
     }
 
-    /// From one row, and from one column, to the next.
-    fn strides(self) -> [isize; 2] {
-        let columns = self.shape[1] as isize;
-        if self.is_transposed { [1, columns] } else { [columns, 1] }
-    }
-
-    /// Numbers in one of them.
-    fn len(self) -> usize {
-        self.shape[0] * self.shape[1]
+    /// A right factor in panels `[columns / PANEL, inner, PANEL]`.
+    pub(crate) fn panels(values: &'a [f32], inner: usize) -> Self {
+        Self { values, strides: [inner * PANEL, PANEL] }
     }
 }
 
-/// Writes to `out` the products of the matrices of `a` and `b`, or adds them to it where `adds`; on this thread.
-///
-/// # Panics
-/// When the shapes do not fit together.
-pub(crate) fn products(a: Matrices, b: Matrices, out: &mut [f32], adds: bool) {
-    let ([rows, inner], [of, columns]) = (a.shape(), b.shape());
-    assert_eq!(inner, of, "columns of a and rows of b");
-    let (a_len, b_len, len) = (a.len(), b.len(), rows * columns);
-    assert!(a_len > 0 && b_len > 0, "a product of nothing");
-    let count = out.len() / pitch(len);
-    let lengths = [a.values.len(), b.values.len(), out.len()];
-    assert_eq!(lengths, [a_len, b_len, len].map(|len| count * pitch(len)), "as many of each");
-    let ([a_row, a_column], [b_row, b_column]) = (a.strides(), b.strides());
-    for p in 0..count {
-        let out = &mut out[p * pitch(len)..][..len];
-        let a = &a.values[p * pitch(a_len)..][..a_len];
-        let b = &b.values[p * pitch(b_len)..][..b_len];
-        // SAFETY: `a`, `b` and `out` are slices of as many numbers as their rows and columns are, which these strides
-        // go through, and `out` is none of the others.
+/// The product of the module above. Where the columns are no whole vectors, `out` has the sums of what is in `b` beyond
+/// them after each row.
+pub(crate) struct Product<'a> {
+    /// Rows, inner, columns.
+    pub shape: [usize; 3],
+    pub a: Strided<'a>,
+    pub b: Strided<'a>,
+    /// Rows in the [`pitch`] of the columns.
+    pub out: &'a mut [f32],
+    /// Adds to what is in `out`.
+    pub adds: bool,
+}
+
+impl Product<'_> {
+    /// Whether all that is read and written is there.
+    fn check(&self) {
+        let [rows, inner, columns] = self.shape;
+        assert!(rows > 0 && inner > 0 && columns > 0, "a product of nothing");
+        let columns = columns.next_multiple_of(MAX_LANES);
+        let [row, one] = self.a.strides;
+        assert!((rows - 1) * row + (inner - 1) * one < self.a.values.len(), "a");
+        let ([panel, one], last) = (self.b.strides, (columns - 1) / PANEL);
+        let end = last * panel + (inner - 1) * one + columns - last * PANEL;
+        assert!(end <= self.b.values.len(), "b");
+        assert!((rows - 1) * pitch(columns) + columns <= self.out.len(), "out");
+    }
+
+    /// `V` vectors of columns from `o` on, of all rows.
+    ///
+    /// # Safety
+    /// The product has passed [`Product::check`], and has these columns.
+    #[inline(always)]
+    unsafe fn columns<S: Simd, const V: usize>(&mut self, s: S, o: usize) {
+        let rows = self.shape[0];
+        let mut r = 0;
+        // SAFETY: rows that there are.
         unsafe {
-            gemm::gemm(
-                rows,
-                columns,
-                inner,
-                out.as_mut_ptr(),
-                1,
-                columns as isize,
-                adds,
-                a.as_ptr(),
-                a_column,
-                a_row,
-                b.as_ptr(),
-                b_column,
-                b_row,
-                1.0,
-                1.0,
-                false,
-                false,
-                false,
-                Parallelism::None,
-            );
+            while r < rows {
+                let rest = rows - r;
+                r += match S::REGISTERS {
+                    32.. if rest >= 12 && rest != 16 => self.tile::<S, V, 12>(s, r, o),
+                    32.. if rest >= 8 => self.tile::<S, V, 8>(s, r, o),
+                    0..32 if rest >= 6 && rest != 8 => self.tile::<S, V, 6>(s, r, o),
+                    _ if rest >= 4 => self.tile::<S, V, 4>(s, r, o),
+                    _ => self.tile::<S, V, 1>(s, r, o),
+                };
+            }
+        }
+    }
+
+    /// `R` rows from `r` on, of `V` vectors of columns from `o` on; returns R.
+    ///
+    /// # Safety
+    /// As for [`Product::columns`].
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const V: usize, const R: usize>(
+        &mut self,
+        s: S,
+        r: usize,
+        o: usize,
+    ) -> usize {
+        let ([row, a_one], [panel, b_one]) = (self.a.strides, self.b.strides);
+        let pitch = pitch(self.shape[2]);
+        let mut sums = [[s.splat(0.0); V]; R];
+        // SAFETY: the caller's, and what `check` has compared.
+        unsafe {
+            let out = self.out.as_mut_ptr().add(r * pitch + o);
+            let mut a = self.a.values.as_ptr().add(r * row);
+            let mut b = self.b.values.as_ptr().add(o / PANEL * panel + o % PANEL);
+            for _ in 0..self.shape[1] {
+                let mut vectors = [s.splat(0.0); V];
+                for v in 0..V {
+                    vectors[v] = s.load(b.add(v * S::LANES));
+                }
+                for i in 0..R {
+                    let value = s.splat(*a.add(i * row));
+                    for v in 0..V {
+                        sums[i][v] = s.fma(vectors[v], value, sums[i][v]);
+                    }
+                }
+                (a, b) = (a.wrapping_add(a_one), b.wrapping_add(b_one));
+            }
+            for i in 0..R {
+                for v in 0..V {
+                    let to = out.add(i * pitch + v * S::LANES);
+                    let sum = if self.adds { s.add(s.load(to), sums[i][v]) } else { sums[i][v] };
+                    s.store(to, sum);
+                }
+            }
+        }
+        R
+    }
+}
+
+impl Kernel for Product<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        self.check();
+        let columns = self.shape[2].next_multiple_of(MAX_LANES);
+        let mut o = 0;
+        // SAFETY: checked above; vectors of columns that there are.
+        unsafe {
+            while o + 2 * S::LANES <= columns {
+                self.columns::<S, 2>(s, o);
+                o += 2 * S::LANES;
+            }
+            if o < columns {
+                self.columns::<S, 1>(s, o);
+            }
+        }
+    }
+
+    fn plain(self) {
+        self.check();
+        let ([rows, inner, columns], pitch) = (self.shape, pitch(self.shape[2]));
+        let ([row, a_one], [panel, b_one]) = (self.a.strides, self.b.strides);
+        for (r, out) in self.out.chunks_mut(pitch).take(rows).enumerate() {
+            for (o, out) in out.iter_mut().take(columns).enumerate() {
+                let sum = (0..inner).fold(0.0, |sum, i| {
+                    let a = self.a.values[r * row + i * a_one];
+                    sum + a * self.b.values[o / PANEL * panel + o % PANEL + i * b_one]
+                });
+                *out = if self.adds { *out + sum } else { sum };
+            }
         }
     }
 }
@@ -104,44 +196,46 @@ pub(crate) fn products(a: Matrices, b: Matrices, out: &mut [f32], adds: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::simd::SimdLevel;
 
     fn numbers(n: usize, seed: usize) -> Vec<f32> {
         (0..n).map(|i| ((i * 37 + seed * 11) % 23) as f32 / 23.0 - 0.5).collect()
     }
 
-    /// The sum in the order of `inner`, in 64 bits.
-    fn plain(a: Matrices, b: Matrices, p: usize, row: usize, column: usize) -> f64 {
-        let at = |m: Matrices, row, column| {
-            let [by_row, by_column] = m.strides().map(|stride| stride as usize);
-            f64::from(m.values[p * pitch(m.len()) + row * by_row + column * by_column])
-        };
-        (0..a.shape()[1]).map(|i| at(a, row, i) * at(b, i, column)).sum()
-    }
-
+    /// Against sums in 64 bits, of all ways the factors may lie, written and added to.
     #[test]
     fn products_are_those_of_sums() {
-        for (number, [rows, inner, columns]) in
-            [[1, 1, 1], [3, 5, 7], [16, 33, 17], [70, 40, 129], [5, 300, 2]].into_iter().enumerate()
+        for [rows, inner, columns] in
+            [[1, 1, 1], [3, 5, 7], [16, 33, 17], [70, 40, 129], [5, 300, 32], [29, 64, 48]]
         {
-            let count = 1 + number % 3;
-            let a_values = numbers(count * pitch(rows * inner), 1);
-            let b_values = numbers(count * pitch(inner * columns), 2);
-            for transposes in 0..4 {
-                let a = match transposes % 2 {
-                    0 => Matrices::new(&a_values, [rows, inner]),
-                    _ => Matrices::new(&a_values, [inner, rows]).transposed(),
+            let a = numbers(matrix_pitch(rows, inner).max(matrix_pitch(inner, rows)), 1);
+            let b = numbers(matrix_pitch(inner, columns).max(panels_pitch(inner, columns)), 2);
+            for way in 0..4 {
+                let (a, a_at) = match way % 2 {
+                    0 => (Strided::rows(&a, inner), [pitch(inner), 1]),
+                    _ => (Strided::columns(&a, rows), [1, pitch(rows)]),
                 };
-                let b = match transposes / 2 {
-                    0 => Matrices::new(&b_values, [inner, columns]),
-                    _ => Matrices::new(&b_values, [columns, inner]).transposed(),
+                let (b, b_at) = match way / 2 {
+                    0 => (Strided::wide_rows(&b, columns), [PANEL, pitch(columns)]),
+                    _ => (Strided::panels(&b, inner), [inner * PANEL, PANEL]),
                 };
-                let mut out = vec![f32::NAN; count * pitch(rows * columns)];
-                products(a, b, &mut out, false);
-                products(a, b, &mut out, true);
-                for (p, out) in out.chunks_exact(pitch(rows * columns)).enumerate() {
-                    for (at, value) in out[..rows * columns].iter().enumerate() {
-                        let sum = 2.0 * plain(a, b, p, at / columns, at % columns);
-                        assert!((f64::from(*value) - sum).abs() < 1e-4, "{rows} {inner} {columns}");
+                for level in SimdLevel::available() {
+                    let mut out = vec![f32::NAN; matrix_pitch(rows, columns)];
+                    for adds in [false, true] {
+                        let shape = [rows, inner, columns];
+                        level.run(Product { shape, a, b, out: &mut out, adds });
+                    }
+                    for r in 0..rows {
+                        for o in 0..columns {
+                            let of = |i: usize| {
+                                let a = a.values[r * a_at[0] + i * a_at[1]];
+                                let at = o / PANEL * b_at[0] + o % PANEL + i * b_at[1];
+                                f64::from(a) * f64::from(b.values[at])
+                            };
+                            let sum = 2.0 * (0..inner).map(of).sum::<f64>();
+                            let got = f64::from(out[r * pitch(columns) + o]);
+                            assert!((got - sum).abs() < 1e-4, "{rows} {inner} {columns} {way}");
+                        }
                     }
                 }
             }

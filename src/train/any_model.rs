@@ -7,6 +7,7 @@ use burn::tensor::{Int, Tensor};
 use rayon::prelude::*;
 use serde_json::Map;
 
+use super::microbatch::Cut;
 use super::notes::{self, Noted};
 use super::probe::MAX_EVAL_BATCH;
 use super::step::{Detail, ImageOutput};
@@ -34,6 +35,7 @@ use crate::util::tensor::floats;
 pub struct AnyModel {
     pub(super) built: Built,
     requirements: StepRequirements,
+    cut: Cut,
     /// See [`AnyModel::batch_size`].
     pub(super) batch_size: usize,
     /// What an autoencoder is trained for.
@@ -135,6 +137,7 @@ impl AnyModel {
         Ok(Self {
             built,
             requirements,
+            cut: Cut::new(&parameters, shape),
             batch_size: MAX_EVAL_BATCH,
             objective: Objective::default(),
         })
@@ -144,6 +147,12 @@ impl AnyModel {
     /// output below 256 MB.
     pub fn batch_size(&self) -> usize {
         self.batch_size
+    }
+
+    /// Examples that a thread takes through the layers at a time, on the CPU, of a batch of so many: the parts that it is cut
+    /// into.
+    pub fn microbatch(&self, batch: usize) -> usize {
+        self.cut.microbatch(batch)
     }
 
     /// What a training step has to do for its layers.

@@ -33,6 +33,7 @@ mod initialize;
 mod interrupt;
 pub(crate) mod latent;
 mod learner;
+mod microbatch;
 mod name_matching;
 mod notes;
 mod objective;

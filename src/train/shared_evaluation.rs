@@ -18,7 +18,6 @@ use crate::data::{Batch, DataLoader};
 use crate::metrics::image_quality::ImageError;
 use crate::metrics::measure::{Classified, Reconstructed};
 use crate::nn::SharedWeights;
-use crate::ops::parallel::MICROBATCH;
 use crate::util::tensor::floats;
 
 /// What a rank has evaluated, or several have.
@@ -46,7 +45,8 @@ pub(super) fn shared_loss_and_predictions(
 ) -> Result<EvalOutput> {
     let all: Vec<_> = (0..loader.len()).collect();
     let batches = Batch::plain(&all).chunks(batch_size);
-    let microbatches: Vec<_> = batches.iter().flat_map(|batch| batch.chunks(MICROBATCH)).collect();
+    let microbatches: Vec<_> =
+        batches.iter().flat_map(|batch| batch.chunks(model.microbatch(batch.len()))).collect();
     let (share, packed) = (exchange.share(microbatches.len()), SharedWeights::default());
     let parts: Result<Vec<_>> = microbatches[share]
         .par_iter()

@@ -23,7 +23,6 @@ use super::step::{Part, StepConfig, StepOutput, classes, of_microbatch};
 use crate::data::{Batch, DataLoader};
 use crate::nn::flat::NOTHING;
 use crate::nn::{Kind, SharedWeights};
-use crate::ops::parallel::MICROBATCH;
 use crate::util::tensor::floats;
 
 /// The memory of rows, which is used again in the next step: new pages cost more than what is written to them (of
@@ -54,7 +53,8 @@ pub(super) fn passes_of_shared_batch(
     (exchange, buffers): (&Exchange, &SpareRows),
     signal: Option<i32>,
 ) -> (BatchStep, Option<i32>) {
-    let (microbatches, packed) = (batch.chunks(MICROBATCH), SharedWeights::default());
+    let each = model.microbatch(batch.len());
+    let (microbatches, packed) = (batch.chunks(each), SharedWeights::default());
     let own = exchange.share(microbatches.len());
     let predicted = if model.kind() == Kind::Classifier { batch.len() } else { 0 };
     let beside_gradients = 1 + predicted + exchange.size();
@@ -68,7 +68,7 @@ pub(super) fn passes_of_shared_batch(
         let mut row = model.network().flatten(gradients, &without, buffers.take());
         let len = row.len() + beside_gradients;
         row.extend(floats(output.loss));
-        row.resize(row.len() + number * MICROBATCH.min(predicted), NOTHING);
+        row.resize(row.len() + number * each.min(predicted), NOTHING);
         let classes = classes(output.predictions.into_iter().collect());
         // Whole numbers below 2²⁴ are themselves in 32 bits.
         row.extend(classes.iter().map(|class| *class as f32));

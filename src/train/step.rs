@@ -27,7 +27,6 @@ use crate::metrics::Score;
 use crate::metrics::measure::{Classified, Reconstructed};
 use crate::nn::burn_layers::DRAWING;
 use crate::nn::{ForwardContext, SharedWeights};
-use crate::ops::parallel::MICROBATCH;
 use crate::util::random::split_mix64;
 
 /// What [`loss_and_gradients`] returns.
@@ -80,7 +79,8 @@ pub(super) fn passes_of_batch(
     if takes_whole_batches(model, loader) || model.objective().is_of_whole_batches() {
         sum.add(model, whole_batch(model, loader, batch, config));
     } else {
-        let (microbatches, packed) = (batch.chunks(MICROBATCH), SharedWeights::default());
+        let (microbatches, packed) =
+            (batch.chunks(model.microbatch(batch.len())), SharedWeights::default());
         let work = |number| {
             let of = (batch.len(), packed.clone());
             of_microbatch(model, loader, (number, microbatches[number]), of, config)
@@ -330,6 +330,6 @@ fn in_microbatches<T: Send>(
     if takes_whole_batches(model, loader) {
         return vec![work(0, batch)];
     }
-    let microbatches = batch.chunks(MICROBATCH).into_par_iter().enumerate();
+    let microbatches = batch.chunks(model.microbatch(batch.len())).into_par_iter().enumerate();
     microbatches.map(|(number, microbatch)| work(number, microbatch)).collect()
 }

@@ -3,7 +3,7 @@
 use super::correlation::Correlation;
 use super::layer::{Layer, Method, Scratch};
 use super::op::PackedWeights;
-use super::{im2col, winograd};
+use super::{implicit_gemm, winograd};
 use crate::ops::layout::Images;
 use crate::ops::parallel::{of_images, of_images_with_argmax};
 use crate::ops::windows::MaxPool;
@@ -19,11 +19,11 @@ impl Layer {
     ) -> (Vec<f32>, Vec<u8>) {
         match self.method() {
             Method::Direct => {}
-            Method::Im2col => {
-                return (im2col::forward(self, x, (weight, packed), bias), Vec::new());
+            Method::ImplicitGemm => {
+                return (implicit_gemm::forward(self, x, (weight, packed), bias), Vec::new());
             }
-            Method::Winograd(side) => {
-                return winograd::forward(side, self, x, (weight, packed), bias);
+            Method::Winograd(tiling) => {
+                return winograd::forward(tiling, self, x, (weight, packed), bias);
             }
         }
         let padded = (self.padded(), x.layout);

@@ -3,17 +3,17 @@
 
 use crate::ops::Activation;
 use crate::ops::conv::correlation::{is_wide, output_layout};
-use crate::ops::conv::winograd::Side;
+use crate::ops::conv::winograd::Tiling;
 use crate::ops::layout::{ImageLayout, Images, Size, place};
 use crate::ops::simd::SimdLevel;
 use crate::ops::windows::Windows;
 
-/// From this many weights on (a megabyte) im2col is used.
-const IM2COL_MIN_WEIGHTS: usize = 1 << 18;
+/// From this many weights on (a megabyte) it is.
+const GEMM_MIN_WEIGHTS: usize = 1 << 18;
 
 /// Whether a layer with weights of this shape is better off as a product of matrices.
-pub(super) fn is_better_as_im2col(weight: [usize; 4]) -> bool {
-    weight.iter().product::<usize>() >= IM2COL_MIN_WEIGHTS
+pub(super) fn is_better_as_gemm(weight: [usize; 4]) -> bool {
+    weight.iter().product::<usize>() >= GEMM_MIN_WEIGHTS
 }
 
 /// How a layer is computed.
@@ -22,9 +22,9 @@ pub(super) enum Method {
     /// By kernels that read the pixels where they are.
     Direct,
     /// As a product of matrices.
-    Im2col,
+    ImplicitGemm,
     /// As products in a transformed domain.
-    Winograd(Side),
+    Winograd(Tiling),
 }
 
 /// What a layer computes.
@@ -82,7 +82,7 @@ impl Layer {
     pub(super) fn output_layout(&self) -> ImageLayout {
         match self.method() {
             Method::Direct => output_layout(self.input.channels, self.outputs),
-            Method::Im2col | Method::Winograd(_) => ImageLayout::Nhwc,
+            Method::ImplicitGemm | Method::Winograd(_) => ImageLayout::Nhwc,
         }
     }
 
@@ -96,9 +96,9 @@ impl Layer {
         if is_pooled && !is_wide(self.input.channels, self.outputs) {
             return Method::Direct;
         }
-        match Side::of(weight, [maps.rows, maps.columns]) {
-            Some(side) => Method::Winograd(side),
-            None if !is_pooled && is_better_as_im2col(weight) => Method::Im2col,
+        match Tiling::of(weight, [maps.rows, maps.columns]) {
+            Some(tiling) => Method::Winograd(tiling),
+            None if !is_pooled && is_better_as_gemm(weight) => Method::ImplicitGemm,
             None => Method::Direct,
         }
     }

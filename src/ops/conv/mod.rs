@@ -25,7 +25,7 @@ mod csr;
 #[cfg(feature = "cube")]
 mod cube;
 mod forward;
-mod im2col;
+mod implicit_gemm;
 pub(in crate::ops) mod kernels;
 mod layer;
 mod op;
@@ -100,7 +100,7 @@ pub(crate) fn can_pool(
 ) -> bool {
     is_cpu(&x.device())
         && can_fuse(x, weight, bias, [0; 4])
-        && !layer::is_better_as_im2col(weight.dims())
+        && !layer::is_better_as_gemm(weight.dims())
         && windows.side <= Windows::MAX_SIDE
         && windows.stride > 1
 }

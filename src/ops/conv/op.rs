@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use crate::ops::Activation;
 use crate::ops::conv::layer::{Layer, Outputs};
 use crate::ops::flex_tensor::{Batch, bytes, flat, size, tensor, values};
+use crate::ops::parallel::{LARGE_MICROBATCH, MICROBATCH, microbatch_of};
 use crate::ops::simd::SimdLevel;
 use crate::ops::windows::Windows;
 
@@ -33,27 +34,58 @@ pub struct ConvAttributes {
 /// The weights of a layer in the order in which a product of matrices takes them: made by the first pass that needs
 /// them, for all that have a copy of this, which must be passes with the same weights.
 #[derive(Clone, Debug, Default)]
-pub struct PackedWeights(Arc<[OnceLock<FlexTensor>; 3]>);
+pub struct PackedWeights {
+    packed: Arc<[OnceLock<FlexTensor>; Packing::COUNT]>,
+    of_microbatch: bool,
+}
+
+/// Weights from which on their gradients and reading them take longer than their products with [`MICROBATCH`] images: a
+/// megabyte.
+const MANY_WEIGHTS: usize = 1 << 18;
 
 /// What weights are packed for: a layer that meets maps of several sizes may need more than one.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Packing {
-    /// Columns of pixels.
-    Columns,
+    /// Taps of the kernel.
+    Taps,
+    TapsTransposed,
     /// Tiles of 2 x 2.
     SmallTiles,
+    SmallTilesTransposed,
     /// Tiles of 4 x 4.
     Tiles,
+    TilesTransposed,
+    /// Tiles of 2 x 2 for kernels of 5 x 5.
+    WideTiles,
+    WideTilesTransposed,
+}
+
+impl Packing {
+    const COUNT: usize = Self::WideTilesTransposed as usize + 1;
 }
 
 impl PackedWeights {
+    /// The same for a pass of a microbatch, which one thread takes through the layer; the others have theirs.
+    pub(crate) fn of_microbatch(self) -> Self {
+        Self { of_microbatch: true, ..self }
+    }
+
+    /// Of `images`, how many a thread takes at a time through a layer of so many `weights`.
+    pub(super) fn images_at_a_time(&self, images: usize, weights: usize) -> usize {
+        match weights < MANY_WEIGHTS {
+            true => MICROBATCH,
+            false if self.of_microbatch => LARGE_MICROBATCH,
+            false => microbatch_of(images),
+        }
+    }
+
     /// The weights packed for `packing`, which `pack` does if it has not been done.
     pub(super) fn get_or_pack(
         &self,
         packing: Packing,
         pack: impl FnOnce() -> FlexTensor,
     ) -> FlexTensor {
-        self.0[packing as usize].get_or_init(pack).clone()
+        self.packed[packing as usize].get_or_init(pack).clone()
     }
 }
 

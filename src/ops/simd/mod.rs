@@ -19,11 +19,13 @@ mod floor;
 mod lanes;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod scalar;
 mod sums;
 
 pub(crate) use aligned::Aligned;
 pub(crate) use elementwise::{Activate, Derive, activated, derived};
 pub(crate) use lanes::{LANES, Lanes, lanes};
+pub(crate) use scalar::Scalar;
 pub(crate) use sums::PlaneSums;
 
 /// The widest vector of any level, in floats: packed weights are padded to a multiple of it.
@@ -42,6 +44,8 @@ pub(crate) trait Simd: Copy {
     fn splat(self, value: f32) -> Self::V;
     /// `a + b`.
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a - b`.
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b`.
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a / b`.
@@ -82,6 +86,30 @@ pub(crate) trait Simd: Copy {
     /// # Safety
     /// `to` is valid for writing `n` floats.
     unsafe fn store_part(self, to: *mut f32, v: Self::V, n: usize);
+
+    /// The first `LANES` numbers of `from`; zeros where there are fewer.
+    #[inline(always)]
+    fn read(self, from: &[f32]) -> Self::V {
+        // SAFETY: what is in the slice.
+        unsafe {
+            match from.len() >= Self::LANES {
+                true => self.load(from.as_ptr()),
+                false => self.load_part(from.as_ptr(), from.len()),
+            }
+        }
+    }
+
+    /// Writes `v` to `to`, which may have room for fewer.
+    #[inline(always)]
+    fn write(self, to: &mut [f32], v: Self::V) {
+        // SAFETY: what is in the slice.
+        unsafe {
+            match to.len() >= Self::LANES {
+                true => self.store(to.as_mut_ptr(), v),
+                false => self.store_part(to.as_mut_ptr(), v, to.len()),
+            }
+        }
+    }
 }
 
 /// A computation that can run on any vector unit. Mark `run` and all it calls `#[inline(always)]`:

@@ -50,6 +50,10 @@ impl Simd for Neon {
         op!(vaddq_f32(a, b))
     }
     #[inline(always)]
+    fn sub(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        op!(vsubq_f32(a, b))
+    }
+    #[inline(always)]
     fn mul(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
         op!(vmulq_f32(a, b))
     }

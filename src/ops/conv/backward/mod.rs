@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use crate::ops::conv::layer::{Layer, LayerGradients, Method, Outputs};
 use crate::ops::conv::op::PackedWeights;
-use crate::ops::conv::{im2col, winograd};
+use crate::ops::conv::{implicit_gemm, winograd};
 use crate::ops::layout::{ImageLayout, Images};
 use crate::ops::parallel::{GROUP, for_groups, zeros};
 use crate::ops::sums::total;
@@ -63,9 +63,11 @@ impl Layer {
         }
         match self.method() {
             Method::Direct => batch(&Dense::new(self, weight, input_too), x, outputs, input_too),
-            Method::Im2col => im2col::backward(self, x, outputs, (weight, packed), input_too),
-            Method::Winograd(side) => {
-                winograd::backward(side, self, x, outputs, (weight, packed), input_too)
+            Method::ImplicitGemm => {
+                implicit_gemm::backward(self, x, outputs, (weight, packed), input_too)
+            }
+            Method::Winograd(tiling) => {
+                winograd::backward(tiling, self, x, outputs, (weight, packed), input_too)
             }
         }
     }

@@ -8,8 +8,14 @@ static SPARE: Mutex<Vec<Buffers>> = Mutex::new(Vec::new());
 /// What a thread needs for some images.
 #[derive(Default)]
 pub(super) struct Buffers {
-    /// An image with as much padding as its tiles reach.
-    pub padded: Vec<f32>,
+    /// Images that came in another order.
+    pub x: Vec<f32>,
+    pub transformed: Transformed,
+}
+
+/// Tiles and weights in the transformed domain.
+#[derive(Default)]
+pub(super) struct Transformed {
     /// V, and its gradient.
     pub v: Vec<f32>,
     /// P, and its gradient.

@@ -21,12 +21,12 @@ fn exact(layer: &Layer, x: &[f32], weight: &[f32], dy: &[f32]) -> [Vec<f64>; 3] 
     let images = x.len() / input.len();
     let (mut y, mut dx, mut dw) =
         (vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; weight.len()]);
-    let [top, _, left, _] = layer.padding;
+    let ([top, _, left, _], side) = (layer.padding, layer.kernel[0]);
     for n in 0..images {
         for r in 0..output.rows {
             for p in 0..output.columns {
-                for tap in 0..9 {
-                    let (row, column) = (r + tap / 3, p + tap % 3);
+                for tap in 0..side * side {
+                    let (row, column) = (r + tap / side, p + tap % side);
                     let inside = (top..top + input.rows).contains(&row)
                         && (left..left + input.columns).contains(&column);
                     if !inside {
@@ -36,7 +36,7 @@ fn exact(layer: &Layer, x: &[f32], weight: &[f32], dy: &[f32]) -> [Vec<f64>; 3] 
                     let to = (r * output.columns + p) * output.channels;
                     for k in 0..output.channels {
                         for c in 0..input.channels {
-                            let at = (k * input.channels + c) * 9 + tap;
+                            let at = (k * input.channels + c) * side * side + tap;
                             let from = n * input.len() + from + c;
                             let to = n * output.len() + to + k;
                             let [x, w, dy] = [x[from], weight[at], dy[to]].map(f64::from);
@@ -55,26 +55,28 @@ fn exact(layer: &Layer, x: &[f32], weight: &[f32], dy: &[f32]) -> [Vec<f64>; 3] 
 /// What the module says of the error, of outputs and both gradients.
 #[test]
 fn error_is_as_stated() {
-    for (side, rows, most) in [(Side::Two, 4, 6e-7), (Side::Four, 8, 5e-6)] {
+    for (tiling, kernel, rows, most) in
+        [(Tiling::Small, 3, 4, 6e-7), (Tiling::Large, 3, 8, 5e-6), (Tiling::OfFive, 5, 7, 5e-6)]
+    {
         let input = Size { channels: 96, rows, columns: rows };
         let layer = Layer {
             level: SimdLevel::best(),
             activation: Activation::Identity,
             input,
             outputs: 48,
-            kernel: [3, 3],
-            padding: [1; 4],
+            kernel: [kernel; 2],
+            padding: [kernel / 2; 4],
             pool: None,
         };
-        let (images, output) = (5, layer.maps());
+        let (images, output, fan_in) = (5, layer.maps(), 96 * kernel * kernel);
         let (x, dy) = (noise(images * input.len(), 1), noise(images * output.len(), 3));
         let weight: Vec<_> =
-            noise(48 * 96 * 9, 2).iter().map(|value| value / (96f32 * 9.0).sqrt()).collect();
+            noise(48 * fan_in, 2).iter().map(|value| value / (fan_in as f32).sqrt()).collect();
         let of = |values, size| Images { values, size, layout: ImageLayout::Nhwc };
         let weights = (&weight[..], &PackedWeights::default());
-        let (y, _) = forward(side, &layer, of(&x, input), weights, &[0.0; 48]);
+        let (y, _) = forward(tiling, &layer, of(&x, input), weights, &[0.0; 48]);
         let outputs = Outputs { y: of(&y, output), gradient: of(&dy, output), argmax: &[] };
-        let gradients = backward(side, &layer, of(&x, input), outputs, weights, true);
+        let gradients = backward(tiling, &layer, of(&x, input), outputs, weights, true);
         let (dx, layout) = gradients.input.unwrap();
         assert_eq!(layout, ImageLayout::Nhwc);
         let exact = exact(&layer, &x, &weight, &dy);
@@ -82,7 +84,7 @@ fn error_is_as_stated() {
             [y, dx, gradients.weight].iter().zip(exact.iter().zip(["y", "dx", "dw"]))
         {
             let error = error(got, want);
-            assert!(error < most && error > 1e-9, "{what} {side:?}: {error:e}");
+            assert!(error < most && error > 1e-9, "{what} {tiling:?}: {error:e}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The transforms of one row of a tile, for sixteen channels at a time.
+//! The transforms of one row of a tile, for a vector of channels at a time.
 //!
-//! F(m, 3) computes m outputs of a filter of three weights g from m + 2 inputs d with as many products,
+//! F(m, r) computes m outputs of a filter of r weights g from m + r - 1 inputs d with as many products,
 //!
 //! ```text
 //! y = Aᵀ [(G g) ⊙ (Bᵀ d)]
@@ -8,176 +8,279 @@
 //!
 //! and tiles of m x m outputs by the same from both sides. The matrices are Lavin and Gray's ("Fast Algorithms for
 //! Convolutional Neural Networks", CVPR 2016, section 4): F(2, 3) interpolates at 0, 1, -1 and F(4, 3) at 0, 1, -1, 2,
-//! -2, and ∞ each.
+//! -2, and ∞ each. F(2, 5) has the points of F(4, 3), so its B; row p of its G is (1, p, p², p³, p⁴) with that one's
+//! factors, and column p of its Aᵀ (1, p).
 
 use crate::ops::conv::op::Packing;
-use crate::ops::simd::Lanes;
+use crate::ops::simd::Simd;
 
-/// The transforms of tiles of `OUT` x `OUT` outputs and `IN` x `IN` inputs, in one direction.
-pub(super) trait Tile<const IN: usize, const OUT: usize>: Copy + Sync {
-    /// Under which its weights are kept.
-    const PACKING: Packing;
+/// The transforms of tiles of `OUT` x `OUT` outputs and `IN` x `IN` inputs of kernels of `K` x `K`, in one direction.
+pub(super) trait Tile<const IN: usize, const OUT: usize, const K: usize>:
+    Copy + Sync
+{
+    /// Under which its weights are kept, as they are and transposed.
+    const PACKINGS: [Packing; 2];
 
     /// Bᵀ d.
-    fn input(d: [Lanes; IN]) -> [Lanes; IN];
+    fn input<S: Simd>(s: S, d: [S::V; IN]) -> [S::V; IN];
     /// B v.
-    fn input_adjoint(v: [Lanes; IN]) -> [Lanes; IN];
+    fn input_adjoint<S: Simd>(s: S, v: [S::V; IN]) -> [S::V; IN];
     /// Aᵀ p.
-    fn output(p: [Lanes; IN]) -> [Lanes; OUT];
+    fn output<S: Simd>(s: S, p: [S::V; IN]) -> [S::V; OUT];
     /// A y.
-    fn output_adjoint(y: [Lanes; OUT]) -> [Lanes; IN];
+    fn output_adjoint<S: Simd>(s: S, y: [S::V; OUT]) -> [S::V; IN];
     /// G g.
-    fn weight(g: [Lanes; 3]) -> [Lanes; IN];
+    fn weight<S: Simd>(s: S, g: [S::V; K]) -> [S::V; IN];
     /// Gᵀ u.
-    fn weight_adjoint(u: [Lanes; IN]) -> [Lanes; 3];
+    fn weight_adjoint<S: Simd>(s: S, u: [S::V; IN]) -> [S::V; K];
+}
+
+/// `a * factor + b`, and `b - a * factor`.
+#[inline(always)]
+fn scaled_and<S: Simd>(s: S, a: S::V, factor: f32, b: S::V) -> [S::V; 2] {
+    let factor = s.splat(factor);
+    [s.fma(a, factor, b), s.fnma(a, factor, b)]
+}
+
+/// `a * factor`.
+#[inline(always)]
+fn times<S: Simd>(s: S, a: S::V, factor: f32) -> S::V {
+    s.mul(a, s.splat(factor))
+}
+
+/// `-a`.
+#[inline(always)]
+fn minus<S: Simd>(s: S, a: S::V) -> S::V {
+    s.sub(s.splat(0.0), a)
+}
+
+/// `a + b` and `a - b`.
+#[inline(always)]
+fn both<S: Simd>(s: S, a: S::V, b: S::V) -> [S::V; 2] {
+    [s.add(a, b), s.sub(a, b)]
+}
+
+/// `(a + b) * factor` and `(a - b) * factor`.
+#[inline(always)]
+fn both_times<S: Simd>(s: S, a: S::V, b: S::V, factor: f32) -> [S::V; 2] {
+    [times(s, s.add(a, b), factor), times(s, s.sub(a, b), factor)]
 }
 
 /// F(2x2, 3x3): 16 products for 4 outputs, instead of 36.
 #[derive(Clone, Copy)]
 pub(super) struct F2;
 
-impl Tile<4, 2> for F2 {
-    const PACKING: Packing = Packing::SmallTiles;
+impl Tile<4, 2, 3> for F2 {
+    const PACKINGS: [Packing; 2] = [Packing::SmallTiles, Packing::SmallTilesTransposed];
 
     #[inline(always)]
-    fn input([d0, d1, d2, d3]: [Lanes; 4]) -> [Lanes; 4] {
-        [d0 - d2, d1 + d2, d2 - d1, d1 - d3]
+    fn input<S: Simd>(s: S, [d0, d1, d2, d3]: [S::V; 4]) -> [S::V; 4] {
+        [s.sub(d0, d2), s.add(d1, d2), s.sub(d2, d1), s.sub(d1, d3)]
     }
 
     #[inline(always)]
-    fn input_adjoint([v0, v1, v2, v3]: [Lanes; 4]) -> [Lanes; 4] {
-        [v0, v1 - v2 + v3, v1 + v2 - v0, Lanes::ZERO - v3]
+    fn input_adjoint<S: Simd>(s: S, [v0, v1, v2, v3]: [S::V; 4]) -> [S::V; 4] {
+        let [sum, difference] = both(s, v1, v2);
+        [v0, s.add(difference, v3), s.sub(sum, v0), minus(s, v3)]
     }
 
     #[inline(always)]
-    fn output([p0, p1, p2, p3]: [Lanes; 4]) -> [Lanes; 2] {
-        [p0 + p1 + p2, p1 - p2 - p3]
+    fn output<S: Simd>(s: S, [p0, p1, p2, p3]: [S::V; 4]) -> [S::V; 2] {
+        let [sum, difference] = both(s, p1, p2);
+        [s.add(p0, sum), s.sub(difference, p3)]
     }
 
     #[inline(always)]
-    fn output_adjoint([y0, y1]: [Lanes; 2]) -> [Lanes; 4] {
-        [y0, y0 + y1, y0 - y1, Lanes::ZERO - y1]
+    fn output_adjoint<S: Simd>(s: S, [y0, y1]: [S::V; 2]) -> [S::V; 4] {
+        let [sum, difference] = both(s, y0, y1);
+        [y0, sum, difference, minus(s, y1)]
     }
 
     #[inline(always)]
-    fn weight([g0, g1, g2]: [Lanes; 3]) -> [Lanes; 4] {
-        let (outer, middle) = ((g0 + g2) * 0.5, g1 * 0.5);
-        [g0, outer + middle, outer - middle, g2]
+    fn weight<S: Simd>(s: S, [g0, g1, g2]: [S::V; 3]) -> [S::V; 4] {
+        let outer = times(s, s.add(g0, g2), 0.5);
+        let [plus, minus] = scaled_and(s, g1, 0.5, outer);
+        [g0, plus, minus, g2]
     }
 
     #[inline(always)]
-    fn weight_adjoint([u0, u1, u2, u3]: [Lanes; 4]) -> [Lanes; 3] {
-        let sum = (u1 + u2) * 0.5;
-        [u0 + sum, (u1 - u2) * 0.5, sum + u3]
+    fn weight_adjoint<S: Simd>(s: S, [u0, u1, u2, u3]: [S::V; 4]) -> [S::V; 3] {
+        let [sum, difference] = both_times(s, u1, u2, 0.5);
+        [s.add(u0, sum), difference, s.add(sum, u3)]
     }
+}
+
+/// Bᵀ d of the points 0, 1, -1, 2, -2 and ∞.
+#[inline(always)]
+fn input_of_six<S: Simd>(s: S, [d0, d1, d2, d3, d4, d5]: [S::V; 6]) -> [S::V; 6] {
+    let four = s.splat(4.0);
+    let (even, odd) = (s.fnma(d2, four, d4), s.fnma(d1, four, d3));
+    let (even2, odd2) = (s.sub(d4, d2), times(s, s.sub(d3, d1), 2.0));
+    let five = s.splat(-5.0);
+    [
+        s.fma(d0, four, s.fma(d2, five, d4)),
+        s.add(even, odd),
+        s.sub(even, odd),
+        s.add(even2, odd2),
+        s.sub(even2, odd2),
+        s.fma(d1, four, s.fma(d3, five, d5)),
+    ]
+}
+
+/// B v of the same.
+#[inline(always)]
+fn input_of_six_adjoint<S: Simd>(s: S, [v0, v1, v2, v3, v4, v5]: [S::V; 6]) -> [S::V; 6] {
+    let ([sum, difference], [sum2, difference2]) = (both(s, v1, v2), both(s, v3, v4));
+    let (four, five, two) = (s.splat(4.0), s.splat(-5.0), s.splat(2.0));
+    [
+        s.mul(v0, four),
+        s.fnma(difference2, two, s.mul(s.sub(v5, difference), four)),
+        s.fma(v0, five, s.fnma(sum, four, minus(s, sum2))),
+        s.fma(v5, five, s.fma(difference2, two, difference)),
+        s.add(v0, s.add(sum, sum2)),
+        v5,
+    ]
 }
 
 /// F(4x4, 3x3): 36 products for 16 outputs, instead of 144.
 #[derive(Clone, Copy)]
 pub(super) struct F4;
 
-impl Tile<6, 4> for F4 {
-    const PACKING: Packing = Packing::Tiles;
+impl Tile<6, 4, 3> for F4 {
+    const PACKINGS: [Packing; 2] = [Packing::Tiles, Packing::TilesTransposed];
 
     #[inline(always)]
-    fn input([d0, d1, d2, d3, d4, d5]: [Lanes; 6]) -> [Lanes; 6] {
-        let (even, odd) = (d4 - d2 * 4.0, d3 - d1 * 4.0);
-        let (even2, odd2) = (d4 - d2, (d3 - d1) * 2.0);
+    fn input<S: Simd>(s: S, d: [S::V; 6]) -> [S::V; 6] {
+        input_of_six(s, d)
+    }
+
+    #[inline(always)]
+    fn input_adjoint<S: Simd>(s: S, v: [S::V; 6]) -> [S::V; 6] {
+        input_of_six_adjoint(s, v)
+    }
+
+    #[inline(always)]
+    fn output<S: Simd>(s: S, [p0, p1, p2, p3, p4, p5]: [S::V; 6]) -> [S::V; 4] {
+        let ([sum, difference], [sum2, difference2]) = (both(s, p1, p2), both(s, p3, p4));
         [
-            d0 * 4.0 - d2 * 5.0 + d4,
-            even + odd,
-            even - odd,
-            even2 + odd2,
-            even2 - odd2,
-            d1 * 4.0 - d3 * 5.0 + d5,
+            s.add(s.add(p0, sum), sum2),
+            s.fma(difference2, s.splat(2.0), difference),
+            s.fma(sum2, s.splat(4.0), sum),
+            s.fma(difference2, s.splat(8.0), s.add(difference, p5)),
         ]
     }
 
     #[inline(always)]
-    fn input_adjoint([v0, v1, v2, v3, v4, v5]: [Lanes; 6]) -> [Lanes; 6] {
-        let (sum, difference) = (v1 + v2, v1 - v2);
-        let (sum2, difference2) = (v3 + v4, (v3 - v4) * 2.0);
+    fn output_adjoint<S: Simd>(s: S, [y0, y1, y2, y3]: [S::V; 4]) -> [S::V; 6] {
+        let [plus, minus] = both(s, s.add(y0, y2), s.add(y1, y3));
+        let even = s.fma(y2, s.splat(4.0), y0);
+        let odd = s.fma(y3, s.splat(8.0), times(s, y1, 2.0));
+        let [plus2, minus2] = both(s, even, odd);
+        [y0, plus, minus, plus2, minus2, y3]
+    }
+
+    #[inline(always)]
+    fn weight<S: Simd>(s: S, [g0, g1, g2]: [S::V; 3]) -> [S::V; 6] {
+        let outer = times(s, s.add(g0, g2), -1.0 / 6.0);
+        let [minus, plus] = scaled_and(s, g1, 1.0 / 6.0, outer);
+        let outer2 = s.fma(g0, s.splat(1.0 / 24.0), times(s, g2, 1.0 / 6.0));
+        let [plus2, minus2] = scaled_and(s, g1, 1.0 / 12.0, outer2);
+        [times(s, g0, 0.25), plus, minus, plus2, minus2, g2]
+    }
+
+    #[inline(always)]
+    fn weight_adjoint<S: Simd>(s: S, [u0, u1, u2, u3, u4, u5]: [S::V; 6]) -> [S::V; 3] {
+        let sixth = s.splat(1.0 / 6.0);
+        let ([sum, difference], [sum2, difference2]) = (both(s, u1, u2), both(s, u3, u4));
+        let sum = s.mul(sum, sixth);
         [
-            v0 * 4.0,
-            v5 * 4.0 - difference * 4.0 - difference2,
-            Lanes::ZERO - v0 * 5.0 - sum * 4.0 - sum2,
-            difference + difference2 - v5 * 5.0,
-            v0 + sum + sum2,
-            v5,
+            s.fma(u0, s.splat(0.25), s.fma(sum2, s.splat(1.0 / 24.0), minus(s, sum))),
+            s.fnma(difference, sixth, times(s, difference2, 1.0 / 12.0)),
+            s.fma(sum2, sixth, s.sub(u5, sum)),
         ]
     }
+}
+
+/// F(2x2, 5x5): 36 products for 4 outputs, instead of 100.
+#[derive(Clone, Copy)]
+pub(super) struct F2Of5;
+
+impl Tile<6, 2, 5> for F2Of5 {
+    const PACKINGS: [Packing; 2] = [Packing::WideTiles, Packing::WideTilesTransposed];
 
     #[inline(always)]
-    fn output([p0, p1, p2, p3, p4, p5]: [Lanes; 6]) -> [Lanes; 4] {
-        let (sum, difference) = (p1 + p2, p1 - p2);
-        let (sum2, difference2) = (p3 + p4, p3 - p4);
+    fn input<S: Simd>(s: S, d: [S::V; 6]) -> [S::V; 6] {
+        input_of_six(s, d)
+    }
+
+    #[inline(always)]
+    fn input_adjoint<S: Simd>(s: S, v: [S::V; 6]) -> [S::V; 6] {
+        input_of_six_adjoint(s, v)
+    }
+
+    #[inline(always)]
+    fn output<S: Simd>(s: S, [p0, p1, p2, p3, p4, p5]: [S::V; 6]) -> [S::V; 2] {
+        let ([sum, difference], [sum2, difference2]) = (both(s, p1, p2), both(s, p3, p4));
+        [s.add(s.add(p0, sum), sum2), s.fma(difference2, s.splat(2.0), s.add(difference, p5))]
+    }
+
+    #[inline(always)]
+    fn output_adjoint<S: Simd>(s: S, [y0, y1]: [S::V; 2]) -> [S::V; 6] {
+        let [plus, minus] = both(s, y0, y1);
+        let [plus2, minus2] = scaled_and(s, y1, 2.0, y0);
+        [y0, plus, minus, plus2, minus2, y1]
+    }
+
+    #[inline(always)]
+    fn weight<S: Simd>(s: S, [g0, g1, g2, g3, g4]: [S::V; 5]) -> [S::V; 6] {
+        let even = times(s, s.add(s.add(g0, g2), g4), -1.0 / 6.0);
+        let [minus, plus] = scaled_and(s, s.add(g1, g3), 1.0 / 6.0, even);
+        let even2 = s.fma(g4, s.splat(16.0), s.fma(g2, s.splat(4.0), g0));
+        let odd2 = s.fma(g3, s.splat(8.0), times(s, g1, 2.0));
+        let [plus2, minus2] = both_times(s, even2, odd2, 1.0 / 24.0);
+        [times(s, g0, 0.25), plus, minus, plus2, minus2, g4]
+    }
+
+    #[inline(always)]
+    fn weight_adjoint<S: Simd>(s: S, [u0, u1, u2, u3, u4, u5]: [S::V; 6]) -> [S::V; 5] {
+        let [sum, difference] = both_times(s, u1, u2, 1.0 / 6.0);
+        let [sum2, difference2] = both_times(s, u3, u4, 1.0 / 24.0);
         [
-            p0 + sum + sum2,
-            difference + difference2 * 2.0,
-            sum + sum2 * 4.0,
-            difference + difference2 * 8.0 + p5,
+            s.fma(u0, s.splat(0.25), s.sub(sum2, sum)),
+            s.fma(difference2, s.splat(2.0), minus(s, difference)),
+            s.fma(sum2, s.splat(4.0), minus(s, sum)),
+            s.fma(difference2, s.splat(8.0), minus(s, difference)),
+            s.fma(sum2, s.splat(16.0), s.sub(u5, sum)),
         ]
-    }
-
-    #[inline(always)]
-    fn output_adjoint([y0, y1, y2, y3]: [Lanes; 4]) -> [Lanes; 6] {
-        let (even, odd) = (y0 + y2, y1 + y3);
-        let (even2, odd2) = (y0 + y2 * 4.0, y1 * 2.0 + y3 * 8.0);
-        [y0, even + odd, even - odd, even2 + odd2, even2 - odd2, y3]
-    }
-
-    #[inline(always)]
-    fn weight([g0, g1, g2]: [Lanes; 3]) -> [Lanes; 6] {
-        let (outer, middle) = ((g0 + g2) * (-1.0 / 6.0), g1 * (1.0 / 6.0));
-        let (outer2, middle2) = (g0 * (1.0 / 24.0) + g2 * (1.0 / 6.0), g1 * (1.0 / 12.0));
-        [g0 * 0.25, outer - middle, outer + middle, outer2 + middle2, outer2 - middle2, g2]
-    }
-
-    #[inline(always)]
-    fn weight_adjoint([u0, u1, u2, u3, u4, u5]: [Lanes; 6]) -> [Lanes; 3] {
-        let sixth = 1.0 / 6.0;
-        let (sum, difference) = ((u1 + u2) * sixth, (u2 - u1) * sixth);
-        let (sum2, difference2) = (u3 + u4, (u3 - u4) * (1.0 / 12.0));
-        [u0 * 0.25 - sum + sum2 * (1.0 / 24.0), difference + difference2, sum2 * sixth - sum + u5]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::simd::LANES;
-
-    /// One number in all lanes.
-    fn all<const N: usize>(values: [f32; N]) -> [Lanes; N] {
-        values.map(|value| Lanes([value; LANES]))
-    }
-
-    fn first<const N: usize>(lanes: [Lanes; N]) -> [f32; N] {
-        lanes.map(|lanes| lanes.0[0])
-    }
+    use crate::ops::simd::Scalar;
 
     fn dot(a: &[f32], b: &[f32]) -> f32 {
         a.iter().zip(b).map(|(a, b)| a * b).sum()
     }
 
     /// y is the filter's, and each adjoint has the products of what it belongs to: <M a, b> = <a, Mᵀ b>.
-    fn check<F: Tile<IN, OUT>, const IN: usize, const OUT: usize>() {
-        let numbers = |seed: f32| std::array::from_fn::<_, 6, _>(|i| (seed + 3.7 * i as f32).sin());
-        let (d, g) = (numbers(1.0), numbers(2.0));
-        let d: [f32; IN] = std::array::from_fn(|i| d[i]);
-        let [v, u] = [first(F::input(all(d))), first(F::weight(all([g[0], g[1], g[2]])))];
-        let products = std::array::from_fn(|i| v[i] * u[i]);
-        let y = first(F::output(all(products)));
-        for (i, y) in y.iter().enumerate() {
-            assert!((y - dot(&d[i..i + 3], &g[..3])).abs() < 1e-5, "output {i}");
+    fn check<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>() {
+        fn numbers<const N: usize>(seed: f32) -> [f32; N] {
+            std::array::from_fn(|i| (seed + 3.7 * i as f32).sin())
         }
-        let (in_, out) = (numbers(3.0), numbers(4.0));
-        let in_: [f32; IN] = std::array::from_fn(|i| in_[i]);
-        let out: [f32; OUT] = std::array::from_fn(|i| out[i]);
+        let (d, g) = (numbers::<IN>(1.0), numbers::<K>(2.0));
+        let (v, u) = (F::input(Scalar, d), F::weight(Scalar, g));
+        let products = std::array::from_fn(|i| v[i] * u[i]);
+        let y = F::output(Scalar, products);
+        for (i, y) in y.iter().enumerate() {
+            assert!((y - dot(&d[i..i + K], &g)).abs() < 1e-5, "output {i}");
+        }
+        let (in_, out) = (numbers::<IN>(3.0), numbers::<OUT>(4.0));
         for (one, other) in [
-            (dot(&v, &in_), dot(&d, &first(F::input_adjoint(all(in_))))),
-            (dot(&u, &in_), dot(&g[..3], &first(F::weight_adjoint(all(in_))))),
-            (dot(&y, &out), dot(&products, &first(F::output_adjoint(all(out))))),
+            (dot(&v, &in_), dot(&d, &F::input_adjoint(Scalar, in_))),
+            (dot(&u, &in_), dot(&g, &F::weight_adjoint(Scalar, in_))),
+            (dot(&y, &out), dot(&products, &F::output_adjoint(Scalar, out))),
         ] {
             assert!((one - other).abs() < 1e-5, "{one} and {other}");
         }
@@ -185,7 +288,8 @@ mod tests {
 
     #[test]
     fn outputs_are_the_filters() {
-        check::<F2, 4, 2>();
-        check::<F4, 6, 4>();
+        check::<F2, 4, 2, 3>();
+        check::<F4, 6, 4, 3>();
+        check::<F2Of5, 6, 2, 5>();
     }
 }

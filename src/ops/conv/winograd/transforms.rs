@@ -1,87 +1,117 @@
 //! From images to the transformed domain and back, tile by tile.
 //!
 //! ```text
-//! Input         V[p][t][c] = (Bᵀ d Bᵀᵀ)[p]     d the IN x IN pixels of tile t of the padded image
-//! InputAdjoint  d += B v B^T                   the gradient of d, where tiles overlap the sum
-//! Output        y = Aᵀ P[·][t][k] A            OUT x OUT pixels, those that the image has
+//! Input         V[p][t][c] = (Bᵀ d Bᵀᵀ)[p]     d the IN x IN pixels under tile t, 0 outside of the image
+//! InputAdjoint  d += B v Bᵀ                     the gradient of d, where tiles overlap the sum
+//! Output        y = Aᵀ P[·][t][k] A             OUT x OUT pixels, those that the image has
 //! OutputAdjoint P[p][t][k] = (A y Aᵀ)[p]       y 0 where the image has ended
 //! ```
 //!
-//! p counts the IN x IN places of a tile. The channels of a pixel lie together (NHWC), and are transformed
-//! [`LANES`] at a time.
+//! p counts the IN x IN places of a tile. The channels of a pixel lie together (NHWC), and are transformed a vector at a
+//! time; V and P are matrices whose rows lie in the [`pitch`](crate::ops::product::pitch) of their channels.
 
 // Loops over the indices of arrays in registers say what the processor does.
 #![allow(clippy::needless_range_loop)]
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use super::tile::Tile;
 use crate::ops::layout::Size;
-use crate::ops::simd::{Kernel, LANES, Lanes, Simd};
+use crate::ops::product::{matrix_pitch, pitch};
+use crate::ops::simd::{Kernel, Scalar, Simd};
 
-/// Where the tiles of an image are among those of the others.
-#[derive(Clone, Copy)]
+/// Some rows of the tiles of images that lie one after the other.
+#[derive(Clone)]
 pub(super) struct Tiles {
-    /// Rows and columns of tiles in the image.
+    /// Rows and columns of tiles in an image.
     pub grid: [usize; 2],
-    /// The number of its first tile.
-    pub first: usize,
-    /// From one place of the tiles to the next.
-    pub pitch: usize,
+    /// Which, counted through all images.
+    pub rows: Range<usize>,
+    /// Row and column of the first pixel under an image's first tile: none or less, where there is padding.
+    pub corner: [isize; 2],
 }
 
-/// The image's pixels to V.
-pub(super) struct Input<'a, F, const IN: usize, const OUT: usize> {
+impl Tiles {
+    /// How many tiles.
+    pub fn len(&self) -> usize {
+        self.rows.len() * self.grid[1]
+    }
+}
+
+/// The pixels of images to V.
+pub(super) struct Input<'a, F, const IN: usize, const OUT: usize, const K: usize> {
     pub tile: PhantomData<F>,
-    pub tiles: Tiles,
-    /// With as much padding as the tiles reach.
-    pub image: &'a [f32],
+    pub tiles: &'a Tiles,
+    pub images: &'a [f32],
     pub size: Size,
-    /// `[IN * IN, tiles, channels]`.
     pub out: &'a mut [f32],
 }
 
-/// The gradient of V to that of the image's pixels, which is added to.
-pub(super) struct InputAdjoint<'a, F, const IN: usize, const OUT: usize> {
+/// The gradient of V to that of the images' pixels, which is added to.
+pub(super) struct InputAdjoint<'a, F, const IN: usize, const OUT: usize, const K: usize> {
     pub tile: PhantomData<F>,
-    pub tiles: Tiles,
-    /// `[IN * IN, tiles, channels]`.
+    pub tiles: &'a Tiles,
     pub gradient: &'a [f32],
-    pub image: &'a mut [f32],
+    pub images: &'a mut [f32],
     pub size: Size,
 }
 
-/// P to the image's pixels.
-pub(super) struct Output<'a, F, const IN: usize, const OUT: usize> {
+/// P to the images' pixels.
+pub(super) struct Output<'a, F, const IN: usize, const OUT: usize, const K: usize> {
     pub tile: PhantomData<F>,
-    pub tiles: Tiles,
-    /// `[IN * IN, tiles, channels]`.
+    pub tiles: &'a Tiles,
     pub products: &'a [f32],
-    pub image: &'a mut [f32],
+    pub images: &'a mut [f32],
     pub size: Size,
 }
 
-/// The gradient of the image's pixels to that of P.
-pub(super) struct OutputAdjoint<'a, F, const IN: usize, const OUT: usize> {
+/// The gradient of the images' pixels to that of P.
+pub(super) struct OutputAdjoint<'a, F, const IN: usize, const OUT: usize, const K: usize> {
     pub tile: PhantomData<F>,
-    pub tiles: Tiles,
-    pub image: &'a [f32],
+    pub tiles: &'a Tiles,
+    pub images: &'a [f32],
     pub size: Size,
-    /// `[IN * IN, tiles, channels]`.
     pub out: &'a mut [f32],
 }
 
-/// Calls `body` for each tile and each [`LANES`] of its channels: a macro, as a closure might not be compiled for the
-/// vector unit of its caller.
+/// A tile among the pixels: where its image begins, and its first row and column there.
+#[derive(Clone, Copy)]
+struct Place {
+    image: usize,
+    row: isize,
+    column: isize,
+    size: Size,
+}
+
+impl Place {
+    /// Where the channels of pixel `i`, `j` of the tile begin; `None` outside of the image.
+    #[inline(always)]
+    fn pixel(self, i: usize, j: usize) -> Option<usize> {
+        let Size { channels, rows, columns } = self.size;
+        // Less than none is more than any.
+        let (row, column) = ((self.row + i as isize) as usize, (self.column + j as isize) as usize);
+        let inside = row < rows && column < columns;
+        inside.then(|| self.image + (row * columns + column) * channels)
+    }
+}
+
+/// Calls `body` for each tile, with its number, its place, and the first of each vector of channels: a macro, as a closure
+/// might not be compiled for the vector unit of its caller.
 macro_rules! for_tiles {
-    ($tiles:expr, $channels:expr, |$row:ident, $column:ident, $tile:ident, $c:ident, $n:ident| $body:block) => {
-        for $row in 0..$tiles.grid[0] {
-            for $column in 0..$tiles.grid[1] {
-                let $tile = $tiles.first + $row * $tiles.grid[1] + $column;
-                for $c in (0..$channels).step_by(LANES) {
-                    let $n = LANES.min($channels - $c);
-                    $body
-                }
+    ($s:ident, $tiles:expr, $corner:expr, $size:expr, |$t:ident, $place:ident, $c:ident| $body:block) => {
+        for (number, row) in $tiles.rows.clone().enumerate() {
+            let [rows, columns] = $tiles.grid;
+            let image = row / rows * $size.len();
+            for column in 0..columns {
+                let $t = number * columns + column;
+                let $place = Place {
+                    image,
+                    row: (row % rows * OUT) as isize + $corner[0],
+                    column: (column * OUT) as isize + $corner[1],
+                    size: $size,
+                };
+                for $c in (0..$size.channels).step_by(S::LANES) $body
             }
         }
     };
@@ -89,38 +119,40 @@ macro_rules! for_tiles {
 
 /// `transform` of the columns of `from`, then of the rows of what that gives.
 macro_rules! both_ways {
-    ($transform:expr, $from:ident: $rows:ident -> $to:ident) => {{
-        let mut half = [[Lanes::ZERO; $rows]; $to];
+    ($s:ident, $transform:expr, $from:ident: $rows:ident -> $to:ident) => {{
+        let mut half = [[$s.splat(0.0); $rows]; $to];
         for j in 0..$rows {
-            let mut column = [Lanes::ZERO; $rows];
+            let mut column = [$s.splat(0.0); $rows];
             for i in 0..$rows {
                 column[i] = $from[i][j];
             }
-            let column = $transform(column);
+            let column = $transform($s, column);
             for i in 0..$to {
                 half[i][j] = column[i];
             }
         }
-        let mut both = [[Lanes::ZERO; $to]; $to];
+        let mut both = [[$s.splat(0.0); $to]; $to];
         for i in 0..$to {
-            both[i] = $transform(half[i]);
+            both[i] = $transform($s, half[i]);
         }
         both
     }};
 }
+pub(super) use both_ways;
 
-/// Implements [`Kernel`] for a transform by its method `lanes`.
+/// Implements [`Kernel`] for a transform by its method `transform`.
 macro_rules! kernel {
     ($($name:ident),*) => {$(
-        impl<F: Tile<IN, OUT>, const IN: usize, const OUT: usize> Kernel for $name<'_, F, IN, OUT> {
-            // Compiled for each vector unit; the vectors are the compiler's.
+        impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize> Kernel
+            for $name<'_, F, IN, OUT, K>
+        {
             #[inline(always)]
-            fn run<S: Simd>(self, _: S) {
-                self.lanes();
+            fn run<S: Simd>(self, s: S) {
+                self.transform(s);
             }
 
             fn plain(self) {
-                self.lanes();
+                self.transform(Scalar);
             }
         }
     )*};
@@ -128,93 +160,106 @@ macro_rules! kernel {
 pub(super) use kernel;
 kernel!(Input, InputAdjoint, Output, OutputAdjoint);
 
-impl<F: Tile<IN, OUT>, const IN: usize, const OUT: usize> Input<'_, F, IN, OUT> {
+impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
+    Input<'_, F, IN, OUT, K>
+{
     #[inline(always)]
-    fn lanes(self) {
-        let Self { tiles, image, size: Size { channels, columns, .. }, out, .. } = self;
-        for_tiles!(tiles, channels, |row, column, tile, c, n| {
-            let corner = (row * OUT * columns + column * OUT) * channels + c;
-            let mut d = [[Lanes::ZERO; IN]; IN];
+    fn transform<S: Simd>(self, s: S) {
+        let Self { tiles, images, size, out, .. } = self;
+        let (row, matrix) = (pitch(size.channels), matrix_pitch(tiles.len(), size.channels));
+        for_tiles!(s, tiles, tiles.corner, size, |t, place, c| {
+            let mut d = [[s.splat(0.0); IN]; IN];
             for i in 0..IN {
                 for j in 0..IN {
-                    d[i][j] = Lanes::read(&image[corner + (i * columns + j) * channels..][..n]);
+                    if let Some(at) = place.pixel(i, j) {
+                        d[i][j] = s.read(&images[at + c..at + size.channels]);
+                    }
                 }
             }
-            let v = both_ways!(F::input, d: IN -> IN);
+            let v = both_ways!(s, F::input, d: IN -> IN);
             for i in 0..IN {
                 for j in 0..IN {
-                    let at = (i * IN + j) * tiles.pitch + tile * channels + c;
-                    v[i][j].write(&mut out[at..][..n]);
+                    s.write(&mut out[(i * IN + j) * matrix + t * row + c..], v[i][j]);
                 }
             }
         });
     }
 }
 
-impl<F: Tile<IN, OUT>, const IN: usize, const OUT: usize> InputAdjoint<'_, F, IN, OUT> {
+impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
+    InputAdjoint<'_, F, IN, OUT, K>
+{
     #[inline(always)]
-    fn lanes(self) {
-        let Self { tiles, gradient, image, size: Size { channels, columns, .. }, .. } = self;
-        for_tiles!(tiles, channels, |row, column, tile, c, n| {
-            let mut v = [[Lanes::ZERO; IN]; IN];
+    fn transform<S: Simd>(self, s: S) {
+        let Self { tiles, gradient, images, size, .. } = self;
+        let (row, matrix) = (pitch(size.channels), matrix_pitch(tiles.len(), size.channels));
+        for_tiles!(s, tiles, tiles.corner, size, |t, place, c| {
+            let mut v = [[s.splat(0.0); IN]; IN];
             for i in 0..IN {
                 for j in 0..IN {
-                    let at = (i * IN + j) * tiles.pitch + tile * channels + c;
-                    v[i][j] = Lanes::read(&gradient[at..][..n]);
+                    v[i][j] = s.read(&gradient[(i * IN + j) * matrix + t * row + c..]);
                 }
             }
-            let d = both_ways!(F::input_adjoint, v: IN -> IN);
-            let corner = (row * OUT * columns + column * OUT) * channels + c;
+            let d = both_ways!(s, F::input_adjoint, v: IN -> IN);
             for i in 0..IN {
                 for j in 0..IN {
-                    let pixel = &mut image[corner + (i * columns + j) * channels..][..n];
-                    (Lanes::read(pixel) + d[i][j]).write(pixel);
+                    if let Some(at) = place.pixel(i, j) {
+                        let pixel = &mut images[at + c..at + size.channels];
+                        let sum = s.add(s.read(pixel), d[i][j]);
+                        s.write(pixel, sum);
+                    }
                 }
             }
         });
     }
 }
 
-impl<F: Tile<IN, OUT>, const IN: usize, const OUT: usize> Output<'_, F, IN, OUT> {
+impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
+    Output<'_, F, IN, OUT, K>
+{
     #[inline(always)]
-    fn lanes(self) {
-        let Self { tiles, products, image, size: Size { channels, rows, columns }, .. } = self;
-        for_tiles!(tiles, channels, |row, column, tile, c, n| {
-            let mut p = [[Lanes::ZERO; IN]; IN];
+    fn transform<S: Simd>(self, s: S) {
+        let Self { tiles, products, images, size, .. } = self;
+        let (row, matrix) = (pitch(size.channels), matrix_pitch(tiles.len(), size.channels));
+        for_tiles!(s, tiles, [0, 0], size, |t, place, c| {
+            let mut p = [[s.splat(0.0); IN]; IN];
             for i in 0..IN {
                 for j in 0..IN {
-                    let at = (i * IN + j) * tiles.pitch + tile * channels + c;
-                    p[i][j] = Lanes::read(&products[at..][..n]);
+                    p[i][j] = s.read(&products[(i * IN + j) * matrix + t * row + c..]);
                 }
             }
-            let y = both_ways!(F::output, p: IN -> OUT);
-            for i in 0..OUT.min(rows - row * OUT) {
-                for j in 0..OUT.min(columns - column * OUT) {
-                    let at = ((row * OUT + i) * columns + column * OUT + j) * channels + c;
-                    y[i][j].write(&mut image[at..][..n]);
+            let y = both_ways!(s, F::output, p: IN -> OUT);
+            for i in 0..OUT {
+                for j in 0..OUT {
+                    if let Some(at) = place.pixel(i, j) {
+                        s.write(&mut images[at + c..at + size.channels], y[i][j]);
+                    }
                 }
             }
         });
     }
 }
 
-impl<F: Tile<IN, OUT>, const IN: usize, const OUT: usize> OutputAdjoint<'_, F, IN, OUT> {
+impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
+    OutputAdjoint<'_, F, IN, OUT, K>
+{
     #[inline(always)]
-    fn lanes(self) {
-        let Self { tiles, image, size: Size { channels, rows, columns }, out, .. } = self;
-        for_tiles!(tiles, channels, |row, column, tile, c, n| {
-            let mut y = [[Lanes::ZERO; OUT]; OUT];
-            for i in 0..OUT.min(rows - row * OUT) {
-                for j in 0..OUT.min(columns - column * OUT) {
-                    let at = ((row * OUT + i) * columns + column * OUT + j) * channels + c;
-                    y[i][j] = Lanes::read(&image[at..][..n]);
+    fn transform<S: Simd>(self, s: S) {
+        let Self { tiles, images, size, out, .. } = self;
+        let (row, matrix) = (pitch(size.channels), matrix_pitch(tiles.len(), size.channels));
+        for_tiles!(s, tiles, [0, 0], size, |t, place, c| {
+            let mut y = [[s.splat(0.0); OUT]; OUT];
+            for i in 0..OUT {
+                for j in 0..OUT {
+                    if let Some(at) = place.pixel(i, j) {
+                        y[i][j] = s.read(&images[at + c..at + size.channels]);
+                    }
                 }
             }
-            let p = both_ways!(F::output_adjoint, y: OUT -> IN);
+            let p = both_ways!(s, F::output_adjoint, y: OUT -> IN);
             for i in 0..IN {
                 for j in 0..IN {
-                    let at = (i * IN + j) * tiles.pitch + tile * channels + c;
-                    p[i][j].write(&mut out[at..][..n]);
+                    s.write(&mut out[(i * IN + j) * matrix + t * row + c..], p[i][j]);
                 }
             }
         });

@@ -3,6 +3,8 @@
 //! ```text
 //! U[p][c][k] = (G w[k][c] Gᵀ)[p]      dw[k][c] = Gᵀ dU[·][c][k] G
 //! ```
+//!
+//! U lies in panels, as it is and transposed: each of the two products with it has its columns in vectors.
 
 // Loops over the indices of arrays in registers say what the processor does.
 #![allow(clippy::needless_range_loop)]
@@ -10,25 +12,32 @@
 use std::marker::PhantomData;
 
 use super::tile::Tile;
-use super::transforms::kernel;
-use crate::ops::product::pitch;
-use crate::ops::simd::{Kernel, LANES, Lanes, Simd};
+use super::transforms::{both_ways, kernel};
+use crate::ops::product::{PANEL, matrix_pitch, panels_pitch, pitch};
+use crate::ops::simd::{Kernel, MAX_LANES, Scalar, Simd};
 
-/// Inputs at a time, whose weights are brought together from the outputs they lie at: one after the other they would fall
+/// Rows at a time, whose weights are brought together from the columns they lie at: one after the other they would fall
 /// on the same few lines of the cache.
 const BLOCK: usize = 16;
+/// The most weights of a kernel.
+const AREA: usize = 25;
 
-/// `[outputs, inputs, 3, 3]` to U `[IN * IN, inputs, outputs]`.
-pub(super) struct Weights<'a, F, const IN: usize, const OUT: usize> {
+/// `[outputs, inputs, K, K]` to U, in panels of its columns.
+pub(super) struct Weights<'a, F, const IN: usize, const OUT: usize, const K: usize> {
     pub tile: PhantomData<F>,
     pub weight: &'a [f32],
-    pub outputs: usize,
+    /// Rows and columns of a matrix of U.
+    pub shape: [usize; 2],
+    /// From one row, and from one column, to the next: kernels of `weight`.
+    pub strides: [usize; 2],
+    /// `[IN * IN, columns / PANEL, rows, PANEL]`.
     pub out: &'a mut [f32],
 }
 
 /// The gradient of U to that of the weights.
-pub(super) struct WeightsAdjoint<'a, F, const IN: usize, const OUT: usize> {
+pub(super) struct WeightsAdjoint<'a, F, const IN: usize, const OUT: usize, const K: usize> {
     pub tile: PhantomData<F>,
+    /// `[IN * IN, inputs, outputs]`, in rows.
     pub gradient: &'a [f32],
     pub outputs: usize,
     pub out: &'a mut [f32],
@@ -36,39 +45,46 @@ pub(super) struct WeightsAdjoint<'a, F, const IN: usize, const OUT: usize> {
 
 kernel!(Weights, WeightsAdjoint);
 
-impl<F: Tile<IN, OUT>, const IN: usize, const OUT: usize> Weights<'_, F, IN, OUT> {
+impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
+    Weights<'_, F, IN, OUT, K>
+{
     #[inline(always)]
-    fn lanes(self) {
-        let Self { weight, outputs, out, .. } = self;
-        let inputs = weight.len() / (9 * outputs);
-        let mut block = [[0.0; BLOCK * 9]; LANES];
-        for first in (0..inputs).step_by(BLOCK) {
-            let count = BLOCK.min(inputs - first);
-            for k in (0..outputs).step_by(LANES) {
-                let n = LANES.min(outputs - k);
-                for lane in 0..n {
-                    let from = &weight[((k + lane) * inputs + first) * 9..][..count * 9];
-                    block[lane][..count * 9].copy_from_slice(from);
+    fn transform<S: Simd>(self, s: S) {
+        let Self { weight, shape: [rows, columns], strides: [row, column], out, .. } = self;
+        let (area, matrix) = (K * K, panels_pitch(rows, columns));
+        // Of a column, BLOCK kernels of its rows.
+        let mut block = [[0.0; BLOCK * AREA]; MAX_LANES];
+        for first in (0..rows).step_by(BLOCK) {
+            let count = BLOCK.min(rows - first);
+            for o in (0..columns).step_by(MAX_LANES) {
+                for lane in 0..MAX_LANES.min(columns - o) {
+                    for r in 0..count {
+                        let from = ((o + lane) * column + (first + r) * row) * area;
+                        let to = &mut block[lane][r * area..][..area];
+                        to.copy_from_slice(&weight[from..][..area]);
+                    }
                 }
-                for c in 0..count {
-                    let mut half = [[Lanes::ZERO; 3]; IN];
-                    for j in 0..3 {
-                        let mut column = [Lanes::ZERO; 3];
-                        for i in 0..3 {
-                            for lane in 0..LANES {
-                                column[i].0[lane] = block[lane][c * 9 + i * 3 + j];
+                for r in 0..count {
+                    let at = o / PANEL * (rows * PANEL) + (first + r) * PANEL + o % PANEL;
+                    for lane in (0..MAX_LANES).step_by(S::LANES) {
+                        let g = gathered::<S, K>(s, &block[lane..lane + S::LANES], r * area);
+                        let mut half = [[s.splat(0.0); K]; IN];
+                        for j in 0..K {
+                            let mut column = [s.splat(0.0); K];
+                            for i in 0..K {
+                                column[i] = g[i][j];
+                            }
+                            let column = F::weight(s, column);
+                            for i in 0..IN {
+                                half[i][j] = column[i];
                             }
                         }
-                        let column = F::weight(column);
                         for i in 0..IN {
-                            half[i][j] = column[i];
-                        }
-                    }
-                    for i in 0..IN {
-                        let row = F::weight(half[i]);
-                        for j in 0..IN {
-                            let at = (i * IN + j) * pitch(inputs * outputs);
-                            row[j].write(&mut out[at + (first + c) * outputs + k..][..n]);
+                            let u = F::weight(s, half[i]);
+                            for j in 0..IN {
+                                let at = (i * IN + j) * matrix + at + lane;
+                                s.write(&mut out[at..], u[j]);
+                            }
                         }
                     }
                 }
@@ -77,42 +93,63 @@ impl<F: Tile<IN, OUT>, const IN: usize, const OUT: usize> Weights<'_, F, IN, OUT
     }
 }
 
-impl<F: Tile<IN, OUT>, const IN: usize, const OUT: usize> WeightsAdjoint<'_, F, IN, OUT> {
+/// The kernel at `at` of each row of `block`.
+#[inline(always)]
+fn gathered<S: Simd, const K: usize>(
+    s: S,
+    block: &[[f32; BLOCK * AREA]],
+    at: usize,
+) -> [[S::V; K]; K] {
+    let mut kernel = [[s.splat(0.0); K]; K];
+    for i in 0..K {
+        for j in 0..K {
+            let mut lanes = [0.0; MAX_LANES];
+            for lane in 0..S::LANES {
+                lanes[lane] = block[lane][at + i * K + j];
+            }
+            kernel[i][j] = s.read(&lanes);
+        }
+    }
+    kernel
+}
+
+impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
+    WeightsAdjoint<'_, F, IN, OUT, K>
+{
     #[inline(always)]
-    fn lanes(self) {
+    fn transform<S: Simd>(self, s: S) {
         let Self { gradient, outputs, out, .. } = self;
-        let inputs = out.len() / (9 * outputs);
-        let mut block = [[0.0; BLOCK * 9]; LANES];
+        let area = K * K;
+        let inputs = out.len() / (area * outputs);
+        let (row, matrix) = (pitch(outputs), matrix_pitch(inputs, outputs));
+        let mut block = [[0.0; BLOCK * AREA]; MAX_LANES];
         for first in (0..inputs).step_by(BLOCK) {
             let count = BLOCK.min(inputs - first);
-            for k in (0..outputs).step_by(LANES) {
-                let n = LANES.min(outputs - k);
+            for k in (0..outputs).step_by(MAX_LANES) {
                 for c in 0..count {
-                    let mut half = [[Lanes::ZERO; IN]; 3];
-                    for j in 0..IN {
-                        let mut column = [Lanes::ZERO; IN];
+                    for lane in (0..MAX_LANES).step_by(S::LANES) {
+                        let mut du = [[s.splat(0.0); IN]; IN];
                         for i in 0..IN {
-                            let at = (i * IN + j) * pitch(inputs * outputs);
-                            let from = &gradient[at + (first + c) * outputs + k..][..n];
-                            column[i] = Lanes::read(from);
+                            for j in 0..IN {
+                                let at = (i * IN + j) * matrix + (first + c) * row + k + lane;
+                                du[i][j] = s.read(&gradient[at..]);
+                            }
                         }
-                        let column = F::weight_adjoint(column);
-                        for i in 0..3 {
-                            half[i][j] = column[i];
-                        }
-                    }
-                    for i in 0..3 {
-                        let row = F::weight_adjoint(half[i]);
-                        for j in 0..3 {
-                            for lane in 0..LANES {
-                                block[lane][c * 9 + i * 3 + j] = row[j].0[lane];
+                        let dw = both_ways!(s, F::weight_adjoint, du: IN -> K);
+                        for i in 0..K {
+                            for j in 0..K {
+                                let mut lanes = [0.0; MAX_LANES];
+                                s.write(&mut lanes, dw[i][j]);
+                                for l in 0..S::LANES {
+                                    block[lane + l][c * area + i * K + j] = lanes[l];
+                                }
                             }
                         }
                     }
                 }
-                for lane in 0..n {
-                    let to = &mut out[((k + lane) * inputs + first) * 9..][..count * 9];
-                    to.copy_from_slice(&block[lane][..count * 9]);
+                for lane in 0..MAX_LANES.min(outputs - k) {
+                    let to = &mut out[((k + lane) * inputs + first) * area..][..count * area];
+                    to.copy_from_slice(&block[lane][..count * area]);
                 }
             }
         }
