@@ -20,6 +20,7 @@ pub(crate) mod parallel;
 pub(crate) mod pool;
 pub(crate) mod product;
 pub(crate) mod simd;
+mod spare;
 pub mod square_error;
 pub(crate) mod sums;
 pub(crate) mod windows;

@@ -1,9 +1,9 @@
 //! Memory of transformed images.
 
-use std::sync::{Mutex, PoisonError};
+use crate::ops::spare::Spare;
 
-/// What is used again: clearing new pages takes as long as writing what they hold.
-static SPARE: Mutex<Vec<Buffers>> = Mutex::new(Vec::new());
+/// Those that no thread is using.
+pub(super) static SPARE: Spare<Buffers> = Spare::new();
 
 /// What a thread needs for some images.
 #[derive(Default)]
@@ -22,16 +22,4 @@ pub(super) struct Transformed {
     pub p: Vec<f32>,
     /// The gradient of U.
     pub du: Vec<f32>,
-}
-
-impl Buffers {
-    /// Some, with what is still in them.
-    pub fn take() -> Self {
-        SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
-    }
-
-    /// Keeps them for the next.
-    pub fn give_back(self) {
-        SPARE.lock().unwrap_or_else(PoisonError::into_inner).push(self);
-    }
 }

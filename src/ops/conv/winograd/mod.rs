@@ -26,7 +26,7 @@ use std::ops::Range;
 use burn::tensor::Shape;
 use burn_flex::{FlexTensor, Layout};
 
-use self::buffers::{Buffers, Transformed};
+use self::buffers::{Buffers, SPARE, Transformed};
 use self::tile::{F2, F2Of5, F4, Tile};
 use self::transforms::{Input, InputAdjoint, Output, OutputAdjoint, Tiles};
 use self::weights::{Weights, WeightsAdjoint};
@@ -169,14 +169,14 @@ impl<'a, F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
         let Some(windows) = self.layer.pool else {
             let mut out = zeros(images * self.maps.len());
             for_microbatches(&mut out, each * self.maps.len(), |number, out| {
-                let mut buffers = Buffers::take();
+                let mut buffers = SPARE.take();
                 let x = nhwc(
                     x,
                     number * group..x.values.len().min((number + 1) * group),
                     &mut buffers.x,
                 );
                 self.forward_images(x, u, bias, out, &mut buffers.transformed);
-                buffers.give_back();
+                SPARE.give_back(buffers);
             });
             return (out, Vec::new());
         };
@@ -186,11 +186,11 @@ impl<'a, F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
         let mut groups: Vec<_> = out.chunks_mut(n).zip(argmax.chunks_mut(n)).collect();
         for_microbatches(&mut groups, 1, |number, parts| {
             let (out, argmax) = &mut parts[0];
-            let mut buffers = Buffers::take();
+            let mut buffers = SPARE.take();
             let x =
                 nhwc(x, number * group..x.values.len().min((number + 1) * group), &mut buffers.x);
             self.forward_pooled(windows, x, (u, bias), (out, argmax), &mut buffers.transformed);
-            buffers.give_back();
+            SPARE.give_back(buffers);
         });
         (out, argmax)
     }
@@ -269,7 +269,7 @@ impl<'a, F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
             (first..first + dz.len() / maps * input, dz, dx_groups.next().unwrap_or_default())
         });
         let work = |(range, dz, dx): (Range<usize>, &[f32], &mut [f32])| {
-            let (u, mut buffers) = (u.as_ref().map(|u| u.storage()), Buffers::take());
+            let (u, mut buffers) = (u.as_ref().map(|u| u.storage()), SPARE.take());
             let x = nhwc(x, range, &mut buffers.x);
             self.backward_images(x, dz, (dx, u), &mut buffers.transformed);
             buffers
@@ -277,14 +277,14 @@ impl<'a, F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
         let sum = sum_in_order(groups, work, |sum: &mut Buffers, part| {
             let sums = sum.transformed.du.iter_mut().zip(&part.transformed.du);
             sums.for_each(|(sum, part)| *sum += part);
-            part.give_back();
+            SPARE.give_back(part);
         });
         let sum = sum.expect("a batch has images");
         let mut weight = vec![0.0; weight.len()];
         let (tile, gradient, outputs) = (self.tile, &sum.transformed.du, layer.outputs);
         let out = &mut weight;
         layer.level.run(WeightsAdjoint::<F, IN, OUT, K> { tile, gradient, outputs, out });
-        sum.give_back();
+        SPARE.give_back(sum);
         let input = input_too.then_some((dx, ImageLayout::Nhwc));
         LayerGradients { input, weight, bias }
     }
