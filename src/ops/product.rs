@@ -21,16 +21,19 @@ pub(crate) const PANEL: usize = 2 * MAX_LANES;
 
 /// From one row of so many numbers to the next, in a matrix that a [`Product`] reads or writes: whole vectors, and a cache
 /// line more, since rows that are a power of two apart fall on the same few lines of the cache.
+#[inline(always)]
 pub(crate) const fn pitch(columns: usize) -> usize {
     columns.next_multiple_of(MAX_LANES) + MAX_LANES
 }
 
 /// Numbers of a matrix of such rows, a cache line apart from the next.
+#[inline(always)]
 pub(crate) const fn matrix_pitch(rows: usize, columns: usize) -> usize {
     rows * pitch(columns) + MAX_LANES
 }
 
 /// Numbers of a matrix in panels `[columns / PANEL, rows, PANEL]`, a cache line apart from the next.
+#[inline(always)]
 pub(crate) const fn panels_pitch(rows: usize, columns: usize) -> usize {
     columns.next_multiple_of(PANEL) * rows + MAX_LANES
 }
