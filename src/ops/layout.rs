@@ -46,6 +46,11 @@ pub(crate) struct Images<'a> {
 }
 
 impl<'a> Images<'a> {
+    /// How many there are.
+    pub(crate) fn count(self) -> usize {
+        self.values.len() / self.size.len()
+    }
+
     /// Image `i`.
     pub(crate) fn image(self, i: usize) -> &'a [f32] {
         &self.values[i * self.size.len()..][..self.size.len()]

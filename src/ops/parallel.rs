@@ -14,15 +14,8 @@ pub const MICROBATCH: usize = GROUPS_ON_ONE_THREAD * GROUP;
 pub(crate) const LARGE_MICROBATCH: usize = 4 * MICROBATCH;
 
 /// The size of such a one of a batch of so many `examples`: there are four of them, for as many threads.
-pub(crate) const fn microbatch_of(examples: usize) -> usize {
-    let quarter = examples.div_ceil(4);
-    if quarter < MICROBATCH {
-        MICROBATCH
-    } else if quarter > LARGE_MICROBATCH {
-        LARGE_MICROBATCH
-    } else {
-        quarter
-    }
+pub(crate) fn microbatch_of(examples: usize) -> usize {
+    examples.div_ceil(4).clamp(MICROBATCH, LARGE_MICROBATCH)
 }
 
 /// Calls `work` with the number and the values of each chunk. A few are not shared out.

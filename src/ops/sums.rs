@@ -49,7 +49,7 @@ pub(crate) fn total(rows: Vec<Vec<f32>>) -> Vec<f32> {
 }
 
 /// Adds the rows of `matrix`, as long as `sums`, to these.
-fn add_rows(sums: &mut [f32], matrix: &[f32]) {
+pub(crate) fn add_rows(sums: &mut [f32], matrix: &[f32]) {
     for row in matrix.chunks_exact(sums.len()) {
         sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
     }

@@ -63,7 +63,7 @@ impl Products<'_> {
         let (n, width) = (self.windows() * self.outputs, self.sliding.width());
         let mut weights = vec![0.0; matrix_pitch(width, self.outputs)];
         self.for_places(|of, k, place| weights[place * pitch(self.outputs) + k] = self.weight[of]);
-        let mut out = zeros(large.values.len() / large.size.len() * n);
+        let mut out = zeros(large.count() * n);
         for_groups(&mut out, GROUP * n, |group, out| {
             let mut buffers = SPARE.take();
             for (part, out) in out.chunks_mut(self.at_a_time() * n).enumerate() {
@@ -93,7 +93,7 @@ impl Products<'_> {
         let (width, large) = (self.sliding.width(), self.sliding.large.len());
         let mut weights = vec![0.0; matrix_pitch(self.outputs, width)];
         self.for_places(|of, k, place| weights[k * pitch(width) + place] = self.weight[of]);
-        let mut out = zeros(small.values.len() / small.size.len() * large);
+        let mut out = zeros(small.count() * large);
         for_groups(&mut out, GROUP * large, |group, out| {
             let mut buffers = SPARE.take();
             for (part, out) in out.chunks_mut(self.at_a_time() * large).enumerate() {
@@ -122,7 +122,7 @@ impl Products<'_> {
 
     /// The gradient of the weights, in their order.
     pub fn weights(&self, large: Images, small: Images) -> Vec<f32> {
-        let (images, width) = (large.values.len() / large.size.len(), self.sliding.width());
+        let (images, width) = (large.count(), self.sliding.width());
         let mut sums = vec![Vec::new(); images.div_ceil(GROUP)];
         for_groups(&mut sums, 1, |group, sum| {
             let (mut buffers, end) = (SPARE.take(), images.min((group + 1) * GROUP));

@@ -29,7 +29,7 @@ impl Layer {
         let padded = (self.padded(), x.layout);
         let correlation =
             Correlation::new(self.level, self.activation, padded, self.kernel, weight, bias);
-        let (images, layout) = (x.values.len() / x.size.len(), correlation.input_layout());
+        let (images, layout) = (x.count(), correlation.input_layout());
         let n = self.output().len();
         let Some(windows) = self.pool else {
             let out = of_images(images, n, |i, (buffer, other): &mut Scratch, out| {

@@ -18,6 +18,7 @@ use std::ops::Range;
 use burn::tensor::Shape;
 use burn_flex::{FlexTensor, Layout};
 
+use crate::ops::conv::kernel_block::{KernelBlock, blocks, places};
 use crate::ops::conv::layer::{Layer, LayerGradients, Outputs};
 use crate::ops::conv::op::{PackedWeights, Packing};
 use crate::ops::flex_tensor::flat;
@@ -25,7 +26,7 @@ use crate::ops::layout::{ImageLayout, Images, Size};
 use crate::ops::parallel::{for_microbatches, sum_in_order, zeros};
 use crate::ops::product::{PANEL, Product, Strided, matrix_pitch, panels_pitch, pitch};
 use crate::ops::simd::{Activate, MAX_LANES};
-use crate::ops::sums::{derived, sums_of_columns};
+use crate::ops::sums::{add_rows, derived, sums_of_columns};
 
 /// The activated outputs of all images, in NHWC.
 pub(super) fn forward(
@@ -35,10 +36,10 @@ pub(super) fn forward(
     bias: &[f32],
 ) -> Vec<f32> {
     let (taps, inputs, output) = (taps(layer), x.size.channels, layer.output());
-    let each = packed.images_at_a_time(x.values.len() / x.size.len(), weight.len());
+    let each = packed.images_at_a_time(x.count(), weight.len());
     let packed = packed.get_or_pack(Packing::Taps, || panels(layer, weight, false));
     let weights = packed.storage::<f32>();
-    let mut out = zeros(x.values.len() / x.size.len() * output.len());
+    let mut out = zeros(x.count() * output.len());
     for_microbatches(&mut out, each * output.len(), |number, out| {
         let images = out.len() / output.len();
         let first = number * each;
@@ -75,7 +76,7 @@ pub(super) fn backward(
     let (taps, output) = (taps(layer), layer.output());
     let dz = derived(layer.level, layer.activation, outputs.y, outputs.gradient);
     let bias = sums_of_columns(&dz, layer.outputs);
-    let images = x.values.len() / x.size.len();
+    let images = x.count();
     let each = packed.images_at_a_time(images, weight.len());
     let packed = input_too
         .then(|| packed.get_or_pack(Packing::TapsTransposed, || panels(layer, weight, true)));
@@ -91,7 +92,7 @@ pub(super) fn backward(
         backward_images(layer, &taps, (&x, &dz), range.len(), (weights, dx))
     };
     let sum = sum_in_order(groups, work, |sum: &mut Vec<f32>, part| {
-        sum.iter_mut().zip(&part).for_each(|(sum, part)| *sum += part);
+        add_rows(sum, &part);
     });
     let sum = sum.expect("a batch has images");
     let input = input_too.then_some((dx, ImageLayout::Nhwc));
@@ -193,38 +194,21 @@ fn by_image(values: &[f32], size: Size, out: &mut [f32]) {
     }
 }
 
-/// Rows of weights that are brought together at a time: one after the other they would fall on the same few lines of the
-/// cache.
-const BLOCK: usize = 16;
-
 /// `[outputs, inputs, kernel rows, kernel columns]` as a matrix `[inputs, outputs]` for each tap, or its transpose, in
 /// panels of its columns.
 fn panels(layer: &Layer, weight: &[f32], transposed: bool) -> FlexTensor {
-    let (inputs, outputs) = (layer.input.channels, layer.outputs);
-    let ([rows, columns], [row, column]) = match transposed {
-        false => ([inputs, outputs], [1, inputs]),
-        true => ([outputs, inputs], [inputs, 1]),
-    };
+    let ([rows, columns], strides) = places([layer.outputs, layer.input.channels], transposed);
     let (area, matrix) = (layer.kernel[0] * layer.kernel[1], panels_pitch(rows, columns));
     let mut out = vec![0.0; area * matrix];
-    let mut block = vec![0.0; MAX_LANES * BLOCK * area];
-    for first in (0..rows).step_by(BLOCK) {
-        let count = BLOCK.min(rows - first);
-        for o in (0..columns).step_by(MAX_LANES) {
-            let lanes = MAX_LANES.min(columns - o);
-            for (lane, block) in block.chunks_exact_mut(BLOCK * area).take(lanes).enumerate() {
-                for (r, to) in block.chunks_exact_mut(area).take(count).enumerate() {
-                    let from = ((o + lane) * column + (first + r) * row) * area;
-                    to.copy_from_slice(&weight[from..][..area]);
-                }
-            }
-            for r in 0..count {
-                let at = o / PANEL * (rows * PANEL) + (first + r) * PANEL + o % PANEL;
-                for tap in 0..area {
-                    let to = &mut out[tap * matrix + at..][..lanes];
-                    for (lane, to) in to.iter_mut().enumerate() {
-                        *to = block[(lane * BLOCK + r) * area + tap];
-                    }
+    let mut kernels = KernelBlock::new(area);
+    for block in blocks(rows, columns) {
+        kernels.read(&block, weight, strides);
+        for (r, row) in block.rows.clone().enumerate() {
+            let o = block.columns.start;
+            let at = o / PANEL * (rows * PANEL) + row * PANEL + o % PANEL;
+            for lane in 0..block.columns.len() {
+                for (tap, weight) in kernels.kernel(r, lane).iter().enumerate() {
+                    out[tap * matrix + at + lane] = *weight;
                 }
             }
         }
@@ -236,27 +220,18 @@ fn panels(layer: &Layer, weight: &[f32], transposed: bool) -> FlexTensor {
 /// `[taps, inputs, outputs]` as `[outputs, inputs, kernel rows, kernel columns]`.
 fn kernels(layer: &Layer, taps: &[f32]) -> Vec<f32> {
     let (inputs, outputs) = (layer.input.channels, layer.outputs);
-    let (area, matrix, row) =
-        (layer.kernel[0] * layer.kernel[1], matrix_pitch(inputs, outputs), pitch(outputs));
+    let (area, matrix) = (layer.kernel[0] * layer.kernel[1], matrix_pitch(inputs, outputs));
     let mut out = vec![0.0; outputs * inputs * area];
-    let mut block = vec![0.0; MAX_LANES * BLOCK * area];
-    for first in (0..inputs).step_by(BLOCK) {
-        let count = BLOCK.min(inputs - first);
-        for k in (0..outputs).step_by(MAX_LANES) {
-            let lanes = MAX_LANES.min(outputs - k);
-            for c in 0..count {
-                for tap in 0..area {
-                    let from = &taps[tap * matrix + (first + c) * row + k..][..lanes];
-                    for (lane, from) in from.iter().enumerate() {
-                        block[(lane * BLOCK + c) * area + tap] = *from;
-                    }
+    let mut kernels = KernelBlock::new(area);
+    for block in blocks(inputs, outputs) {
+        for (r, c) in block.rows.clone().enumerate() {
+            for (lane, k) in block.columns.clone().enumerate() {
+                for (tap, weight) in kernels.kernel_mut(r, lane).iter_mut().enumerate() {
+                    *weight = taps[tap * matrix + c * pitch(outputs) + k];
                 }
             }
-            for (lane, block) in block.chunks_exact(BLOCK * area).take(lanes).enumerate() {
-                let to = &mut out[((k + lane) * inputs + first) * area..][..count * area];
-                to.copy_from_slice(&block[..count * area]);
-            }
         }
+        kernels.write(&block, &mut out, inputs);
     }
     out
 }

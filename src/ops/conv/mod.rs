@@ -26,6 +26,7 @@ mod csr;
 mod cube;
 mod forward;
 mod implicit_gemm;
+mod kernel_block;
 pub(in crate::ops) mod kernels;
 mod layer;
 mod op;

@@ -37,8 +37,11 @@ impl Places<'_> {
 trait Tiles {
     fn places(&self) -> Places<'_>;
 
-    /// Windows or taps, those that a tile is of.
-    fn count(&self) -> usize;
+    /// Those that a tile is of: windows, if not said otherwise.
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.places().windows.len()
+    }
 
     /// `T` of them from `first` on, of `V` vectors of the channels from `c` on.
     ///
@@ -176,11 +179,6 @@ impl Tiles for Forward<'_> {
     }
 
     #[inline(always)]
-    fn count(&self) -> usize {
-        self.places.windows.len()
-    }
-
-    #[inline(always)]
     unsafe fn tile<S: Simd, const V: usize, const PART: bool, const T: usize>(
         &mut self,
         s: S,
@@ -248,11 +246,6 @@ impl Tiles for InputGradient<'_> {
     #[inline(always)]
     fn places(&self) -> Places<'_> {
         self.places
-    }
-
-    #[inline(always)]
-    fn count(&self) -> usize {
-        self.places.windows.len()
     }
 
     #[inline(always)]

@@ -85,7 +85,7 @@ impl Pass {
     }
 
     fn input_gradient(&self, dz: Images) -> Vec<f32> {
-        let (images, n) = (dz.values.len() / dz.size.len(), self.sliding.large.len());
+        let (images, n) = (dz.count(), self.sliding.large.len());
         of_images(images, n, |i, dimage: &mut Vec<f32>, dx| {
             dimage.clear();
             dimage.resize(self.sliding.padded().len(), 0.0);
@@ -97,7 +97,7 @@ impl Pass {
 
     /// `[channels, taps]`.
     fn weight_gradient(&self, x: Images, dz: Images) -> Vec<f32> {
-        let images = x.values.len() / x.size.len();
+        let images = x.count();
         let mut sums = vec![vec![0.0; self.weight.len()]; images.div_ceil(GROUP)];
         for_groups(&mut sums, 1, |group, sums| {
             let (mut image, dweight) = (Vec::new(), &mut sums[0]);

@@ -14,6 +14,7 @@ use crate::ops::norm::op::{NormAttributes, Normalising, NormalisingBackward, Sav
 use crate::ops::norm::sweeps::{By, Gradient, Image, Moments, Normalise, Sums};
 use crate::ops::parallel::of_images;
 use crate::ops::simd::SimdLevel;
+use crate::ops::sums::add_rows;
 
 impl Normalising for Flex {
     fn batch_statistics(x: FlexTensor) -> FlexTensor {
@@ -76,9 +77,7 @@ impl NormalisingBackward for Flex {
             SimdLevel::best().run(Sums { image, by: factors.by(), bias, scaled });
         });
         let mut sums = vec![0.0; 2 * channels];
-        for part in parts.chunks_exact(2 * channels) {
-            sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
-        }
+        add_rows(&mut sums, &parts);
         let values_of_channel = (count * size.rows * size.columns) as f32;
         let means: Vec<f32> = sums.iter().map(|sum| sum / values_of_channel).collect();
         let (bias, scaled) = means.split_at(channels);

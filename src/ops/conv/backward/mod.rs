@@ -75,7 +75,7 @@ impl Layer {
 
 /// Backward through all images.
 fn batch(back: &impl Back, x: Images, outputs: Outputs, input_too: bool) -> LayerGradients {
-    let images = x.values.len() / x.size.len();
+    let images = x.count();
     let mut dx = zeros(if input_too { x.values.len() } else { 0 });
     // As many groups as the memory for their sums allows.
     let most = (MOST_SUMS / back.sums()).max(FEWEST_GROUPS);

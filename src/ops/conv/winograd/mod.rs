@@ -27,9 +27,10 @@ use burn::tensor::Shape;
 use burn_flex::{FlexTensor, Layout};
 
 use self::buffers::{Buffers, SPARE, Transformed};
-use self::tile::{F2, F2Of5, F4, Tile};
+use self::tile::{Four, Six, Tile};
 use self::transforms::{Input, InputAdjoint, Output, OutputAdjoint, Tiles};
 use self::weights::{Weights, WeightsAdjoint};
+use crate::ops::conv::kernel_block::places;
 use crate::ops::conv::layer::{Layer, LayerGradients, Outputs};
 use crate::ops::conv::op::PackedWeights;
 use crate::ops::flex_tensor::flat;
@@ -37,7 +38,7 @@ use crate::ops::layout::{ImageLayout, Images, Size, place};
 use crate::ops::parallel::{for_microbatches, sum_in_order, zeros};
 use crate::ops::product::{Product, Strided, matrix_pitch, panels_pitch};
 use crate::ops::simd::Activate;
-use crate::ops::sums::{derived, sums_of_columns};
+use crate::ops::sums::{add_rows, derived, sums_of_columns};
 use crate::ops::windows::{MaxPool, Windows};
 
 /// Numbers of V and P at a time, about: half a megabyte, the share of a core in the second cache. (`benches/peer.rs` with
@@ -84,9 +85,9 @@ pub(super) fn forward(
     bias: &[f32],
 ) -> (Vec<f32>, Vec<u8>) {
     match tiling {
-        Tiling::Small => Winograd::<F2, 4, 2, 3>::new(layer).outputs(x, weights, bias),
-        Tiling::Large => Winograd::<F4, 6, 4, 3>::new(layer).outputs(x, weights, bias),
-        Tiling::OfFive => Winograd::<F2Of5, 6, 2, 5>::new(layer).outputs(x, weights, bias),
+        Tiling::Small => Winograd::<Four, 4, 2, 3>::new(layer).outputs(x, weights, bias),
+        Tiling::Large => Winograd::<Six, 6, 4, 3>::new(layer).outputs(x, weights, bias),
+        Tiling::OfFive => Winograd::<Six, 6, 2, 5>::new(layer).outputs(x, weights, bias),
     }
 }
 
@@ -101,13 +102,13 @@ pub(super) fn backward(
 ) -> LayerGradients {
     match tiling {
         Tiling::Small => {
-            Winograd::<F2, 4, 2, 3>::new(layer).backward(x, outputs, weights, input_too)
+            Winograd::<Four, 4, 2, 3>::new(layer).backward(x, outputs, weights, input_too)
         }
         Tiling::Large => {
-            Winograd::<F4, 6, 4, 3>::new(layer).backward(x, outputs, weights, input_too)
+            Winograd::<Six, 6, 4, 3>::new(layer).backward(x, outputs, weights, input_too)
         }
         Tiling::OfFive => {
-            Winograd::<F2Of5, 6, 2, 5>::new(layer).backward(x, outputs, weights, input_too)
+            Winograd::<Six, 6, 2, 5>::new(layer).backward(x, outputs, weights, input_too)
         }
     }
 }
@@ -163,18 +164,13 @@ impl<'a, F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
     ) -> (Vec<f32>, Vec<u8>) {
         let [packing, _] = F::PACKINGS;
         let u = packed.get_or_pack(packing, || self.weights(weight, false));
-        let (u, images) = (u.storage::<f32>(), x.values.len() / x.size.len());
-        let each = packed.images_at_a_time(x.values.len() / x.size.len(), weight.len());
-        let group = each * x.size.len();
+        let (u, images) = (u.storage::<f32>(), x.count());
+        let each = packed.images_at_a_time(images, weight.len());
         let Some(windows) = self.layer.pool else {
             let mut out = zeros(images * self.maps.len());
             for_microbatches(&mut out, each * self.maps.len(), |number, out| {
                 let mut buffers = SPARE.take();
-                let x = nhwc(
-                    x,
-                    number * group..x.values.len().min((number + 1) * group),
-                    &mut buffers.x,
-                );
+                let x = nhwc(x, number * each, each, &mut buffers.x);
                 self.forward_images(x, u, bias, out, &mut buffers.transformed);
                 SPARE.give_back(buffers);
             });
@@ -187,8 +183,7 @@ impl<'a, F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
         for_microbatches(&mut groups, 1, |number, parts| {
             let (out, argmax) = &mut parts[0];
             let mut buffers = SPARE.take();
-            let x =
-                nhwc(x, number * group..x.values.len().min((number + 1) * group), &mut buffers.x);
+            let x = nhwc(x, number * each, each, &mut buffers.x);
             self.forward_pooled(windows, x, (u, bias), (out, argmax), &mut buffers.transformed);
             SPARE.give_back(buffers);
         });
@@ -256,27 +251,24 @@ impl<'a, F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
         (weight, packed): (&[f32], &PackedWeights),
         input_too: bool,
     ) -> LayerGradients {
-        let (layer, input, maps) = (self.layer, self.input.len(), self.maps.len());
-        let each = packed.images_at_a_time(x.values.len() / input, weight.len());
+        let layer = self.layer;
+        let each = packed.images_at_a_time(x.count(), weight.len());
         let dz = derived(layer.level, layer.activation, outputs.y, outputs.gradient);
         let bias = sums_of_columns(&dz, layer.outputs);
         let [_, packing] = F::PACKINGS;
         let u = input_too.then(|| packed.get_or_pack(packing, || self.weights(weight, true)));
         let mut dx = zeros(if input_too { x.values.len() } else { 0 });
-        let mut dx_groups = dx.chunks_mut(each * input);
-        let groups = dz.chunks(each * maps).enumerate().map(|(number, dz)| {
-            let first = number * each * input;
-            (first..first + dz.len() / maps * input, dz, dx_groups.next().unwrap_or_default())
-        });
-        let work = |(range, dz, dx): (Range<usize>, &[f32], &mut [f32])| {
+        let mut parts = dx.chunks_mut(each * self.input.len());
+        let groups = dz.chunks(each * self.maps.len()).enumerate();
+        let groups = groups.map(|(number, dz)| (number, dz, parts.next().unwrap_or_default()));
+        let work = |(number, dz, dx): (usize, &[f32], &mut [f32])| {
             let (u, mut buffers) = (u.as_ref().map(|u| u.storage()), SPARE.take());
-            let x = nhwc(x, range, &mut buffers.x);
+            let x = nhwc(x, number * each, each, &mut buffers.x);
             self.backward_images(x, dz, (dx, u), &mut buffers.transformed);
             buffers
         };
         let sum = sum_in_order(groups, work, |sum: &mut Buffers, part| {
-            let sums = sum.transformed.du.iter_mut().zip(&part.transformed.du);
-            sums.for_each(|(sum, part)| *sum += part);
+            add_rows(&mut sum.transformed.du, &part.transformed.du);
             SPARE.give_back(part);
         });
         let sum = sum.expect("a batch has images");
@@ -342,11 +334,7 @@ impl<'a, F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
 
     /// U `[IN * IN, inputs, outputs]`, or its matrices transposed, in panels.
     fn weights(&self, weight: &[f32], transposed: bool) -> FlexTensor {
-        let [inputs, outputs] = self.weight_shape();
-        let (shape, strides) = match transposed {
-            false => ([inputs, outputs], [1, inputs]),
-            true => ([outputs, inputs], [inputs, 1]),
-        };
+        let (shape, strides) = places([self.layer.outputs, self.input.channels], transposed);
         let mut out = vec![0.0; IN * IN * panels_pitch(shape[0], shape[1])];
         let (tile, level) = (self.tile, self.layer.level);
         level.run(Weights::<F, IN, OUT, K> { tile, weight, shape, strides, out: &mut out });
@@ -355,14 +343,19 @@ impl<'a, F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
     }
 }
 
-/// The values of `x` in this range of whole images, in NHWC; `other` holds them if they must be reordered.
-fn nhwc<'s, 'a: 's>(x: Images<'a>, range: Range<usize>, other: &'s mut Vec<f32>) -> &'s [f32] {
+/// The values of images of `x`, at most `count` from `first` on, in NHWC; `other` holds them if they must be reordered.
+fn nhwc<'s, 'a: 's>(
+    x: Images<'a>,
+    first: usize,
+    count: usize,
+    other: &'s mut Vec<f32>,
+) -> &'s [f32] {
+    let (n, last) = (x.size.len(), x.count().min(first + count));
     if x.layout == ImageLayout::Nhwc || x.size.is_flat() {
-        return &x.values[range];
+        return &x.values[first * n..last * n];
     }
-    let n = x.size.len();
-    other.resize(range.len(), 0.0);
-    for (i, out) in (range.start / n..).zip(other.chunks_exact_mut(n)) {
+    other.resize((last - first) * n, 0.0);
+    for (i, out) in (first..last).zip(other.chunks_exact_mut(n)) {
         place(x.image(i), x.layout, x.size, [0, 0], out, ImageLayout::Nhwc, x.size);
     }
     other

@@ -8,23 +8,27 @@
 //!
 //! and tiles of m x m outputs by the same from both sides. The matrices are Lavin and Gray's ("Fast Algorithms for
 //! Convolutional Neural Networks", CVPR 2016, section 4): F(2, 3) interpolates at 0, 1, -1 and F(4, 3) at 0, 1, -1, 2,
-//! -2, and ∞ each. F(2, 5) has the points of F(4, 3), so its B; row p of its G is (1, p, p², p³, p⁴) with that one's
+//! -2, and ∞ each. F(2, 5) has the points of F(4, 3), and so its B; row p of its G is (1, p, p², p³, p⁴) with that one's
 //! factors, and column p of its Aᵀ (1, p).
 
 use crate::ops::conv::op::Packing;
 use crate::ops::simd::Simd;
 
-/// The transforms of tiles of `OUT` x `OUT` outputs and `IN` x `IN` inputs of kernels of `K` x `K`, in one direction.
-pub(super) trait Tile<const IN: usize, const OUT: usize, const K: usize>:
-    Copy + Sync
-{
-    /// Under which its weights are kept, as they are and transposed.
-    const PACKINGS: [Packing; 2];
-
+/// The transforms of `IN` x `IN` inputs, in one direction: those of the points that are interpolated at.
+pub(super) trait Points<const IN: usize>: Copy + Sync {
     /// Bᵀ d.
     fn input<S: Simd>(s: S, d: [S::V; IN]) -> [S::V; IN];
     /// B v.
     fn input_adjoint<S: Simd>(s: S, v: [S::V; IN]) -> [S::V; IN];
+}
+
+/// The transforms of tiles of `OUT` x `OUT` outputs and `IN` x `IN` inputs of kernels of `K` x `K`, in one direction.
+pub(super) trait Tile<const IN: usize, const OUT: usize, const K: usize>:
+    Points<IN>
+{
+    /// Under which its weights are kept, as they are and transposed.
+    const PACKINGS: [Packing; 2];
+
     /// Aᵀ p.
     fn output<S: Simd>(s: S, p: [S::V; IN]) -> [S::V; OUT];
     /// A y.
@@ -66,13 +70,11 @@ fn both_times<S: Simd>(s: S, a: S::V, b: S::V, factor: f32) -> [S::V; 2] {
     [times(s, s.add(a, b), factor), times(s, s.sub(a, b), factor)]
 }
 
-/// F(2x2, 3x3): 16 products for 4 outputs, instead of 36.
+/// 0, 1, -1 and ∞.
 #[derive(Clone, Copy)]
-pub(super) struct F2;
+pub(super) struct Four;
 
-impl Tile<4, 2, 3> for F2 {
-    const PACKINGS: [Packing; 2] = [Packing::SmallTiles, Packing::SmallTilesTransposed];
-
+impl Points<4> for Four {
     #[inline(always)]
     fn input<S: Simd>(s: S, [d0, d1, d2, d3]: [S::V; 4]) -> [S::V; 4] {
         [s.sub(d0, d2), s.add(d1, d2), s.sub(d2, d1), s.sub(d1, d3)]
@@ -83,6 +85,11 @@ impl Tile<4, 2, 3> for F2 {
         let [sum, difference] = both(s, v1, v2);
         [v0, s.add(difference, v3), s.sub(sum, v0), minus(s, v3)]
     }
+}
+
+/// F(2x2, 3x3): 16 products for 4 outputs, instead of 36.
+impl Tile<4, 2, 3> for Four {
+    const PACKINGS: [Packing; 2] = [Packing::SmallTiles, Packing::SmallTilesTransposed];
 
     #[inline(always)]
     fn output<S: Simd>(s: S, [p0, p1, p2, p3]: [S::V; 4]) -> [S::V; 2] {
@@ -110,54 +117,45 @@ impl Tile<4, 2, 3> for F2 {
     }
 }
 
-/// Bᵀ d of the points 0, 1, -1, 2, -2 and ∞.
-#[inline(always)]
-fn input_of_six<S: Simd>(s: S, [d0, d1, d2, d3, d4, d5]: [S::V; 6]) -> [S::V; 6] {
-    let four = s.splat(4.0);
-    let (even, odd) = (s.fnma(d2, four, d4), s.fnma(d1, four, d3));
-    let (even2, odd2) = (s.sub(d4, d2), times(s, s.sub(d3, d1), 2.0));
-    let five = s.splat(-5.0);
-    [
-        s.fma(d0, four, s.fma(d2, five, d4)),
-        s.add(even, odd),
-        s.sub(even, odd),
-        s.add(even2, odd2),
-        s.sub(even2, odd2),
-        s.fma(d1, four, s.fma(d3, five, d5)),
-    ]
-}
+/// 0, 1, -1, 2, -2 and ∞.
+#[derive(Clone, Copy)]
+pub(super) struct Six;
 
-/// B v of the same.
-#[inline(always)]
-fn input_of_six_adjoint<S: Simd>(s: S, [v0, v1, v2, v3, v4, v5]: [S::V; 6]) -> [S::V; 6] {
-    let ([sum, difference], [sum2, difference2]) = (both(s, v1, v2), both(s, v3, v4));
-    let (four, five, two) = (s.splat(4.0), s.splat(-5.0), s.splat(2.0));
-    [
-        s.mul(v0, four),
-        s.fnma(difference2, two, s.mul(s.sub(v5, difference), four)),
-        s.fma(v0, five, s.fnma(sum, four, minus(s, sum2))),
-        s.fma(v5, five, s.fma(difference2, two, difference)),
-        s.add(v0, s.add(sum, sum2)),
-        v5,
-    ]
+impl Points<6> for Six {
+    #[inline(always)]
+    fn input<S: Simd>(s: S, [d0, d1, d2, d3, d4, d5]: [S::V; 6]) -> [S::V; 6] {
+        let four = s.splat(4.0);
+        let (even, odd) = (s.fnma(d2, four, d4), s.fnma(d1, four, d3));
+        let (even2, odd2) = (s.sub(d4, d2), times(s, s.sub(d3, d1), 2.0));
+        let five = s.splat(-5.0);
+        [
+            s.fma(d0, four, s.fma(d2, five, d4)),
+            s.add(even, odd),
+            s.sub(even, odd),
+            s.add(even2, odd2),
+            s.sub(even2, odd2),
+            s.fma(d1, four, s.fma(d3, five, d5)),
+        ]
+    }
+
+    #[inline(always)]
+    fn input_adjoint<S: Simd>(s: S, [v0, v1, v2, v3, v4, v5]: [S::V; 6]) -> [S::V; 6] {
+        let ([sum, difference], [sum2, difference2]) = (both(s, v1, v2), both(s, v3, v4));
+        let (four, five, two) = (s.splat(4.0), s.splat(-5.0), s.splat(2.0));
+        [
+            s.mul(v0, four),
+            s.fnma(difference2, two, s.mul(s.sub(v5, difference), four)),
+            s.fma(v0, five, s.fnma(sum, four, minus(s, sum2))),
+            s.fma(v5, five, s.fma(difference2, two, difference)),
+            s.add(v0, s.add(sum, sum2)),
+            v5,
+        ]
+    }
 }
 
 /// F(4x4, 3x3): 36 products for 16 outputs, instead of 144.
-#[derive(Clone, Copy)]
-pub(super) struct F4;
-
-impl Tile<6, 4, 3> for F4 {
+impl Tile<6, 4, 3> for Six {
     const PACKINGS: [Packing; 2] = [Packing::Tiles, Packing::TilesTransposed];
-
-    #[inline(always)]
-    fn input<S: Simd>(s: S, d: [S::V; 6]) -> [S::V; 6] {
-        input_of_six(s, d)
-    }
-
-    #[inline(always)]
-    fn input_adjoint<S: Simd>(s: S, v: [S::V; 6]) -> [S::V; 6] {
-        input_of_six_adjoint(s, v)
-    }
 
     #[inline(always)]
     fn output<S: Simd>(s: S, [p0, p1, p2, p3, p4, p5]: [S::V; 6]) -> [S::V; 4] {
@@ -202,21 +200,8 @@ impl Tile<6, 4, 3> for F4 {
 }
 
 /// F(2x2, 5x5): 36 products for 4 outputs, instead of 100.
-#[derive(Clone, Copy)]
-pub(super) struct F2Of5;
-
-impl Tile<6, 2, 5> for F2Of5 {
+impl Tile<6, 2, 5> for Six {
     const PACKINGS: [Packing; 2] = [Packing::WideTiles, Packing::WideTilesTransposed];
-
-    #[inline(always)]
-    fn input<S: Simd>(s: S, d: [S::V; 6]) -> [S::V; 6] {
-        input_of_six(s, d)
-    }
-
-    #[inline(always)]
-    fn input_adjoint<S: Simd>(s: S, v: [S::V; 6]) -> [S::V; 6] {
-        input_of_six_adjoint(s, v)
-    }
 
     #[inline(always)]
     fn output<S: Simd>(s: S, [p0, p1, p2, p3, p4, p5]: [S::V; 6]) -> [S::V; 2] {
@@ -288,8 +273,8 @@ mod tests {
 
     #[test]
     fn outputs_are_the_filters() {
-        check::<F2, 4, 2, 3>();
-        check::<F4, 6, 4, 3>();
-        check::<F2Of5, 6, 2, 5>();
+        check::<Four, 4, 2, 3>();
+        check::<Six, 6, 4, 3>();
+        check::<Six, 6, 2, 5>();
     }
 }

@@ -13,14 +13,9 @@ use std::marker::PhantomData;
 
 use super::tile::Tile;
 use super::transforms::{both_ways, kernel};
+use crate::ops::conv::kernel_block::{KernelBlock, blocks};
 use crate::ops::product::{PANEL, matrix_pitch, panels_pitch, pitch};
 use crate::ops::simd::{Kernel, MAX_LANES, Scalar, Simd};
-
-/// Rows at a time, whose weights are brought together from the columns they lie at: one after the other they would fall
-/// on the same few lines of the cache.
-const BLOCK: usize = 16;
-/// The most weights of a kernel.
-const AREA: usize = 25;
 
 /// `[outputs, inputs, K, K]` to U, in panels of its columns.
 pub(super) struct Weights<'a, F, const IN: usize, const OUT: usize, const K: usize> {
@@ -50,41 +45,20 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
 {
     #[inline(always)]
     fn transform<S: Simd>(self, s: S) {
-        let Self { weight, shape: [rows, columns], strides: [row, column], out, .. } = self;
-        let (area, matrix) = (K * K, panels_pitch(rows, columns));
-        // Of a column, BLOCK kernels of its rows.
-        let mut block = [[0.0; BLOCK * AREA]; MAX_LANES];
-        for first in (0..rows).step_by(BLOCK) {
-            let count = BLOCK.min(rows - first);
-            for o in (0..columns).step_by(MAX_LANES) {
-                for lane in 0..MAX_LANES.min(columns - o) {
-                    for r in 0..count {
-                        let from = ((o + lane) * column + (first + r) * row) * area;
-                        let to = &mut block[lane][r * area..][..area];
-                        to.copy_from_slice(&weight[from..][..area]);
-                    }
-                }
-                for r in 0..count {
-                    let at = o / PANEL * (rows * PANEL) + (first + r) * PANEL + o % PANEL;
-                    for lane in (0..MAX_LANES).step_by(S::LANES) {
-                        let g = gathered::<S, K>(s, &block[lane..lane + S::LANES], r * area);
-                        let mut half = [[s.splat(0.0); K]; IN];
-                        for j in 0..K {
-                            let mut column = [s.splat(0.0); K];
-                            for i in 0..K {
-                                column[i] = g[i][j];
-                            }
-                            let column = F::weight(s, column);
-                            for i in 0..IN {
-                                half[i][j] = column[i];
-                            }
-                        }
-                        for i in 0..IN {
-                            let u = F::weight(s, half[i]);
-                            for j in 0..IN {
-                                let at = (i * IN + j) * matrix + at + lane;
-                                s.write(&mut out[at..], u[j]);
-                            }
+        let Self { weight, shape: [rows, columns], strides, out, .. } = self;
+        let matrix = panels_pitch(rows, columns);
+        let mut kernels = KernelBlock::new(K * K);
+        for block in blocks(rows, columns) {
+            kernels.read(&block, weight, strides);
+            for r in 0..block.rows.len() {
+                let (row, o) = (block.rows.start + r, block.columns.start);
+                let at = o / PANEL * (rows * PANEL) + row * PANEL + o % PANEL;
+                for lane in (0..MAX_LANES).step_by(S::LANES) {
+                    let g = gathered::<S, K>(s, &kernels, r, lane);
+                    let u = both_ways!(s, F::weight, g: K -> IN);
+                    for i in 0..IN {
+                        for j in 0..IN {
+                            s.write(&mut out[(i * IN + j) * matrix + at + lane..], u[i][j]);
                         }
                     }
                 }
@@ -93,24 +67,30 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
     }
 }
 
-/// The kernel at `at` of each row of `block`.
+/// The kernels of a row of a block, of a vector of columns from `first` on.
 #[inline(always)]
 fn gathered<S: Simd, const K: usize>(
     s: S,
-    block: &[[f32; BLOCK * AREA]],
-    at: usize,
+    kernels: &KernelBlock,
+    row: usize,
+    first: usize,
 ) -> [[S::V; K]; K] {
-    let mut kernel = [[s.splat(0.0); K]; K];
-    for i in 0..K {
-        for j in 0..K {
-            let mut lanes = [0.0; MAX_LANES];
-            for lane in 0..S::LANES {
-                lanes[lane] = block[lane][at + i * K + j];
+    let mut lanes = [[[0.0; MAX_LANES]; K]; K];
+    for lane in 0..S::LANES {
+        let kernel = &kernels.kernel(row, first + lane)[..K * K];
+        for i in 0..K {
+            for j in 0..K {
+                lanes[i][j][lane] = kernel[i * K + j];
             }
-            kernel[i][j] = s.read(&lanes);
         }
     }
-    kernel
+    let mut gathered = [[s.splat(0.0); K]; K];
+    for i in 0..K {
+        for j in 0..K {
+            gathered[i][j] = s.read(&lanes[i][j]);
+        }
+    }
+    gathered
 }
 
 impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
@@ -119,39 +99,37 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
     #[inline(always)]
     fn transform<S: Simd>(self, s: S) {
         let Self { gradient, outputs, out, .. } = self;
-        let area = K * K;
-        let inputs = out.len() / (area * outputs);
+        let inputs = out.len() / (K * K * outputs);
         let (row, matrix) = (pitch(outputs), matrix_pitch(inputs, outputs));
-        let mut block = [[0.0; BLOCK * AREA]; MAX_LANES];
-        for first in (0..inputs).step_by(BLOCK) {
-            let count = BLOCK.min(inputs - first);
-            for k in (0..outputs).step_by(MAX_LANES) {
-                for c in 0..count {
-                    for lane in (0..MAX_LANES).step_by(S::LANES) {
-                        let mut du = [[s.splat(0.0); IN]; IN];
-                        for i in 0..IN {
-                            for j in 0..IN {
-                                let at = (i * IN + j) * matrix + (first + c) * row + k + lane;
-                                du[i][j] = s.read(&gradient[at..]);
-                            }
+        let mut kernels = KernelBlock::new(K * K);
+        for block in blocks(inputs, outputs) {
+            for (r, c) in block.rows.clone().enumerate() {
+                for lane in (0..MAX_LANES).step_by(S::LANES) {
+                    let at = c * row + block.columns.start + lane;
+                    let mut du = [[s.splat(0.0); IN]; IN];
+                    for i in 0..IN {
+                        for j in 0..IN {
+                            du[i][j] = s.read(&gradient[(i * IN + j) * matrix + at..]);
                         }
-                        let dw = both_ways!(s, F::weight_adjoint, du: IN -> K);
+                    }
+                    let dw = both_ways!(s, F::weight_adjoint, du: IN -> K);
+                    let mut lanes = [[[0.0; MAX_LANES]; K]; K];
+                    for i in 0..K {
+                        for j in 0..K {
+                            s.write(&mut lanes[i][j], dw[i][j]);
+                        }
+                    }
+                    for l in 0..S::LANES {
+                        let kernel = &mut kernels.kernel_mut(r, lane + l)[..K * K];
                         for i in 0..K {
                             for j in 0..K {
-                                let mut lanes = [0.0; MAX_LANES];
-                                s.write(&mut lanes, dw[i][j]);
-                                for l in 0..S::LANES {
-                                    block[lane + l][c * area + i * K + j] = lanes[l];
-                                }
+                                kernel[i * K + j] = lanes[i][j][l];
                             }
                         }
                     }
                 }
-                for lane in 0..MAX_LANES.min(outputs - k) {
-                    let to = &mut out[((k + lane) * inputs + first) * area..][..count * area];
-                    to.copy_from_slice(&block[lane][..count * area]);
-                }
             }
+            kernels.write(&block, out, inputs);
         }
     }
 }
