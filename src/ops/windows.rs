@@ -118,6 +118,19 @@ impl Windows {
         Size { rows: along(input.rows), columns: along(input.columns), ..input }
     }
 
+    /// The places of a plane that are in no window.
+    pub(crate) fn without(self, input: Size) -> impl Iterator<Item = usize> {
+        let Self { side, stride } = self;
+        let Size { rows, columns, .. } = self.output(input);
+        let is_in = move |at: usize, windows: usize| at / stride < windows && at % stride < side;
+        let row = move |row: usize| {
+            let all_in = is_in(row, rows);
+            let of_row = (0..input.columns).filter(move |&at| !all_in || !is_in(at, columns));
+            of_row.map(move |at| row * input.columns + at)
+        };
+        (0..input.rows).flat_map(row)
+    }
+
     /// Where the values of window number `window` lie in a plane, row by row.
     #[inline(always)]
     fn values(self, window: usize, input: Size, output: Size) -> impl Iterator<Item = usize> {

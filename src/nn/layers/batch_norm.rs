@@ -11,16 +11,17 @@
 //! `tf.contrib.layers.batch_norm(fused=True)` fed its moving variance n / (n - 1) σ², of n values a
 //! channel, as only the fused kernel does; here it is σ² itself, as in `tf.nn.moments`.
 
-use crate::nn::Parameter;
 use burn::module::{Module, Param, RunningState};
 use burn::tensor::Tensor;
 
+use super::{Padding, max_pool};
 use crate::nn::ForwardContext;
 use crate::nn::Initializer;
+use crate::nn::Parameter;
 use crate::nn::is_frozen;
 use crate::nn::trace::{Node, NodeKind};
 use crate::ops::Activation;
-use crate::ops::norm::{Normalised, normalise, normalise_batch};
+use crate::ops::norm::{Normalised, normalise, normalise_batch, normalise_batch_max_pool2d};
 
 /// What is left of a moving average after a step.
 const DECAY: f64 = 0.9;
@@ -68,18 +69,43 @@ impl BatchNorm {
         context: &mut ForwardContext,
     ) -> Tensor<D> {
         let (gamma, beta) = (self.gamma.val(), self.beta.val());
-        if !context.is_training() || (is_frozen(&gamma) && is_frozen(&beta)) {
+        if !self.is_by_batch(context) {
             let by = [self.moving_mean.value(), self.moving_variance.value()];
             let input = context.input(&x);
             let output = normalise(x, by, [gamma, beta], self.epsilon, activation);
             self.record(&output, activation, context);
             return context.made(output, || self.node(input).activated(activation));
         }
-        let Normalised { output, mean, variance } =
-            normalise_batch(x, [gamma, beta], self.epsilon, activation);
-        follow(&self.moving_mean, mean);
-        follow(&self.moving_variance, variance);
-        output
+        self.followed(normalise_batch(x, [gamma, beta], self.epsilon, activation))
+    }
+
+    /// [`BatchNorm::forward`], then [`max_pool`] without padding: `[batch, channels, height, width]` to
+    /// `[batch, channels, (height - window) / stride + 1, ...]`. In training on the CPU it is one operation.
+    pub fn forward_max_pool(
+        &self,
+        x: Tensor<4>,
+        activation: Activation,
+        [window, stride]: [usize; 2],
+        context: &mut ForwardContext,
+    ) -> Tensor<4> {
+        if !self.is_by_batch(context) || context.recorder().is_some() || context.is_traced() {
+            let maps = self.forward(x, activation, context);
+            return max_pool(maps, window, stride, Padding::Valid, context);
+        }
+        let (by, windows) = ([self.gamma.val(), self.beta.val()], [window, stride]);
+        self.followed(normalise_batch_max_pool2d(x, by, self.epsilon, activation, windows))
+    }
+
+    /// Whether it normalises by the batch's own mean and variance.
+    fn is_by_batch(&self, context: &ForwardContext) -> bool {
+        context.is_training() && !(is_frozen(&self.gamma.val()) && is_frozen(&self.beta.val()))
+    }
+
+    /// What a batch was normalised to; the moving averages follow it.
+    fn followed<const D: usize>(&self, normalised: Normalised<D>) -> Tensor<D> {
+        follow(&self.moving_mean, normalised.mean);
+        follow(&self.moving_variance, normalised.variance);
+        normalised.output
     }
 
     /// The layer in evaluation, of this `input`.

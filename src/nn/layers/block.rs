@@ -88,6 +88,10 @@ impl ConvBlock {
         if self.regularizer == Regularizer::None {
             return self.conv.forward_max_pool(images, 2, 2, context);
         }
+        if let Some(norm) = &self.norm {
+            let sums = self.conv.forward(images, context);
+            return norm.forward_max_pool(sums, Activation::Relu, [2, 2], context);
+        }
         max_pool(self.forward(images, context), 2, 2, Padding::Valid, context)
     }
 }

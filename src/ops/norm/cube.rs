@@ -48,7 +48,7 @@ impl Normalising for CubeBackend {
         statistics: CubeTensor,
         gamma: CubeTensor,
         beta: CubeTensor,
-        NormAttributes { epsilon, activation }: NormAttributes,
+        NormAttributes { epsilon, activation, .. }: NormAttributes,
     ) -> CubeTensor {
         let x = pixels(x);
         let (rows, channels) = rows_and_channels(&x);
@@ -75,10 +75,10 @@ impl Normalising for CubeBackend {
 
 impl NormalisingBackward for CubeBackend {
     fn normalise_batch_backward(
-        Saved { x, statistics, gamma, output, settings }: Saved<CubeTensor>,
+        Saved { x, statistics, gamma, output, settings, .. }: Saved<CubeTensor>,
         gradient: CubeTensor,
     ) -> [CubeTensor; 3] {
-        let NormAttributes { epsilon, activation } = settings;
+        let NormAttributes { epsilon, activation, .. } = settings;
         let epsilon = epsilon as f32;
         let [x, y, dy] = [x, output, gradient].map(pixels);
         let [statistics, gamma] = [statistics, gamma].map(into_contiguous);

@@ -11,6 +11,7 @@ use crate::ops::Activation;
 use crate::ops::flex_tensor::{Batch, flat, tensor, values};
 use crate::ops::layout::{ImageLayout, Images, Size};
 use crate::ops::norm::op::{NormAttributes, Normalising, NormalisingBackward, Saved};
+use crate::ops::norm::pooled::{NormalisePool, PooledGradient, PooledSums, Pooling};
 use crate::ops::norm::sweeps::{By, Gradient, Image, Moments, Normalise, Sums};
 use crate::ops::parallel::of_images;
 use crate::ops::simd::SimdLevel;
@@ -30,13 +31,7 @@ impl Normalising for Flex {
             SimdLevel::best().run(Moments { image, mean, differences, squares });
         });
         let pixels = (x.size.rows * x.size.columns) as f64;
-        let mut statistics = vec![0.0; 2 * channels];
-        for c in 0..channels {
-            let moments = parts.chunks_exact(3 * channels);
-            let moments = moments.map(|part| [0, 1, 2].map(|row| part[row * channels + c].into()));
-            let [mean, variance] = join(moments, pixels);
-            (statistics[c], statistics[channels + c]) = (mean, variance);
-        }
+        let statistics = join(&parts, channels, pixels);
         flat(statistics, Layout::contiguous(Shape::from([2, channels])))
     }
 
@@ -51,30 +46,43 @@ impl Normalising for Flex {
         let x = Batch::new(&x);
         let (x, beta) = (x.images(), values(&beta));
         let factors = Factors::new(&values(&statistics), &values(&gamma), settings);
-        let n = x.size.len();
-        let out = of_images(count, n, |i, scratch, out| {
+        let (by, beta, size) = (factors.by(), &beta[..], x.size);
+        let output = settings.pool.map_or(size, |windows| windows.output(size));
+        let out = of_images(count, output.len(), |i, scratch, out| {
             let image = x.image_in(i, ImageLayout::Nhwc, scratch);
-            SimdLevel::best().run(Normalise { image, by: factors.by(), beta: &beta, out });
+            match settings.pool.map(|windows| Pooling { windows, size }) {
+                Some(pooling) => {
+                    SimdLevel::best().run(NormalisePool { pooling, image, by, beta, out });
+                }
+                None => SimdLevel::best().run(Normalise { image, by, beta, out }),
+            }
         });
-        tensor(out, count, x.size, layout(x.size))
+        tensor(out, count, output, layout(output))
     }
 }
 
 impl NormalisingBackward for Flex {
     fn normalise_batch_backward(
-        Saved { x, statistics, gamma, output, settings }: Saved<FlexTensor>,
+        Saved { x, statistics, gamma, beta, output, settings }: Saved<FlexTensor>,
         gradient: FlexTensor,
     ) -> [FlexTensor; 3] {
         let count = x.shape()[0];
         let (x, y, dy) = (Batch::new(&x), Batch::new(&output), Batch::new(&gradient));
         let images = [x.images(), y.images(), dy.images()];
-        let size = images[0].size;
+        let (size, level, beta) = (images[0].size, SimdLevel::best(), values(&beta));
+        let pooling = settings.pool.map(|windows| Pooling { windows, size });
         let channels = size.channels;
         let factors = Factors::new(&values(&statistics), &values(&gamma), settings);
+        let (by, beta) = (factors.by(), &beta[..]);
         let parts = of_images(count, 2 * channels, |i, scratch, part| {
             let (bias, scaled) = part.split_at_mut(channels);
             let image = image(images, i, scratch);
-            SimdLevel::best().run(Sums { image, by: factors.by(), bias, scaled });
+            match pooling {
+                Some(pooling) => {
+                    level.run(PooledSums { pooling, image, by, beta, bias, scaled });
+                }
+                None => level.run(Sums { image, by, bias, scaled }),
+            }
         });
         let mut sums = vec![0.0; 2 * channels];
         add_rows(&mut sums, &parts);
@@ -83,7 +91,12 @@ impl NormalisingBackward for Flex {
         let (bias, scaled) = means.split_at(channels);
         let dx = of_images(count, size.len(), |i, scratch, dx| {
             let image = image(images, i, scratch);
-            SimdLevel::best().run(Gradient { image, by: factors.by(), bias, scaled, dx });
+            match pooling {
+                Some(pooling) => {
+                    level.run(PooledGradient { pooling, image, by, beta, bias, scaled, dx });
+                }
+                None => level.run(Gradient { image, by, bias, scaled, dx }),
+            }
         });
         let dgamma = sums.split_off(channels);
         let of_channels = |values| flat(values, Layout::contiguous(Shape::from([channels])));
@@ -110,20 +123,29 @@ fn layout(size: Size) -> ImageLayout {
     if size.is_flat() { ImageLayout::Nchw } else { ImageLayout::Nhwc }
 }
 
-/// The mean and the biased variance of all images from the mean of each, the sum of the differences to
-/// it and that of their squares, all images of as many `pixels` (Chan, Golub and LeVeque 1983).
-fn join(images: impl Iterator<Item = [f64; 3]>, pixels: f64) -> [f32; 2] {
-    let (mut mean, mut squares, mut count) = (0.0, 0.0, 0.0);
-    for [other, differences, more] in images {
-        let correction = differences / pixels;
-        let apart = other + correction - mean;
-        squares += more - differences * correction + apart * apart * pixels * count / (count + 1.0);
-        count += 1.0;
-        mean += apart / count;
+/// The means, then the biased variances, of all images, from the mean of each, the sum of the differences to it and that of
+/// their squares, `[images, 3, channels]`, all images of as many `pixels` (Chan, Golub and LeVeque 1983).
+fn join(parts: &[f32], channels: usize, pixels: f64) -> Vec<f32> {
+    let images = (parts.len() / (3 * channels)) as f64;
+    let of = |part: &[f32], c: usize| {
+        let [mean, difference, squares] = [0, 1, 2].map(|row| f64::from(part[row * channels + c]));
+        let correction = difference * (1.0 / pixels);
+        (mean + correction, squares - difference * correction)
+    };
+    let (mut means, mut squares) = (vec![0.0; channels], vec![0.0; channels]);
+    for part in parts.chunks_exact(3 * channels) {
+        means.iter_mut().enumerate().for_each(|(c, sum)| *sum += of(part, c).0);
+    }
+    means.iter_mut().for_each(|sum| *sum /= images);
+    for part in parts.chunks_exact(3 * channels) {
+        for (c, (sum, all)) in squares.iter_mut().zip(&means).enumerate() {
+            let (mean, inside) = of(part, c);
+            *sum += inside + (mean - all) * (mean - all) * pixels;
+        }
     }
     // Not `max`, which would lose NaN.
-    let variance = squares / (count * pixels);
-    [mean as f32, if variance < 0.0 { 0.0 } else { variance as f32 }]
+    let variance = |sum: f64| if sum < 0.0 { 0.0 } else { (sum / (images * pixels)) as f32 };
+    means.iter().map(|&mean| mean as f32).chain(squares.into_iter().map(variance)).collect()
 }
 
 /// What follows from the statistics and γ, each `[channels]`.
@@ -138,7 +160,7 @@ impl Factors {
     fn new(
         statistics: &[f32],
         gamma: &[f32],
-        NormAttributes { epsilon, activation }: NormAttributes,
+        NormAttributes { epsilon, activation, .. }: NormAttributes,
     ) -> Self {
         let (mean, variance) = statistics.split_at(gamma.len());
         let inverse: Vec<f32> =

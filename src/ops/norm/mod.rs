@@ -14,6 +14,7 @@
 mod cube;
 mod flex;
 mod op;
+mod pooled;
 mod sweeps;
 
 use burn::tensor::module::{batch_norm, batch_norm_train};
@@ -21,6 +22,9 @@ use burn::tensor::{DType, Tensor};
 
 use crate::device::is_cpu;
 use crate::ops::Activation;
+use crate::ops::pool::max_pool2d;
+use crate::ops::windows::Windows;
+use op::NormAttributes;
 
 /// What a batch was normalised to, and by what.
 pub struct Normalised<const D: usize> {
@@ -43,10 +47,9 @@ pub fn normalise_batch<const D: usize>(
     activation: Activation,
 ) -> Normalised<D> {
     if is_ours(&x, &[&gamma, &beta]) {
-        let (shape, images) = (x.dims(), as_images(x));
-        let statistics = op::statistics(images.clone());
-        let [mean, variance] = [0, 1].map(|row| statistics.clone().narrow(0, row, 1).flatten(0, 1));
-        let output = op::normalise(images, statistics, [gamma, beta], epsilon, activation);
+        let (shape, settings) = (x.dims(), NormAttributes { epsilon, activation, pool: None });
+        let Normalised { output, mean, variance } =
+            by_itself(as_images(x), [gamma, beta], settings);
         return Normalised { output: shaped(output, shape), mean, variance };
     }
     let normalised = batch_norm_train(x, gamma, beta, epsilon);
@@ -55,6 +58,35 @@ pub fn normalise_batch<const D: usize>(
         mean: normalised.mean,
         variance: normalised.variance,
     }
+}
+
+/// [`normalise_batch`], and of each window of `side` x `side` values, `stride` apart, the largest: one operation on the
+/// CPU, whose maps are neither written before they are pooled nor have a gradient of their own.
+///
+/// # Panics
+/// As that does, and as [`max_pool2d`] does.
+pub(crate) fn normalise_batch_max_pool2d(
+    x: Tensor<4>,
+    [gamma, beta]: [Tensor<1>; 2],
+    epsilon: f64,
+    activation: Activation,
+    [side, stride]: [usize; 2],
+) -> Normalised<4> {
+    let [_, _, rows, columns] = x.dims();
+    let fits = (1..=rows.min(columns).min(stride).min(Windows::MAX_SIDE)).contains(&side);
+    if fits && is_cpu(&x.device()) && is_ours(&x, &[&gamma, &beta]) {
+        let pool = Some(Windows { side, stride });
+        return by_itself(x, [gamma, beta], NormAttributes { epsilon, activation, pool });
+    }
+    let normalised = normalise_batch(x, [gamma, beta], epsilon, activation);
+    Normalised { output: max_pool2d(normalised.output, side, stride), ..normalised }
+}
+
+/// `images` normalised by their own mean and variance, by the operation of our own.
+fn by_itself(images: Tensor<4>, by: [Tensor<1>; 2], settings: NormAttributes) -> Normalised<4> {
+    let statistics = op::statistics(images.clone());
+    let [mean, variance] = [0, 1].map(|row| statistics.clone().narrow(0, row, 1).flatten(0, 1));
+    Normalised { output: op::normalise(images, statistics, by, settings), mean, variance }
 }
 
 /// Normalises `x` `[batch, channels, ...]` by a given mean and variance, and applies `activation`.
@@ -72,7 +104,8 @@ pub fn normalise<const D: usize>(
     if is_ours(&x, &[&mean, &variance, &gamma, &beta]) && !x.device().is_autodiff() {
         let (shape, images) = (x.dims(), as_images(x));
         let statistics = Tensor::stack(vec![mean, variance], 0);
-        let output = op::normalise(images, statistics, [gamma, beta], epsilon, activation);
+        let settings = NormAttributes { epsilon, activation, pool: None };
+        let output = op::normalise(images, statistics, [gamma, beta], settings);
         return shaped(output, shape);
     }
     activation.apply(batch_norm(x, gamma, beta, mean, variance, epsilon))

@@ -9,6 +9,7 @@ use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, backend_extens
 use burn::tensor::Tensor;
 
 use crate::ops::Activation;
+use crate::ops::windows::Windows;
 
 /// μ and σ² `[2, channels]` of `images`, f32.
 pub(super) fn statistics(images: Tensor<4>) -> Tensor<2> {
@@ -20,15 +21,14 @@ pub(super) fn normalise(
     images: Tensor<4>,
     statistics: Tensor<2>,
     [gamma, beta]: [Tensor<1>; 2],
-    epsilon: f64,
-    activation: Activation,
+    settings: NormAttributes,
 ) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::normalise_batch(
         images.into_dispatch(),
         statistics.into_dispatch(),
         gamma.into_dispatch(),
         beta.into_dispatch(),
-        NormAttributes { epsilon, activation },
+        settings,
     ))
 }
 
@@ -39,6 +39,8 @@ pub struct NormAttributes {
     pub epsilon: f64,
     /// Applied to what was normalised.
     pub activation: Activation,
+    /// Of what was activated the largest value of each window is left; the windows have no value in common.
+    pub pool: Option<Windows>,
 }
 
 /// Backends with batch normalisation in one operation; all tensors are f32.
@@ -48,7 +50,7 @@ pub trait Normalising: Backend {
     fn batch_statistics(x: FloatTensor<Self>) -> FloatTensor<Self>;
 
     /// `x` `[batch, channels, h, w]` normalised by `statistics` `[2, channels]`, with γ and β
-    /// `[channels]`.
+    /// `[channels]`, activated, and pooled or not.
     fn normalise_batch(
         x: FloatTensor<Self>,
         statistics: FloatTensor<Self>,
@@ -64,6 +66,7 @@ pub struct Saved<T> {
     pub(super) x: T,
     pub(super) statistics: T,
     pub(super) gamma: T,
+    pub(super) beta: T,
     pub(super) output: T,
     pub(super) settings: NormAttributes,
 }
@@ -121,10 +124,10 @@ impl<B: NormalisingBackward, C: CheckpointStrategy> Normalising for Autodiff<B, 
                     x.clone(),
                     statistics.clone(),
                     gamma.clone(),
-                    beta,
+                    beta.clone(),
                     settings,
                 );
-                let saved = Saved { x, statistics, gamma, output: output.clone(), settings };
+                let saved = Saved { x, statistics, gamma, beta, output: output.clone(), settings };
                 step.finish(saved, output)
             }
         }

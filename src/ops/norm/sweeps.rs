@@ -1,19 +1,17 @@
-//! What is done for each value of an image: `[pixels, channels]`, the channels of a pixel together, so
-//! that the inner loops run over neighbours in memory. They are safe loops that the compiler turns into
-//! vectors, for the processor that the program finds itself on. They go by index over slices of one length: the parts
-//! of an iterator over many slices are functions of their own, which are not always compiled into the loop.
+//! What is done for each value of an image: `[pixels, channels]`, the channels of a pixel together. Sums of one to four
+//! vectors of channels stay in registers over all pixels.
 #![allow(clippy::needless_range_loop)]
 
 use crate::ops::Activation;
-use crate::ops::simd::{Kernel, Simd};
-use crate::ops::simd::{activated, derived};
+use crate::ops::simd::elementwise::{apply, derive};
+use crate::ops::simd::{Kernel, Scalar, Simd};
 
 /// The mean of each channel of an image, and the sums of the differences to it and of their squares.
 /// The differences would add up to nothing if the mean were exact: they correct what rounding left
 /// (Chan, Golub and LeVeque 1983, the corrected two-pass algorithm).
 pub(super) struct Moments<'a> {
     pub image: &'a [f32],
-    /// `[channels]`, zeros, as the others.
+    /// `[channels]`, as the others.
     pub mean: &'a mut [f32],
     pub differences: &'a mut [f32],
     pub squares: &'a mut [f32],
@@ -21,31 +19,55 @@ pub(super) struct Moments<'a> {
 
 impl Kernel for Moments<'_> {
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        self.plain();
+    fn run<S: Simd>(mut self, s: S) {
+        let channels = self.mean.len();
+        let pixels = self.image.len() / channels;
+        let mut c = 0;
+        while c < channels {
+            c += match (channels - c).div_ceil(S::LANES) {
+                1 => self.block::<S, 1>(s, pixels, c),
+                2 | 3 => self.block::<S, 2>(s, pixels, c),
+                _ => self.block::<S, 4>(s, pixels, c),
+            };
+        }
     }
 
-    #[inline(always)]
     fn plain(self) {
-        let Self { image, mean, differences, squares } = self;
-        let channels = mean.len();
-        let (differences, squares) = (&mut differences[..channels], &mut squares[..channels]);
-        for pixel in image.chunks_exact(channels) {
-            for c in 0..channels {
-                mean[c] += pixel[c];
+        self.run(Scalar);
+    }
+}
+
+impl Moments<'_> {
+    /// Of `V` vectors of channels from channel `c` on; returns how many channels these are.
+    #[inline(always)]
+    fn block<S: Simd, const V: usize>(&mut self, s: S, pixels: usize, c: usize) -> usize {
+        let channels = self.mean.len();
+        let mut average = [s.splat(0.0); V];
+        for p in 0..pixels {
+            for v in 0..V {
+                let x = of_pixel(s, self.image, p, channels, c + v * S::LANES);
+                average[v] = s.add(average[v], x);
             }
         }
-        let pixels = (image.len() / channels) as f32;
-        for c in 0..channels {
-            mean[c] /= pixels;
+        for v in 0..V {
+            average[v] = s.div(average[v], s.splat(pixels as f32));
         }
-        for pixel in image.chunks_exact(channels) {
-            for c in 0..channels {
-                let difference = pixel[c] - mean[c];
-                differences[c] += difference;
-                squares[c] += difference * difference;
+        let (mut plain, mut squared) = ([s.splat(0.0); V], [s.splat(0.0); V]);
+        for p in 0..pixels {
+            for v in 0..V {
+                let x = of_pixel(s, self.image, p, channels, c + v * S::LANES);
+                let difference = s.sub(x, average[v]);
+                plain[v] = s.add(plain[v], difference);
+                squared[v] = s.fma(difference, difference, squared[v]);
             }
         }
+        for v in 0..V {
+            let c = c + v * S::LANES;
+            s.write(&mut self.mean[c..], average[v]);
+            s.write(&mut self.differences[c..], plain[v]);
+            s.write(&mut self.squares[c..], squared[v]);
+        }
+        V * S::LANES
     }
 }
 
@@ -72,21 +94,21 @@ pub(super) struct Normalise<'a> {
 
 impl Kernel for Normalise<'_> {
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        self.plain();
-    }
-
-    #[inline(always)]
-    fn plain(self) {
-        let Self { image, by: By { mean, scale, activation, .. }, beta, out } = self;
-        let channels = mean.len();
-        let (scale, beta) = (&scale[..channels], &beta[..channels]);
-        for (p, x) in image.chunks_exact(channels).enumerate() {
-            let out = &mut out[p * channels..][..channels];
-            for c in 0..channels {
-                out[c] = activated(activation, (x[c] - mean[c]) * scale[c] + beta[c]);
+    fn run<S: Simd>(self, s: S) {
+        let Self { image, by, beta, out } = self;
+        let channels = by.mean.len();
+        for p in 0..image.len() / channels {
+            for c in (0..channels).step_by(S::LANES) {
+                let x = of_pixel(s, image, p, channels, c);
+                let z = Factors::of(s, by, c).affine(s, x, s.read(&beta[c..]));
+                let y = apply(s, by.activation, z);
+                s.write(&mut out[p * channels + c..(p + 1) * channels], y);
             }
         }
+    }
+
+    fn plain(self) {
+        self.run(Scalar);
     }
 }
 
@@ -102,32 +124,57 @@ pub(super) struct Image<'a> {
 pub(super) struct Sums<'a> {
     pub image: Image<'a>,
     pub by: By<'a>,
-    /// `[channels]`, zeros.
+    /// `[channels]`.
     pub bias: &'a mut [f32],
-    /// `[channels]`, zeros.
+    /// `[channels]`.
     pub scaled: &'a mut [f32],
 }
 
 impl Kernel for Sums<'_> {
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        self.plain();
+    fn run<S: Simd>(mut self, s: S) {
+        let channels = self.by.mean.len();
+        let mut c = 0;
+        while c < channels {
+            c += match (channels - c).div_ceil(S::LANES) {
+                1 => self.block::<S, 1>(s, c),
+                2 | 3 => self.block::<S, 2>(s, c),
+                _ => self.block::<S, 4>(s, c),
+            };
+        }
     }
 
-    #[inline(always)]
     fn plain(self) {
-        let Self { image, by: By { mean, inverse, activation, .. }, bias, scaled } = self;
-        let channels = mean.len();
-        let (inverse, bias, scaled) =
-            (&inverse[..channels], &mut bias[..channels], &mut scaled[..channels]);
-        for p in 0..image.x.len() / channels {
-            let [x, y, dy] = image.pixel(p, channels);
-            for c in 0..channels {
-                let dz = derived(activation, dy[c], y[c]);
-                bias[c] += dz;
-                scaled[c] += dz * ((x[c] - mean[c]) * inverse[c]);
+        self.run(Scalar);
+    }
+}
+
+impl Sums<'_> {
+    /// Of `V` vectors of channels from channel `c` on; returns how many channels these are.
+    #[inline(always)]
+    fn block<S: Simd, const V: usize>(&mut self, s: S, c: usize) -> usize {
+        let (Image { x, y, dy }, channels) = (self.image, self.by.mean.len());
+        let mut of = [Factors::of(s, self.by, c); V];
+        for v in 1..V {
+            of[v] = Factors::of(s, self.by, c + v * S::LANES);
+        }
+        let (mut plain, mut products) = ([s.splat(0.0); V], [s.splat(0.0); V]);
+        for p in 0..x.len() / channels {
+            for v in 0..V {
+                let c = c + v * S::LANES;
+                let x = of_pixel(s, x, p, channels, c);
+                let (y, dy) = (of_pixel(s, y, p, channels, c), of_pixel(s, dy, p, channels, c));
+                let dz = derive(s, self.by.activation, dy, y);
+                plain[v] = s.add(plain[v], dz);
+                products[v] = s.fma(dz, of[v].normalised(s, x), products[v]);
             }
         }
+        for v in 0..V {
+            let c = c + v * S::LANES;
+            s.write(&mut self.bias[c..], plain[v]);
+            s.write(&mut self.scaled[c..], products[v]);
+        }
+        V * S::LANES
     }
 }
 
@@ -144,31 +191,65 @@ pub(super) struct Gradient<'a> {
 
 impl Kernel for Gradient<'_> {
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        self.plain();
-    }
-
-    #[inline(always)]
-    fn plain(self) {
-        let Self { image, by: By { mean, inverse, scale, activation }, bias, scaled, dx } = self;
-        let channels = mean.len();
-        let (inverse, scale) = (&inverse[..channels], &scale[..channels]);
-        let (bias, scaled) = (&bias[..channels], &scaled[..channels]);
-        for (p, dx) in dx.chunks_exact_mut(channels).enumerate() {
-            let [x, y, dy] = image.pixel(p, channels);
-            for c in 0..channels {
-                let dz = derived(activation, dy[c], y[c]);
-                dx[c] = scale[c] * (dz - bias[c] - (x[c] - mean[c]) * inverse[c] * scaled[c]);
+    fn run<S: Simd>(self, s: S) {
+        let Self { image: Image { x, y, dy }, by, bias, scaled, dx } = self;
+        let channels = by.mean.len();
+        for p in 0..x.len() / channels {
+            for c in (0..channels).step_by(S::LANES) {
+                let x = of_pixel(s, x, p, channels, c);
+                let (y, dy) = (of_pixel(s, y, p, channels, c), of_pixel(s, dy, p, channels, c));
+                let dz = derive(s, by.activation, dy, y);
+                let means = [s.read(&bias[c..]), s.read(&scaled[c..])];
+                let gradient = Factors::of(s, by, c).gradient(s, x, dz, means);
+                s.write(&mut dx[p * channels + c..(p + 1) * channels], gradient);
             }
         }
     }
+
+    fn plain(self) {
+        self.run(Scalar);
+    }
 }
 
-impl<'a> Image<'a> {
-    /// x, y and dy of pixel `p`.
+/// [`By`] of a vector of channels.
+#[derive(Clone, Copy)]
+pub(super) struct Factors<V> {
+    mean: V,
+    inverse: V,
+    scale: V,
+}
+
+impl<V: Copy> Factors<V> {
+    /// Those from channel `c` on.
     #[inline(always)]
-    fn pixel(self, p: usize, channels: usize) -> [&'a [f32]; 3] {
-        let of = p * channels..(p + 1) * channels;
-        [&self.x[of.clone()], &self.y[of.clone()], &self.dy[of]]
+    pub(super) fn of<S: Simd<V = V>>(s: S, by: By, c: usize) -> Self {
+        let [mean, inverse, scale] =
+            [s.read(&by.mean[c..]), s.read(&by.inverse[c..]), s.read(&by.scale[c..])];
+        Self { mean, inverse, scale }
     }
+
+    /// x̂.
+    #[inline(always)]
+    pub(super) fn normalised<S: Simd<V = V>>(&self, s: S, x: V) -> V {
+        s.mul(s.sub(x, self.mean), self.inverse)
+    }
+
+    /// dx from dz and the means of dz and of dz x̂.
+    #[inline(always)]
+    pub(super) fn gradient<S: Simd<V = V>>(&self, s: S, x: V, dz: V, [bias, scaled]: [V; 2]) -> V {
+        let inner = s.fnma(self.normalised(s, x), scaled, s.sub(dz, bias));
+        s.mul(self.scale, inner)
+    }
+
+    /// z.
+    #[inline(always)]
+    pub(super) fn affine<S: Simd<V = V>>(&self, s: S, x: V, beta: V) -> V {
+        s.fma(s.sub(x, self.mean), self.scale, beta)
+    }
+}
+
+/// The channels of pixel `p` from channel `c` on, as many as a vector has.
+#[inline(always)]
+pub(super) fn of_pixel<S: Simd>(s: S, image: &[f32], p: usize, channels: usize, c: usize) -> S::V {
+    s.read(&image[p * channels + c..(p + 1) * channels])
 }

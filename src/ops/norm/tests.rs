@@ -30,7 +30,7 @@ fn passes<const D: usize>(
     let x = x.detach().require_grad();
     let [gamma, beta] = [1.0, 2.0].map(|seed| noise([x.dims()[1]], seed, &device).require_grad());
     let Normalised { output, mean, variance } = operation(x.clone(), [gamma.clone(), beta.clone()]);
-    let gradients = (output.clone() * noise(x.dims(), 3.0, &device)).sum().backward();
+    let gradients = (output.clone() * noise(output.dims(), 3.0, &device)).sum().backward();
     let of_channels =
         [mean, variance, gamma.grad(&gradients).unwrap(), beta.grad(&gradients).unwrap()];
     let mut all = vec![values(output), values(x.grad(&gradients).unwrap())];
@@ -187,5 +187,37 @@ fn threads_do_not_change_a_bit() {
     let one = run(1);
     for threads in [2, 3] {
         assert!(run(threads) == one, "{threads} threads");
+    }
+}
+
+/// As one operation or as two: odd sides leave rows and columns in no window, and equal values have a first.
+#[test]
+fn pooled_as_afterwards() {
+    let device = Device::flex().autodiff();
+    let pixels = |shape: [usize; 4]| noise(shape, 0.0, &device).permute([0, 3, 1, 2]);
+    for (x, windows) in [
+        (pixels([19, 8, 6, 16]), [2, 2]),
+        (pixels([3, 7, 5, 17]), [2, 2]),
+        (pixels([2, 8, 9, 3]), [2, 3]),
+        (noise([9, 5, 7, 6], 0.0, &device) + 3.0, [3, 3]),
+        (noise([2, 1, 4, 4], 0.0, &device), [4, 5]),
+        // What is shared by windows, and a view, are left to two operations.
+        (pixels([2, 8, 9, 3]), [3, 2]),
+        (noise([3, 9, 7, 4], 0.0, &device).swap_dims(1, 3), [2, 2]),
+    ] {
+        for activation in [Activation::Identity, Activation::Relu, Activation::Tanh] {
+            let got = passes(x.clone(), |x, by| {
+                normalise_batch_max_pool2d(x, by, EPSILON, activation, windows)
+            });
+            let want = passes(x.clone(), |x, by| {
+                let normalised = normalise_batch(x, by, EPSILON, activation);
+                let output = max_pool2d(normalised.output, windows[0], windows[1]);
+                Normalised { output, ..normalised }
+            });
+            for (i, what) in ["y", "dx", "mean", "variance", "dgamma", "dbeta"].iter().enumerate() {
+                let what = format!("{what} {activation:?} {:?} {windows:?}", x.dims());
+                assert_close(&got[i], &want[i], &what);
+            }
+        }
     }
 }

@@ -22,8 +22,9 @@ fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
     s.div(s.mul(x, p), q)
 }
 
+/// The activation of a vector.
 #[inline(always)]
-fn apply<S: Simd>(s: S, activation: Activation, x: S::V) -> S::V {
+pub(crate) fn apply<S: Simd>(s: S, activation: Activation, x: S::V) -> S::V {
     match activation {
         Activation::Identity => x,
         Activation::Tanh => tanh(s, x),
