@@ -31,6 +31,12 @@ impl Size {
         }
     }
 
+    /// These rows of an image of pixels, whose channels lie together.
+    pub(crate) fn rows_of(self, image: &[f32], rows: std::ops::Range<usize>) -> &[f32] {
+        let row = self.columns * self.channels;
+        &image[rows.start * row..rows.end * row]
+    }
+
     /// Whether both orders are the same.
     pub(crate) fn is_flat(self) -> bool {
         self.channels == 1 || self.rows * self.columns == 1

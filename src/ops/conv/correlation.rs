@@ -1,8 +1,10 @@
 //! A convolution without padding of one image, with its weights packed for the kernels.
 
+use std::ops::Range;
+
 use crate::ops::Activation;
 use crate::ops::conv::kernels::{Narrow, Wide};
-use crate::ops::layout::{ImageLayout, Size};
+use crate::ops::layout::{ImageLayout, Size, place};
 use crate::ops::simd::{MAX_LANES, SimdLevel};
 
 /// `out[k][r][p] = activation(bias[k] + Σ_cij x[c][r + i][p + j] * weight[k][c][i][j])`
@@ -87,12 +89,12 @@ impl Correlation {
         self.input_layout
     }
 
-    /// The output of one image; its order is [`output_layout`].
-    pub(super) fn run(&self, image: &[f32], out: &mut [f32]) {
+    /// The first so many `rows` of the output of one image, at most as many as there are; their order is [`output_layout`].
+    pub(super) fn run(&self, image: &[f32], rows: usize, out: &mut [f32]) {
         let Self { level, activation, input, output, .. } = *self;
         let (taps, weight, bias) = (&self.taps[..], &self.weight[..], &self.bias[..]);
         let [_, row, pixel] = input.strides(self.input_layout);
-        let (rows, columns) = (output.rows, output.columns);
+        let columns = output.columns;
         if is_wide(input.channels, output.channels) {
             let channels = output.channels;
             let (x, activation) = (image, activation);
@@ -124,5 +126,29 @@ impl Correlation {
                 out,
             });
         }
+    }
+
+    /// These `rows` of an output of size `whole`, from the image under them; `band` holds them if they are not in one piece.
+    pub(super) fn run_band(
+        &self,
+        whole: Size,
+        rows: Range<usize>,
+        image: &[f32],
+        out: &mut [f32],
+        band: &mut Vec<f32>,
+    ) {
+        let (n, row) = (rows.len(), whole.columns * whole.channels);
+        if n == 0 {
+            return;
+        }
+        let layout = output_layout(self.input.channels, whole.channels);
+        if n == whole.rows || layout == ImageLayout::Nhwc || whole.channels == 1 {
+            return self.run(image, n, &mut out[rows.start * row..rows.end * row]);
+        }
+        // Planes, of which a band is not in one piece.
+        band.resize(n * row, 0.0);
+        self.run(image, n, band);
+        let of_band = Size { rows: n, ..whole };
+        place(band, layout, of_band, [rows.start as isize, 0], out, layout, whole);
     }
 }

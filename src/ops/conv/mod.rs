@@ -20,6 +20,7 @@
 //! ```
 
 mod backward;
+mod bands;
 mod correlation;
 mod csr;
 #[cfg(feature = "cube")]

@@ -1,10 +1,11 @@
-//! The backward pass where all values have a gradient, image by image: the formulas of the module
+//! The backward pass where all values have a gradient, image by image and band by band: the formulas of the module
 //! above, the sum over pixels innermost for dW, that over taps for dx.
 
 use std::ops::Range;
 
 use crate::ops::Activation;
 use crate::ops::conv::backward::Back;
+use crate::ops::conv::bands::{Bands, place_band};
 use crate::ops::conv::correlation::{Correlation, is_wide, output_layout, taps};
 use crate::ops::conv::kernels::Outer;
 use crate::ops::conv::layer::{Layer, Outputs};
@@ -18,6 +19,7 @@ const VALUES: ImageLayout = ImageLayout::Nchw;
 /// The backward pass of a layer, its weights packed.
 pub(super) struct Dense<'a> {
     layer: &'a Layer,
+    bands: Bands,
     /// From the output's padded gradient to the input's gradient.
     input: Option<Correlation>,
     taps: Vec<usize>,
@@ -28,15 +30,17 @@ impl<'a> Dense<'a> {
         let (inputs, outputs) = (layer.input.channels, layer.outputs);
         let wide = is_wide(inputs, outputs);
         let layout = if wide { ImageLayout::Nhwc } else { ImageLayout::Nchw };
+        let bands = layer.bands();
+        let gradient = layer.padded_gradient(bands);
         let input = input_too.then(|| {
-            let (buffer, weight) = ((layer.padded_gradient(), layout), layer.rotated(weight));
+            let (buffer, weight) = ((gradient, layout), layer.rotated(weight));
             let bias = vec![0.0; inputs];
             let (level, kernel) = (layer.level, layer.kernel);
             Correlation::new(level, Activation::Identity, buffer, kernel, &weight, &bias)
         });
-        let values = if wide { layer.padded() } else { layer.padded_gradient() };
+        let values = if wide { layer.padded_band(bands) } else { gradient };
         let taps = taps(values.strides(VALUES), values.channels, layer.kernel);
-        Self { layer, input, taps }
+        Self { layer, bands, input, taps }
     }
 
     /// Channels in the vectors of the weight gradient.
@@ -50,7 +54,8 @@ impl<'a> Dense<'a> {
         self.taps.len() * self.channels().next_multiple_of(MAX_LANES)
     }
 
-    fn image(
+    /// Backward through image `i`, whose channels of an output pixel lie together.
+    fn wide(
         &self,
         x: Images,
         outputs: Outputs,
@@ -58,46 +63,94 @@ impl<'a> Dense<'a> {
         scratch: &mut Scratch,
         (dx, weight, bias): (&mut [f32], &mut [f32], &mut [f32]),
     ) {
-        let layer = self.layer;
-        let wide = is_wide(layer.input.channels, layer.outputs);
-        let layout = layer.output_layout();
+        let (layer, bands) = (self.layer, self.bands);
         let Scratch { dz, buffer, padded, a, b, c } = scratch;
+        let (maps, layout) = (layer.maps(), ImageLayout::Nhwc);
         let gradient = outputs.gradient.image_in(i, layout, a);
         let output = outputs.y.image_in(i, layout, b);
-        if wide && self.input.is_none() {
-            // The kernel takes the derivative as it goes: one pass through memory.
-            let values = layer.pad(x, i, VALUES, padded, c);
-            self.outer((gradient, layer.activation, output), values, weight, Some(bias));
-            return;
-        }
-        let dz = self.derive(gradient, output, dz);
-        buffer.resize(layer.padded_gradient().len(), 0.0);
-        place(
-            dz,
-            layout,
-            layer.maps(),
-            layer.gradient_offset(),
-            buffer,
-            layout,
-            layer.padded_gradient(),
-        );
-        if let Some(correlation) = &self.input {
-            correlation.run(buffer, dx);
-        }
-        if wide {
-            let values = layer.pad(x, i, VALUES, padded, c);
-            self.outer((dz, Activation::Identity, &[]), values, weight, Some(bias));
-        } else {
-            let vectors = x.image_in(i, ImageLayout::Nhwc, c);
-            self.outer((vectors, Activation::Identity, &[]), buffer, weight, None);
-            layer.level.run(PlaneSums { image: dz, sums: bias });
+        for start in bands.starts() {
+            let rows = bands.of(start, maps.rows);
+            let mut vectors = (
+                maps.rows_of(gradient, rows.clone()),
+                layer.activation,
+                maps.rows_of(output, rows.clone()),
+            );
+            if let Some(correlation) = &self.input {
+                // Without an input's gradient the kernel takes the derivative as it goes: one pass through memory.
+                let of_input = bands.of(start, layer.input.rows);
+                let under = layer.gradient_rows(&of_input);
+                let under = under.start.min(rows.start)..under.end.max(rows.end);
+                let of = |image| maps.rows_of(image, under.clone());
+                let dz = self.derive(of(gradient), of(output), dz);
+                let derived = Size { rows: under.len(), ..maps };
+                self.place((dz, layout, derived), under.start, of_input.start, buffer);
+                correlation.run_band(layer.input, of_input, buffer, dx, c);
+                let from = rows.start - under.start;
+                vectors = (derived.rows_of(dz, from..from + rows.len()), Activation::Identity, &[]);
+            }
+            if !rows.is_empty() {
+                let values = layer.pad_rows((x, i, VALUES), (bands, &rows), padded, c);
+                self.outer(vectors, rows.len(), values, weight, Some(bias));
+            }
         }
     }
 
-    /// Adds an image to the weight gradient.
+    /// Backward through image `i`, whose output is in planes.
+    fn narrow(
+        &self,
+        x: Images,
+        outputs: Outputs,
+        i: usize,
+        scratch: &mut Scratch,
+        (dx, weight, bias): (&mut [f32], &mut [f32], &mut [f32]),
+    ) {
+        let (layer, bands) = (self.layer, self.bands);
+        let Scratch { dz, buffer, a, b, c, padded } = scratch;
+        let (maps, layout) = (layer.maps(), ImageLayout::Nchw);
+        let gradient = outputs.gradient.image_in(i, layout, a);
+        let dz = self.derive(gradient, outputs.y.image_in(i, layout, b), dz);
+        let vectors = x.image_in(i, ImageLayout::Nhwc, c);
+        for start in bands.starts() {
+            let rows = bands.of(start, layer.input.rows);
+            if rows.is_empty() {
+                break;
+            }
+            self.place((dz, layout, maps), 0, start, buffer);
+            if let Some(correlation) = &self.input {
+                correlation.run_band(layer.input, rows.clone(), buffer, dx, padded);
+            }
+            let n = rows.len();
+            let vectors = (layer.input.rows_of(vectors, rows), Activation::Identity, &[][..]);
+            self.outer(vectors, n, buffer, weight, None);
+        }
+        layer.level.run(PlaneSums { image: dz, sums: bias });
+    }
+
+    /// Puts `dz`, whose rows are those of the maps from `first` on, into the padded gradient over the rows of the input from
+    /// `start` on.
+    fn place(
+        &self,
+        (dz, layout, size): (&[f32], ImageLayout, Size),
+        first: usize,
+        start: usize,
+        buffer: &mut Vec<f32>,
+    ) {
+        let band = self.layer.padded_gradient(self.bands);
+        let [top, left] = self.layer.gradient_offset();
+        if self.bands.is_one() {
+            buffer.resize(band.len(), 0.0);
+            place(dz, layout, size, [top, left], buffer, layout, band);
+            return;
+        }
+        let first = start as isize - top - first as isize;
+        place_band((dz, layout, size), [first, left], (buffer, layout, band));
+    }
+
+    /// Adds so many rows of an image to the weight gradient.
     fn outer(
         &self,
         (vectors, activation, output): (&[f32], Activation, &[f32]),
+        rows: usize,
         values: &[f32],
         out: &mut [f32],
         sums: Option<&mut [f32]>,
@@ -105,11 +158,11 @@ impl<'a> Dense<'a> {
         let layer = self.layer;
         let wide = is_wide(layer.input.channels, layer.outputs);
         let (of, from) = if wide {
-            (layer.maps(), layer.padded())
+            (layer.maps(), layer.padded_band(self.bands))
         } else {
-            (layer.input, layer.padded_gradient())
+            (layer.input, layer.padded_gradient(self.bands))
         };
-        let Size { channels, rows, columns } = of;
+        let Size { channels, columns, .. } = of;
         let [_, row, pixel] = from.strides(VALUES);
         let taps = &self.taps[..];
         layer.level.run(Outer {
@@ -162,7 +215,11 @@ impl Back for Dense<'_> {
         let n = self.layer.input.len();
         for (i, image) in images.enumerate() {
             let dx = if self.input.is_some() { &mut dx[i * n..][..n] } else { &mut dx[..0] };
-            self.image(x, outputs, image, &mut scratch, (dx, weight, bias));
+            let gradients = (dx, &mut *weight, &mut *bias);
+            match is_wide(self.layer.input.channels, self.layer.outputs) {
+                true => self.wide(x, outputs, image, &mut scratch, gradients),
+                false => self.narrow(x, outputs, image, &mut scratch, gradients),
+            }
         }
     }
 
@@ -186,15 +243,31 @@ impl Back for Dense<'_> {
 }
 
 impl Layer {
-    /// The size of the output's padded gradient: each pixel of the input is under as many of its
-    /// pixels as the kernel has.
-    fn padded_gradient(&self) -> Size {
-        let Size { rows, columns, .. } = self.input;
-        let [height, width] = self.kernel;
-        Size { channels: self.outputs, rows: rows + height - 1, columns: columns + width - 1 }
+    /// The size of the padded input under a band of the maps.
+    fn padded_band(&self, bands: Bands) -> Size {
+        let padded = self.padded();
+        match bands.is_one() {
+            true => padded,
+            false => Size { rows: bands.rows + self.kernel[0] - 1, ..padded },
+        }
     }
 
-    /// Where the output's gradient lies in [`Layer::room`].
+    /// The size of the output's padded gradient over a band of the input: each pixel of the input is under as many of its
+    /// pixels as the kernel has.
+    fn padded_gradient(&self, bands: Bands) -> Size {
+        let ([height, width], input) = (self.kernel, self.input);
+        let rows = bands.rows.min(input.rows) + height - 1;
+        Size { channels: self.outputs, rows, columns: input.columns + width - 1 }
+    }
+
+    /// The rows of the maps whose gradient is over these of the input.
+    fn gradient_rows(&self, rows: &Range<usize>) -> Range<usize> {
+        let (top, height) = (self.gradient_offset()[0], self.maps().rows as isize);
+        let row = |row: usize| (row as isize - top).clamp(0, height) as usize;
+        row(rows.start)..row(rows.end + self.kernel[0] - 1)
+    }
+
+    /// Where the output's gradient lies in [`Layer::padded_gradient`].
     fn gradient_offset(&self) -> [isize; 2] {
         let [top, _, left, _] = self.padding;
         [self.kernel[0] as isize - 1 - top as isize, self.kernel[1] as isize - 1 - left as isize]
