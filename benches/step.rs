@@ -218,7 +218,7 @@ impl Layer {
     fn print(&self, floor: &Floor) {
         let [channels, height, width] = self.input;
         let images = |device: &Device| {
-            noise([MICROBATCH, height, width, channels], device).permute([0, 3, 1, 2])
+            noise([self.microbatch(), height, width, channels], device).permute([0, 3, 1, 2])
         };
         let device = Device::flex();
         let (x, forward) = (images(&device), (self.layer)(self, &mut Initializer::new(1, &device)));
@@ -236,8 +236,14 @@ impl Layer {
         self.row(floor, "backward", seconds, self.products[1], 0.0);
     }
 
+    /// Images, fewer of large ones, as the trainer takes them.
+    fn microbatch(&self) -> usize {
+        let [_, height, width] = self.input;
+        (MICROBATCH * 64 * 64 / (height * width)).clamp(1, MICROBATCH)
+    }
+
     fn row(&self, floor: &Floor, pass: &str, seconds: f64, products: f64, tanhs: f64) {
-        let seconds = seconds / MICROBATCH as f64;
+        let seconds = seconds / self.microbatch() as f64;
         let least = 2.0 * products / floor.operations + tanhs / floor.tanhs;
         println!(
             "| {} | {pass} | {:.1} | {:.1} | {:.2} |",

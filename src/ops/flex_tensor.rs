@@ -7,6 +7,7 @@ use burn::tensor::{Bytes, DType, Shape};
 use burn_flex::{FlexTensor, Layout};
 
 use crate::ops::layout::{ImageLayout, Images, Size};
+use crate::ops::recycled::Recycled;
 
 /// Channels, rows and columns of `[images, channels, rows, columns]`.
 pub(crate) fn size(shape: &Shape) -> Size {
@@ -60,19 +61,18 @@ pub(crate) fn bytes(values: Vec<u8>) -> FlexTensor {
 
 /// A tensor `[images, channels, rows, columns]` of images that lie in this order.
 pub(crate) fn tensor(
-    values: Vec<f32>,
+    values: Recycled,
     images: usize,
     size: Size,
     layout: ImageLayout,
 ) -> FlexTensor {
     let Size { channels, rows, columns } = size;
-    match layout {
-        ImageLayout::Nchw => {
-            flat(values, Layout::contiguous(Shape::from([images, channels, rows, columns])))
-        }
+    let layout = match layout {
+        ImageLayout::Nchw => Layout::contiguous(Shape::from([images, channels, rows, columns])),
         ImageLayout::Nhwc => {
-            let layout = Layout::contiguous(Shape::from([images, rows, columns, channels]));
-            flat(values, layout.permute(&[0, 3, 1, 2]))
+            let pixels = Layout::contiguous(Shape::from([images, rows, columns, channels]));
+            pixels.permute(&[0, 3, 1, 2])
         }
-    }
+    };
+    FlexTensor::new(values.into_bytes(), layout, DType::F32)
 }

@@ -3,6 +3,7 @@
 //! Each is one operation of burn's Flex backend with a backward pass of its own; on the GPUs' backend those are that
 //! gain from it, and the others are composed of burn's operations.
 
+pub(crate) mod activated_sum;
 mod activation;
 pub mod columns;
 pub mod conv;
@@ -19,6 +20,7 @@ pub mod ordered_sum;
 pub(crate) mod parallel;
 pub(crate) mod pool;
 pub(crate) mod product;
+mod recycled;
 pub(crate) mod simd;
 mod spare;
 pub mod square_error;

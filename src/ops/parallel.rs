@@ -3,6 +3,8 @@
 
 use rayon::prelude::*;
 
+use crate::ops::recycled::Recycled;
+
 /// Images in a group.
 pub(crate) const GROUP: usize = 8;
 /// Groups that one thread does by itself: a [microbatch](MICROBATCH) has as many, and the other threads have
@@ -49,14 +51,14 @@ fn for_chunks<T: Send>(
     }
 }
 
-/// `n` floats for each of `count` images, which `work` makes of zeros. It is given the image's number,
-/// and memory that a group keeps from one image to the next.
+/// `n` floats for each of `count` images, all of which `work` writes. It is given the image's number, and memory that a
+/// group keeps from one image to the next.
 pub(crate) fn of_images<T: Default>(
     count: usize,
     n: usize,
     work: impl Fn(usize, &mut T, &mut [f32]) + Sync,
-) -> Vec<f32> {
-    let mut out = zeros(count * n);
+) -> Recycled {
+    let mut out = Recycled::unset(count * n);
     for_groups(&mut out, GROUP * n, |group, out| {
         let mut scratch = T::default();
         let images = out.chunks_exact_mut(n).enumerate();
@@ -70,8 +72,8 @@ pub(crate) fn of_images_with_argmax<T: Default>(
     count: usize,
     n: usize,
     work: impl Fn(usize, &mut T, &mut [f32], &mut [u8]) + Sync,
-) -> (Vec<f32>, Vec<u8>) {
-    let (mut out, mut argmax) = (zeros(count * n), vec![0; count * n]);
+) -> (Recycled, Vec<u8>) {
+    let (mut out, mut argmax) = (Recycled::unset(count * n), vec![0; count * n]);
     let mut groups: Vec<_> = out.chunks_mut(GROUP * n).zip(argmax.chunks_mut(GROUP * n)).collect();
     for_groups(&mut groups, 1, |group, parts| {
         let (out, argmax) = &mut parts[0];
@@ -104,21 +106,4 @@ pub(crate) fn sum_in_order<G: Send, T: Send>(
             }
         }
     }
-}
-
-/// From this many numbers on threads share the zeroing.
-const PARALLEL_MIN_LEN: usize = 1 << 18;
-/// Numbers that are written at a time: a page of memory.
-const PAGE: usize = 1024;
-
-/// `n` zeros. Writing them takes as long as some kernels do: of many, every thread writes some.
-pub(crate) fn zeros(n: usize) -> Vec<f32> {
-    if n < PARALLEL_MIN_LEN {
-        return vec![0.0; n];
-    }
-    let pages = rayon::iter::repeat_n([0.0; PAGE], n.div_ceil(PAGE));
-    let pages: Vec<_> = pages.with_min_len(PARALLEL_MIN_LEN / 4 / PAGE).collect();
-    let mut zeros = pages.into_flattened();
-    zeros.truncate(n);
-    zeros
 }

@@ -1,20 +1,54 @@
 //! What backward passes have in common: the gradient before an activation, and sums over rows in their order.
 
+use std::ops::Deref;
+
 use crate::ops::Activation;
 use crate::ops::layout::{ImageLayout, Images};
 use crate::ops::parallel::{GROUP, for_groups, of_images};
+use crate::ops::recycled::Recycled;
 use crate::ops::simd::{Derive, SimdLevel};
 
-/// dz = dy f'(y), in NHWC: the gradient before the activation from `y` and the `gradient` dy of it.
-pub(crate) fn derived(
+/// The gradient before an activation, in NHWC.
+pub(crate) enum Derived<'a> {
+    /// It is the one after.
+    Same(&'a [f32]),
+    Other(Recycled),
+}
+
+impl Deref for Derived<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match self {
+            Self::Same(values) => values,
+            Self::Other(values) => values,
+        }
+    }
+}
+
+/// dz = dy f'(y): the gradient before the activation from `y` and the `gradient` dy of it.
+pub(crate) fn derived<'a>(
+    level: SimdLevel,
+    activation: Activation,
+    y: Images,
+    gradient: Images<'a>,
+) -> Derived<'a> {
+    let is_nhwc = gradient.layout == ImageLayout::Nhwc || gradient.size.is_flat();
+    if activation == Activation::Identity && is_nhwc {
+        return Derived::Same(gradient.values);
+    }
+    Derived::Other(derivative(level, activation, y, gradient))
+}
+
+/// The same in memory of its own, whatever the activation.
+pub(crate) fn derivative(
     level: SimdLevel,
     activation: Activation,
     y: Images,
     gradient: Images,
-) -> Vec<f32> {
-    let n = y.size.len();
+) -> Recycled {
     type Scratch = (Vec<f32>, Vec<f32>);
-    of_images(y.values.len() / n, n, |i, (a, b): &mut Scratch, out| {
+    of_images(y.count(), y.size.len(), |i, (a, b): &mut Scratch, out| {
         let gradient = gradient.image_in(i, ImageLayout::Nhwc, a);
         let output = y.image_in(i, ImageLayout::Nhwc, b);
         level.run(Derive { activation, gradient, output, out });

@@ -65,7 +65,7 @@ pub(crate) struct MaxPoolBackward<'a> {
     pub layout: ImageLayout,
     pub argmax: &'a [u8],
     pub gradient: &'a [f32],
-    /// Zeros; where windows do not overlap, only what is in none of them has to be zero.
+    /// Zeros, unless the windows [`cover`](Windows::cover) it.
     pub dx: &'a mut [f32],
 }
 
@@ -116,6 +116,12 @@ impl Windows {
     pub(crate) fn output(self, input: Size) -> Size {
         let along = |values: usize| (values - self.side) / self.stride + 1;
         Size { rows: along(input.rows), columns: along(input.columns), ..input }
+    }
+
+    /// Whether each value of a plane is in one window.
+    pub(crate) fn cover(self, input: Size) -> bool {
+        let Self { side, stride } = self;
+        side == stride && input.rows.is_multiple_of(side) && input.columns.is_multiple_of(side)
     }
 
     /// The places of a plane that are in no window.

@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 use crate::nn::ForwardContext;
 use crate::nn::trace::{Node, NodeKind};
 use crate::ops::Activation;
+use crate::ops::activated_sum::activated_sum;
 
 /// `activation(x + branch)`, both of the same shape `[batch, channels, h, w]`.
 ///
@@ -16,11 +17,8 @@ pub fn residual_sum(
     activation: Activation,
     context: &mut ForwardContext,
 ) -> Tensor<4> {
-    assert_eq!(x.dims(), branch.dims(), "residual_sum: shapes");
     let inputs = [context.input(&x), context.input(&branch)];
-    // As they lie in memory: burn adds what lies in the order of its dimensions in one sweep.
-    let [x, branch] = [x, branch].map(|maps| maps.permute([0, 2, 3, 1]));
-    let sum = activation.apply(x + branch).permute([0, 3, 1, 2]);
+    let sum = activated_sum(x, branch, activation);
     if let Some(recorder) = context.recorder() {
         recorder.operation("AddV2", None, activation, &sum);
     }

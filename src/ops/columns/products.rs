@@ -14,8 +14,9 @@ use std::ops::Range;
 
 use super::sliding::Sliding;
 use crate::ops::layout::{ImageLayout, Images};
-use crate::ops::parallel::{GROUP, for_groups, zeros};
+use crate::ops::parallel::{GROUP, for_groups};
 use crate::ops::product::{Product, Strided, matrix_pitch, pitch};
+use crate::ops::recycled::Recycled;
 use crate::ops::simd::SimdLevel;
 use crate::ops::spare::Spare;
 use crate::ops::sums::total;
@@ -59,11 +60,11 @@ impl Products<'_> {
     }
 
     /// The small images of the `large` ones.
-    pub fn small(&self, large: Images) -> Vec<f32> {
+    pub fn small(&self, large: Images) -> Recycled {
         let (n, width) = (self.windows() * self.outputs, self.sliding.width());
         let mut weights = vec![0.0; matrix_pitch(width, self.outputs)];
         self.for_places(|of, k, place| weights[place * pitch(self.outputs) + k] = self.weight[of]);
-        let mut out = zeros(large.count() * n);
+        let mut out = Recycled::unset(large.count() * n);
         for_groups(&mut out, GROUP * n, |group, out| {
             let mut buffers = SPARE.take();
             for (part, out) in out.chunks_mut(self.at_a_time() * n).enumerate() {
@@ -89,11 +90,11 @@ impl Products<'_> {
     }
 
     /// The large images of the `small` ones.
-    pub fn large(&self, small: Images) -> Vec<f32> {
+    pub fn large(&self, small: Images) -> Recycled {
         let (width, large) = (self.sliding.width(), self.sliding.large.len());
         let mut weights = vec![0.0; matrix_pitch(self.outputs, width)];
         self.for_places(|of, k, place| weights[k * pitch(width) + place] = self.weight[of]);
-        let mut out = zeros(small.count() * large);
+        let mut out = Recycled::unset(small.count() * large);
         for_groups(&mut out, GROUP * large, |group, out| {
             let mut buffers = SPARE.take();
             for (part, out) in out.chunks_mut(self.at_a_time() * large).enumerate() {

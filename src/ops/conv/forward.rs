@@ -7,6 +7,7 @@ use super::op::PackedWeights;
 use super::{implicit_gemm, winograd};
 use crate::ops::layout::{Images, Size};
 use crate::ops::parallel::{of_images, of_images_with_argmax};
+use crate::ops::recycled::Recycled;
 use crate::ops::windows::MaxPool;
 
 impl Layer {
@@ -17,7 +18,7 @@ impl Layer {
         x: Images,
         (weight, packed): (&[f32], &PackedWeights),
         bias: &[f32],
-    ) -> (Vec<f32>, Vec<u8>) {
+    ) -> (Recycled, Vec<u8>) {
         match self.method() {
             Method::Direct => {}
             Method::ImplicitGemm => {

@@ -23,10 +23,11 @@ use crate::ops::conv::layer::{Layer, LayerGradients, Outputs};
 use crate::ops::conv::op::{PackedWeights, Packing};
 use crate::ops::flex_tensor::flat;
 use crate::ops::layout::{ImageLayout, Images, Size};
-use crate::ops::parallel::{for_microbatches, sum_in_order, zeros};
+use crate::ops::parallel::{for_microbatches, sum_in_order};
 use crate::ops::product::{PANEL, Product, Strided, matrix_pitch, panels_pitch, pitch};
+use crate::ops::recycled::Recycled;
 use crate::ops::simd::{Activate, MAX_LANES};
-use crate::ops::sums::{add_rows, derived, sums_of_columns};
+use crate::ops::sums::{add_rows, derived, sums_of_channels};
 
 /// The activated outputs of all images, in NHWC.
 pub(super) fn forward(
@@ -34,12 +35,12 @@ pub(super) fn forward(
     x: Images,
     (weight, packed): (&[f32], &PackedWeights),
     bias: &[f32],
-) -> Vec<f32> {
+) -> Recycled {
     let (taps, inputs, output) = (taps(layer), x.size.channels, layer.output());
     let each = packed.images_at_a_time(x.count(), weight.len());
     let packed = packed.get_or_pack(Packing::Taps, || panels(layer, weight, false));
     let weights = packed.storage::<f32>();
-    let mut out = zeros(x.count() * output.len());
+    let mut out = Recycled::unset(x.count() * output.len());
     for_microbatches(&mut out, each * output.len(), |number, out| {
         let images = out.len() / output.len();
         let first = number * each;
@@ -75,14 +76,14 @@ pub(super) fn backward(
 ) -> LayerGradients {
     let (taps, output) = (taps(layer), layer.output());
     let dz = derived(layer.level, layer.activation, outputs.y, outputs.gradient);
-    let bias = sums_of_columns(&dz, layer.outputs);
     let images = x.count();
     let each = packed.images_at_a_time(images, weight.len());
     let packed = input_too
         .then(|| packed.get_or_pack(Packing::TapsTransposed, || panels(layer, weight, true)));
     let weights = packed.as_ref().map(|packed| packed.storage::<f32>());
     let dz = Images { values: &dz, size: output, layout: ImageLayout::Nhwc };
-    let mut dx = zeros(if input_too { x.values.len() } else { 0 });
+    let bias = sums_of_channels(dz);
+    let mut dx = Recycled::unset(if input_too { x.values.len() } else { 0 });
     let mut parts = dx.chunks_mut(each * x.size.len());
     let groups = (0..images)
         .step_by(each)

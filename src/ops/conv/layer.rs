@@ -5,6 +5,7 @@ use crate::ops::Activation;
 use crate::ops::conv::correlation::{is_wide, output_layout};
 use crate::ops::conv::winograd::Tiling;
 use crate::ops::layout::{ImageLayout, Images, Size, place};
+use crate::ops::recycled::Recycled;
 use crate::ops::simd::SimdLevel;
 use crate::ops::windows::Windows;
 
@@ -53,7 +54,7 @@ pub(super) struct Outputs<'a> {
 /// The gradients of a layer.
 pub(super) struct LayerGradients {
     /// Of the input, and its order; `None` if not asked for.
-    pub input: Option<(Vec<f32>, ImageLayout)>,
+    pub input: Option<(Recycled, ImageLayout)>,
     /// `[outputs, inputs, kernel rows, kernel columns]`.
     pub weight: Vec<f32>,
     /// `[outputs]`.

@@ -14,6 +14,7 @@ use crate::ops::columns::sliding::{Geometry, Sliding};
 use crate::ops::flex_tensor::{Batch, flat, size, tensor, values};
 use crate::ops::layout::{ImageLayout, Images, Size};
 use crate::ops::parallel::{GROUP, for_groups, of_images};
+use crate::ops::recycled::Recycled;
 use crate::ops::simd::{Activate, SimdLevel};
 use crate::ops::sums::{derived, sums_of_channels, total};
 
@@ -84,7 +85,7 @@ impl Pass {
         Places { windows: &self.windows, taps: &self.taps, channels }
     }
 
-    fn input_gradient(&self, dz: Images) -> Vec<f32> {
+    fn input_gradient(&self, dz: Images) -> Recycled {
         let (images, n) = (dz.count(), self.sliding.large.len());
         of_images(images, n, |i, dimage: &mut Vec<f32>, dx| {
             dimage.clear();

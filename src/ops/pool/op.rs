@@ -81,6 +81,9 @@ impl PooledBackward for Flex {
         let dx = of_images(images, size.len(), |i, scratch, dx| {
             let argmax = &argmax[i * n..][..n];
             let gradient = gradient.image_in(i, layout, scratch);
+            if !windows.cover(size) {
+                dx.fill(0.0);
+            }
             SimdLevel::best().run(MaxPoolBackward { windows, size, layout, argmax, gradient, dx });
         });
         tensor(dx, images, size, layout)

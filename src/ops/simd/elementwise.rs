@@ -1,7 +1,7 @@
 //! Activations, in place on the sums of a row, and their derivatives from the output.
 
 use crate::ops::Activation;
-use crate::ops::simd::{Kernel, Simd};
+use crate::ops::simd::{Kernel, Scalar, Simd};
 
 /// tanh by a rational approximation: `x P(x²) / Q(x²)`, within 5 units in the last place.
 ///
@@ -93,6 +93,29 @@ impl Kernel for Activate<'_> {
                 *sum = activated(self.activation, *sum + bias);
             }
         }
+    }
+}
+
+/// `out = activation(a + b)`, all of one length.
+pub(crate) struct Sum<'a> {
+    pub activation: Activation,
+    pub a: &'a [f32],
+    pub b: &'a [f32],
+    pub out: &'a mut [f32],
+}
+
+impl Kernel for Sum<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { activation, a, b, out } = self;
+        for at in (0..out.len()).step_by(S::LANES) {
+            let sum = s.add(s.read(&a[at..]), s.read(&b[at..]));
+            s.write(&mut out[at..], apply(s, activation, sum));
+        }
+    }
+
+    fn plain(self) {
+        self.run(Scalar);
     }
 }
 

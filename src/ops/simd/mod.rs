@@ -23,7 +23,7 @@ mod scalar;
 mod sums;
 
 pub(crate) use aligned::Aligned;
-pub(crate) use elementwise::{Activate, Derive, derived};
+pub(crate) use elementwise::{Activate, Derive, Sum, derived};
 pub(crate) use lanes::{LANES, Lanes, lanes};
 pub(crate) use scalar::Scalar;
 pub(crate) use sums::PlaneSums;

@@ -16,7 +16,8 @@ use crate::ops::conv::layer::{Layer, LayerGradients, Method, Outputs};
 use crate::ops::conv::op::PackedWeights;
 use crate::ops::conv::{implicit_gemm, winograd};
 use crate::ops::layout::{ImageLayout, Images};
-use crate::ops::parallel::{GROUP, for_groups, zeros};
+use crate::ops::parallel::{GROUP, for_groups};
+use crate::ops::recycled::Recycled;
 use crate::ops::sums::total;
 use dense::Dense;
 use pooled::Pooled;
@@ -76,7 +77,7 @@ impl Layer {
 /// Backward through all images.
 fn batch(back: &impl Back, x: Images, outputs: Outputs, input_too: bool) -> LayerGradients {
     let images = x.count();
-    let mut dx = zeros(if input_too { x.values.len() } else { 0 });
+    let mut dx = Recycled::unset(if input_too { x.values.len() } else { 0 });
     // As many groups as the memory for their sums allows.
     let most = (MOST_SUMS / back.sums()).max(FEWEST_GROUPS);
     let group_size = GROUP.max(images.div_ceil(most));

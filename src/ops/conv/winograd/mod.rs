@@ -35,10 +35,11 @@ use crate::ops::conv::layer::{Layer, LayerGradients, Outputs};
 use crate::ops::conv::op::PackedWeights;
 use crate::ops::flex_tensor::flat;
 use crate::ops::layout::{ImageLayout, Images, Size, place};
-use crate::ops::parallel::{for_microbatches, sum_in_order, zeros};
+use crate::ops::parallel::{for_microbatches, sum_in_order};
 use crate::ops::product::{Product, Strided, matrix_pitch, panels_pitch};
+use crate::ops::recycled::Recycled;
 use crate::ops::simd::Activate;
-use crate::ops::sums::{add_rows, derived, sums_of_columns};
+use crate::ops::sums::{add_rows, derived, sums_of_channels};
 use crate::ops::windows::{MaxPool, Windows};
 
 /// Numbers of V and P at a time, about: half a megabyte, the share of a core in the second cache. (`benches/peer.rs` with
@@ -83,7 +84,7 @@ pub(super) fn forward(
     x: Images,
     weights: (&[f32], &PackedWeights),
     bias: &[f32],
-) -> (Vec<f32>, Vec<u8>) {
+) -> (Recycled, Vec<u8>) {
     match tiling {
         Tiling::Small => Winograd::<Four, 4, 2, 3>::new(layer).outputs(x, weights, bias),
         Tiling::Large => Winograd::<Six, 6, 4, 3>::new(layer).outputs(x, weights, bias),
@@ -161,13 +162,13 @@ impl<'a, F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
         x: Images,
         (weight, packed): (&[f32], &PackedWeights),
         bias: &[f32],
-    ) -> (Vec<f32>, Vec<u8>) {
+    ) -> (Recycled, Vec<u8>) {
         let [packing, _] = F::PACKINGS;
         let u = packed.get_or_pack(packing, || self.weights(weight, false));
         let (u, images) = (u.storage::<f32>(), x.count());
         let each = packed.images_at_a_time(images, weight.len());
         let Some(windows) = self.layer.pool else {
-            let mut out = zeros(images * self.maps.len());
+            let mut out = Recycled::unset(images * self.maps.len());
             for_microbatches(&mut out, each * self.maps.len(), |number, out| {
                 let mut buffers = SPARE.take();
                 let x = nhwc(x, number * each, each, &mut buffers.x);
@@ -177,7 +178,7 @@ impl<'a, F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
             return (out, Vec::new());
         };
         let output = windows.output(self.maps).len();
-        let (mut out, mut argmax) = (zeros(images * output), vec![0; images * output]);
+        let (mut out, mut argmax) = (Recycled::unset(images * output), vec![0; images * output]);
         let n = each * output;
         let mut groups: Vec<_> = out.chunks_mut(n).zip(argmax.chunks_mut(n)).collect();
         for_microbatches(&mut groups, 1, |number, parts| {
@@ -254,10 +255,11 @@ impl<'a, F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
         let layer = self.layer;
         let each = packed.images_at_a_time(x.count(), weight.len());
         let dz = derived(layer.level, layer.activation, outputs.y, outputs.gradient);
-        let bias = sums_of_columns(&dz, layer.outputs);
+        let maps = Images { values: &dz, size: self.maps, layout: ImageLayout::Nhwc };
+        let bias = sums_of_channels(maps);
         let [_, packing] = F::PACKINGS;
         let u = input_too.then(|| packed.get_or_pack(packing, || self.weights(weight, true)));
-        let mut dx = zeros(if input_too { x.values.len() } else { 0 });
+        let mut dx = Recycled::unset(if input_too { x.values.len() } else { 0 });
         let mut parts = dx.chunks_mut(each * self.input.len());
         let groups = dz.chunks(each * self.maps.len()).enumerate();
         let groups = groups.map(|(number, dz)| (number, dz, parts.next().unwrap_or_default()));
@@ -282,7 +284,7 @@ impl<'a, F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
     }
 
     /// Backward through the images `x`, in NHWC, whose sums before the activation have the gradients `dz`, on this thread:
-    /// adds those of their pixels to `dx`, where the transposed `u` is there, and writes dU `[IN * IN, inputs, outputs]`
+    /// writes those of their pixels to `dx`, where the transposed `u` is there, and writes dU `[IN * IN, inputs, outputs]`
     /// to the buffers.
     fn backward_images(
         &self,
@@ -294,6 +296,8 @@ impl<'a, F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
         let ([inputs, outputs], level, tile) = (self.weight_shape(), self.layer.level, self.tile);
         let Transformed { v, p, du } = buffers;
         du.resize(IN * IN * matrix_pitch(inputs, outputs), 0.0);
+        // Tiles overlap: what a pixel has in each is added up.
+        dx.fill(0.0);
         for (number, tiles) in self.parts(x.len() / self.input.len()).enumerate() {
             let n = tiles.len();
             self.input(&tiles, x, v);

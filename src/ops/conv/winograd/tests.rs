@@ -81,7 +81,7 @@ fn error_is_as_stated() {
         assert_eq!(layout, ImageLayout::Nhwc);
         let exact = exact(&layer, &x, &weight, &dy);
         for (got, (want, what)) in
-            [y, dx, gradients.weight].iter().zip(exact.iter().zip(["y", "dx", "dw"]))
+            [&y[..], &dx, &gradients.weight].into_iter().zip(exact.iter().zip(["y", "dx", "dw"]))
         {
             let error = error(got, want);
             assert!(error < most && error > 1e-9, "{what} {tiling:?}: {error:e}");
