@@ -2,7 +2,7 @@
 
 use std::f64::consts::SQRT_2;
 
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{DType, Tensor, activation};
 use serde::{Deserialize, Serialize};
 
 use crate::device::is_cpu;
@@ -36,6 +36,10 @@ impl Activation {
 /// on the CPU.
 pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     if is_cpu(&x.device()) {
+        if D == 4 && x.dtype() == DType::F32 && x.shape().num_elements() > 0 {
+            let images = Tensor::from_dispatch(x.into_dispatch());
+            return Tensor::from_dispatch(super::gelu::gelu(images).into_dispatch());
+        }
         return activation::gelu(x);
     }
     x.clone() * ((x / SQRT_2).erf() + 1.0) / 2.0

@@ -14,6 +14,7 @@ pub(crate) mod cube;
 pub(crate) mod dense;
 pub mod depthwise;
 pub(crate) mod flex_tensor;
+mod gelu;
 pub(crate) mod layout;
 pub(crate) mod norm;
 pub mod ordered_sum;
