@@ -407,6 +407,11 @@ impl<'a> ForwardContext<'a> {
     pub fn recorder(&mut self) -> Option<&mut Recorder> {
         self.recorder.as_deref_mut()
     }
+
+    /// Whether layers are shown or traced, each of which then does one thing at a time.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.recorder.is_some() || self.trace.is_some()
+    }
 }
 
 #[cfg(test)]

@@ -140,10 +140,21 @@ impl Windows {
     /// Where the values of window number `window` lie in a plane, row by row.
     #[inline(always)]
     fn values(self, window: usize, input: Size, output: Size) -> impl Iterator<Item = usize> {
-        let offset = window / output.columns * self.stride * input.columns
-            + window % output.columns * self.stride;
-        (0..self.side * self.side)
-            .map(move |i| offset + i / self.side * input.columns + i % self.side)
+        let first = self.first(window, input, output);
+        self.offsets(input).map(move |offset| first + offset)
+    }
+
+    /// Where the first value of window number `window` lies in a plane.
+    #[inline(always)]
+    pub(crate) fn first(self, window: usize, input: Size, output: Size) -> usize {
+        let (row, column) = (window / output.columns, window % output.columns);
+        (row * input.columns + column) * self.stride
+    }
+
+    /// Where the values of a window lie from its first one on, row by row.
+    #[inline(always)]
+    pub(crate) fn offsets(self, input: Size) -> impl Iterator<Item = usize> {
+        (0..self.side * self.side).map(move |i| i / self.side * input.columns + i % self.side)
     }
 }
 

@@ -88,7 +88,7 @@ impl BatchNorm {
         [window, stride]: [usize; 2],
         context: &mut ForwardContext,
     ) -> Tensor<4> {
-        if !self.is_by_batch(context) || context.recorder().is_some() || context.is_traced() {
+        if !self.is_by_batch(context) || context.is_watched() {
             let maps = self.forward(x, activation, context);
             return max_pool(maps, window, stride, Padding::Valid, context);
         }

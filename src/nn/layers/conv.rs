@@ -170,7 +170,7 @@ impl Conv {
         stride: usize,
         context: &mut ForwardContext,
     ) -> Tensor<4> {
-        if !self.is_dense() || context.recorder().is_some() || context.is_traced() {
+        if !self.is_dense() || context.is_watched() {
             return max_pool(
                 self.forward(images, context),
                 window,

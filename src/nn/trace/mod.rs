@@ -194,11 +194,6 @@ fn described(node: &Node) -> String {
 }
 
 impl ForwardContext<'_> {
-    /// Whether the pass is traced: a layer then does one thing at a time.
-    pub(crate) fn is_traced(&self) -> bool {
-        self.trace.is_some()
-    }
-
     /// Of a pass that is traced the value that `x` is, an input of the next node; else 0.
     pub(crate) fn input<const D: usize>(&mut self, x: &Tensor<D>) -> usize {
         self.trace.as_mut().map_or(0, |trace| trace.input(x))

@@ -6,7 +6,7 @@
 //! faster than to read its number.
 #![allow(clippy::needless_range_loop)]
 
-use super::sweeps::{By, Factors, Image, of_pixel};
+use super::sweeps::{Blocks, By, Factors, Image, of_pixel};
 use crate::ops::layout::Size;
 use crate::ops::simd::elementwise::{apply, derive};
 use crate::ops::simd::{Kernel, Scalar, Simd};
@@ -34,9 +34,9 @@ impl Kernel for NormalisePool<'_> {
     fn run<S: Simd>(self, s: S) {
         let Self { pooling, image, by, beta, out } = self;
         let channels = by.mean.len();
-        let offsets = pooling.offsets();
+        let (offsets, output) = (pooling.offsets(), pooling.output());
         for window in 0..out.len() / channels {
-            let first = pooling.first(window);
+            let first = pooling.first(window, output);
             for c in (0..channels).step_by(S::LANES) {
                 let (of, beta) = (Factors::of(s, by, c), s.read(&beta[c..]));
                 let mut most = s.splat(f32::NEG_INFINITY);
@@ -72,15 +72,7 @@ pub(super) struct PooledSums<'a> {
 impl Kernel for PooledSums<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
-        let (channels, offsets) = (self.by.mean.len(), self.pooling.offsets());
-        let mut c = 0;
-        while c < channels {
-            c += match (channels - c).div_ceil(S::LANES) {
-                1 => self.block::<S, 1>(s, &offsets, c),
-                2 | 3 => self.block::<S, 2>(s, &offsets, c),
-                _ => self.block::<S, 4>(s, &offsets, c),
-            };
-        }
+        self.all(s, self.by.mean.len());
     }
 
     fn plain(self) {
@@ -88,14 +80,14 @@ impl Kernel for PooledSums<'_> {
     }
 }
 
-impl PooledSums<'_> {
-    /// Of `V` vectors of channels from channel `c` on; returns how many channels these are.
+impl Blocks for PooledSums<'_> {
     #[inline(always)]
-    fn block<S: Simd, const V: usize>(&mut self, s: S, offsets: &[usize], c: usize) -> usize {
+    fn block<S: Simd, const V: usize>(&mut self, s: S, c: usize) {
         let (image, by, channels) = (self.image, self.by, self.by.mean.len());
+        let (offsets, output) = (self.pooling.offsets(), self.pooling.output());
         let (mut plain, mut products) = ([s.splat(0.0); V], [s.splat(0.0); V]);
         for window in 0..image.y.len() / channels {
-            let first = self.pooling.first(window);
+            let first = self.pooling.first(window, output);
             for v in 0..V {
                 let c = c + v * S::LANES;
                 let (of, beta) = (Factors::of(s, by, c), s.read(&self.beta[c..]));
@@ -103,7 +95,7 @@ impl PooledSums<'_> {
                 let dy = of_pixel(s, image.dy, window, channels, c);
                 let mut rest = derive(s, by.activation, dy, y);
                 plain[v] = s.add(plain[v], rest);
-                for &offset in offsets {
+                for &offset in &offsets {
                     let x = of_pixel(s, image.x, first + offset, channels, c);
                     let value = apply(s, by.activation, of.affine(s, x, beta));
                     let dz;
@@ -117,7 +109,6 @@ impl PooledSums<'_> {
             s.write(&mut self.bias[c..], plain[v]);
             s.write(&mut self.scaled[c..], products[v]);
         }
-        V * S::LANES
     }
 }
 
@@ -140,9 +131,9 @@ impl Kernel for PooledGradient<'_> {
     fn run<S: Simd>(self, s: S) {
         let Self { pooling, image, by, beta, bias, scaled, dx } = self;
         let channels = by.mean.len();
-        let offsets = pooling.offsets();
+        let (offsets, output) = (pooling.offsets(), pooling.output());
         for window in 0..image.y.len() / channels {
-            let first = pooling.first(window);
+            let first = pooling.first(window, output);
             for c in (0..channels).step_by(S::LANES) {
                 let (of, beta) = (Factors::of(s, by, c), s.read(&beta[c..]));
                 let means = [s.read(&bias[c..]), s.read(&scaled[c..])];
@@ -183,16 +174,20 @@ fn take<S: Simd>(s: S, most: S::V, value: S::V, gradient: S::V) -> (S::V, S::V) 
 }
 
 impl Pooling {
-    /// Where the first value of `window` lies in a plane.
+    /// Where the first value of `window` lies in a plane, of so many windows as `output` has pixels.
     #[inline(always)]
-    fn first(self, window: usize) -> usize {
-        let (Self { windows, size }, columns) = (self, self.windows.output(self.size).columns);
-        window / columns * windows.stride * size.columns + window % columns * windows.stride
+    fn first(self, window: usize, output: Size) -> usize {
+        self.windows.first(window, self.size, output)
     }
 
-    /// Where the others lie, from there on, row by row.
+    /// The size of what is left.
+    #[inline(always)]
+    fn output(self) -> Size {
+        self.windows.output(self.size)
+    }
+
+    /// Where all of its values lie, from there on.
     fn offsets(self) -> Vec<usize> {
-        let side = self.windows.side;
-        (0..side * side).map(|i| i / side * self.size.columns + i % side).collect()
+        self.windows.offsets(self.size).collect()
     }
 }

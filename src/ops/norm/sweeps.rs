@@ -6,6 +6,31 @@ use crate::ops::Activation;
 use crate::ops::simd::elementwise::{apply, derive};
 use crate::ops::simd::{Kernel, Scalar, Simd};
 
+/// Sums over an image's pixels, of a few vectors of channels at a time.
+pub(super) trait Blocks {
+    /// Those of `V` vectors from channel `c` on, the last of which may have fewer channels than it has room for.
+    fn block<S: Simd, const V: usize>(&mut self, s: S, c: usize);
+
+    /// Those of all `channels`.
+    #[inline(always)]
+    fn all<S: Simd>(&mut self, s: S, channels: usize) {
+        let mut c = 0;
+        while c < channels {
+            let vectors = match (channels - c).div_ceil(S::LANES) {
+                1 => 1,
+                2 | 3 => 2,
+                _ => 4,
+            };
+            match vectors {
+                1 => self.block::<S, 1>(s, c),
+                2 => self.block::<S, 2>(s, c),
+                _ => self.block::<S, 4>(s, c),
+            }
+            c += vectors * S::LANES;
+        }
+    }
+}
+
 /// The mean of each channel of an image, and the sums of the differences to it and of their squares.
 /// The differences would add up to nothing if the mean were exact: they correct what rounding left
 /// (Chan, Golub and LeVeque 1983, the corrected two-pass algorithm).
@@ -20,16 +45,7 @@ pub(super) struct Moments<'a> {
 impl Kernel for Moments<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
-        let channels = self.mean.len();
-        let pixels = self.image.len() / channels;
-        let mut c = 0;
-        while c < channels {
-            c += match (channels - c).div_ceil(S::LANES) {
-                1 => self.block::<S, 1>(s, pixels, c),
-                2 | 3 => self.block::<S, 2>(s, pixels, c),
-                _ => self.block::<S, 4>(s, pixels, c),
-            };
-        }
+        self.all(s, self.mean.len());
     }
 
     fn plain(self) {
@@ -37,11 +53,11 @@ impl Kernel for Moments<'_> {
     }
 }
 
-impl Moments<'_> {
-    /// Of `V` vectors of channels from channel `c` on; returns how many channels these are.
+impl Blocks for Moments<'_> {
     #[inline(always)]
-    fn block<S: Simd, const V: usize>(&mut self, s: S, pixels: usize, c: usize) -> usize {
+    fn block<S: Simd, const V: usize>(&mut self, s: S, c: usize) {
         let channels = self.mean.len();
+        let pixels = self.image.len() / channels;
         let mut average = [s.splat(0.0); V];
         for p in 0..pixels {
             for v in 0..V {
@@ -67,7 +83,6 @@ impl Moments<'_> {
             s.write(&mut self.differences[c..], plain[v]);
             s.write(&mut self.squares[c..], squared[v]);
         }
-        V * S::LANES
     }
 }
 
@@ -133,15 +148,7 @@ pub(super) struct Sums<'a> {
 impl Kernel for Sums<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
-        let channels = self.by.mean.len();
-        let mut c = 0;
-        while c < channels {
-            c += match (channels - c).div_ceil(S::LANES) {
-                1 => self.block::<S, 1>(s, c),
-                2 | 3 => self.block::<S, 2>(s, c),
-                _ => self.block::<S, 4>(s, c),
-            };
-        }
+        self.all(s, self.by.mean.len());
     }
 
     fn plain(self) {
@@ -149,10 +156,9 @@ impl Kernel for Sums<'_> {
     }
 }
 
-impl Sums<'_> {
-    /// Of `V` vectors of channels from channel `c` on; returns how many channels these are.
+impl Blocks for Sums<'_> {
     #[inline(always)]
-    fn block<S: Simd, const V: usize>(&mut self, s: S, c: usize) -> usize {
+    fn block<S: Simd, const V: usize>(&mut self, s: S, c: usize) {
         let (Image { x, y, dy }, channels) = (self.image, self.by.mean.len());
         let mut of = [Factors::of(s, self.by, c); V];
         for v in 1..V {
@@ -174,7 +180,6 @@ impl Sums<'_> {
             s.write(&mut self.bias[c..], plain[v]);
             s.write(&mut self.scaled[c..], products[v]);
         }
-        V * S::LANES
     }
 }
 
