@@ -11,6 +11,9 @@
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
+use super::erased::{Boxed, Erased};
+use super::visitors::boxed;
+
 /// The averages of a network's trained parameters, in its order.
 #[derive(Clone, Debug, Default)]
 pub struct Average(Vec<Tensor<1>>);
@@ -23,14 +26,14 @@ impl Average {
 }
 
 /// The trained parameters of `network` as they are.
-pub(super) fn values(network: &impl Module) -> Average {
+pub(super) fn values(network: &dyn Erased) -> Average {
     let mut values = Values(Vec::new());
     network.visit(&mut values);
     Average(values.0)
 }
 
 /// Brings `average` nearer to the trained parameters of `network`; where it is empty, to them.
-pub(super) fn follow(network: &impl Module, average: &mut Average, decay: f64) {
+pub(super) fn follow(network: &dyn Erased, average: &mut Average, decay: f64) {
     let Average(now) = values(network);
     if average.is_empty() {
         *average = Average(now);
@@ -42,8 +45,8 @@ pub(super) fn follow(network: &impl Module, average: &mut Average, decay: f64) {
 }
 
 /// A copy of `network` with `average` in the place of its trained parameters.
-pub(super) fn averaged<M: Module>(network: &M, average: &Average) -> M {
-    network.clone().map(&mut Averaged { average: average.0.iter() })
+pub(super) fn averaged(network: &dyn Erased, average: &Average) -> Boxed {
+    boxed(network).map(&mut Averaged { average: average.0.iter() })
 }
 
 struct Values(Vec<Tensor<1>>);

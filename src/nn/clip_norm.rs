@@ -8,10 +8,11 @@
 //! networks"). burn's own clipping is by parameter, and turns the direction of the step. Each ‖g_p‖² is summed in 32
 //! bits in an order that does not depend on the threads, and they are added in the network's order.
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
+use super::erased::Erased;
 use crate::device::is_cpu;
 use crate::ops::ordered_sum::ordered_sum;
 
@@ -21,7 +22,7 @@ const EPSILON: f64 = 1e-6;
 /// Brings the `gradients` of `network` to a global norm of `most` or less; the norm `[1]` that they had, still on the
 /// device. `None` where there is no gradient.
 pub(super) fn clip_norm(
-    network: &impl Module,
+    network: &dyn Erased,
     gradients: &mut GradientsParams,
     most: f64,
 ) -> Option<Tensor<1>> {

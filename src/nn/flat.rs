@@ -4,10 +4,11 @@
 //! a gradient would have is -0 throughout: x + -0 is x for every x, to the last bit, -0 included. So sums of rows
 //! are rows of sums, and the last numbers say how many gradients each parameter has had.
 
-use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::module::{ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
 
+use super::erased::Erased;
 use crate::util::tensor::floats;
 
 /// Added to any number, it changes no bit of it.
@@ -15,7 +16,7 @@ pub(crate) const NOTHING: f32 = -0.0;
 
 /// The `gradients` of `network` in a row, but for the parameters `without`; `row` is what it is written to.
 pub(super) fn flatten(
-    network: &impl Module,
+    network: &dyn Erased,
     gradients: GradientsParams,
     without: &[ParamId],
     mut row: Vec<f32>,
@@ -31,11 +32,7 @@ pub(super) fn flatten(
 ///
 /// # Panics
 /// When the row is shorter than that of this network.
-pub(super) fn unflatten(
-    network: &impl Module,
-    row: &[f32],
-    without: &[ParamId],
-) -> GradientsParams {
+pub(super) fn unflatten(network: &dyn Erased, row: &[f32], without: &[ParamId]) -> GradientsParams {
     let mut sizes = Sizes { without, values: 0 };
     network.visit(&mut sizes);
     let (values, counts) = row.split_at(sizes.values);
@@ -111,6 +108,7 @@ impl ModuleVisitor for Unflatten<'_> {
 
 #[cfg(test)]
 mod tests {
+    use burn::module::Module;
     use burn::tensor::Device;
 
     use super::*;

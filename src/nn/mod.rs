@@ -6,12 +6,14 @@ mod average;
 pub(crate) mod burn_layers;
 mod clip_norm;
 mod context;
+mod erased;
 pub(crate) mod flat;
 mod image_size;
 mod initializer;
 mod latent;
 pub mod layers;
 mod module;
+mod network;
 mod noise;
 mod objective;
 pub(crate) mod pack;
@@ -23,6 +25,7 @@ mod scopes;
 mod sparsity;
 mod structural_similarity;
 pub mod trace;
+mod visitors;
 
 pub use arguments::ModelArguments;
 pub use average::Average;
@@ -31,11 +34,11 @@ pub(crate) use context::{DeferredLayer, Note, NoteKind, SharedWeights};
 pub use image_size::require_halvings;
 pub use initializer::{Initializer, WeightInit};
 pub use latent::{Latent, Prior};
-pub(crate) use module::larger;
 pub use module::{
     Autoencoder, BuildAutoencoder, BuildAutoencoderWith, BuildClassifier, BuildClassifierWith,
-    Classifier, ForkAutoencoder, ForkClassifier, Kind, Model, Network,
+    Classifier, ForkAutoencoder, ForkClassifier, Kind, Model,
 };
+pub use network::Network;
 pub use noise::Noise;
 pub use objective::Objective;
 pub use parameter::Parameter;
@@ -46,5 +49,7 @@ pub use requirements::StepRequirements;
 pub use scopes::Scopes;
 pub(crate) use scopes::{Freeze, is_frozen};
 pub use sparsity::Sparsity;
+
+pub(crate) use visitors::larger;
 
 pub use crate::util::argument::{Argument, Limit};
