@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Parser;
-use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::output;
@@ -17,6 +16,7 @@ use crate::metrics::AnomalyScore;
 use crate::nn::Kind;
 use crate::train::{Prediction, Predictor};
 use crate::util::csv::to_csv;
+use crate::util::parallel::map_items;
 use crate::util::stderr::message;
 
 /// Print what a trained model makes of pictures of your own, a line each, as CSV.
@@ -116,7 +116,7 @@ type Row = (String, Result<Prediction, String>);
 /// A row for each of `pictures`.
 fn predict(predictor: &Predictor, pictures: &[LoosePicture]) -> Result<Vec<Row>> {
     let shape = predictor.shape();
-    let read: Vec<_> = pictures.par_iter().map(|picture| picture.read(shape)).collect();
+    let read = map_items(pictures, |_, picture| picture.read(shape));
     let pixels: Vec<u8> = read.iter().flatten().flatten().copied().collect();
     let mut made = predictor.predict(pixels)?.into_iter();
     let rows = pictures.iter().zip(read).map(|(picture, read)| {

@@ -19,7 +19,6 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use image::DynamicImage;
-use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::folder_layout::FolderLayout;
@@ -31,6 +30,7 @@ pub use super::left_out::LeftOut;
 use super::names::two_alike;
 use super::pictures::{Tree, list};
 use crate::error::{Exit, Failure};
+use crate::util::parallel::map_items;
 
 /// What is below a folder.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ fn with_headers(
     folder: &Path,
     left_out: &mut Vec<LeftOut>,
 ) -> (Vec<LabelledFile>, Vec<OsString>) {
-    let headers: Vec<_> = files.par_iter().map(|file| image_file::header_at(&file.place)).collect();
+    let headers = map_items(&files, |_, file| image_file::header_at(&file.place));
     let is_picture =
         |(file, header): &(&PictureFile, &Result<_, _>)| header.is_ok() && file.class.is_some();
     let only_class = match files.iter().zip(&headers).any(|both| is_picture(&both)) {
@@ -163,8 +163,7 @@ pub fn find_listed(path: &Path) -> Result<ClassFolders, Failure> {
     if let Some((one, other)) = two_alike(&found.classes) {
         return Err(alike([one, other].map(|at| Path::new(&found.classes[at]))));
     }
-    let headers: Vec<_> =
-        found.rows.par_iter().map(|row| image_file::header_at(&row.file.place)).collect();
+    let headers = map_items(&found.rows, |_, row| image_file::header_at(&row.file.place));
     let (mut pictures, mut left_out) = (Vec::new(), Vec::new());
     for (row, header) in found.rows.into_iter().zip(headers) {
         let label = found.classes.iter().position(|class| *class == row.class).unwrap_or(0) as u32;

@@ -26,6 +26,7 @@ use anyhow::Result;
 use rayon::prelude::*;
 
 use super::Examples;
+use crate::util::parallel::map;
 
 /// An image that is another one's copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +52,8 @@ impl<'a> Catalogue<'a> {
     /// # Errors
     /// Where an image cannot be read.
     pub fn of(examples: &'a Examples) -> Result<Self> {
-        let checksums = (0..examples.len()).into_par_iter().map(|index| examples.checksum(index));
-        let checksums = checksums.collect::<Result<Vec<_>>>()?;
+        let checksums = map(examples.len(), |index| examples.checksum(index));
+        let checksums = checksums.into_iter().collect::<Result<Vec<_>>>()?;
         let mut sorted: Vec<_> = checksums.iter().copied().zip(0..).collect();
         sorted.par_sort_unstable();
         Ok(Self { examples, checksums, sorted })
@@ -76,12 +77,12 @@ impl<'a> Catalogue<'a> {
 
     /// The images of `other` that equal one here; an earlier one where the two are one split.
     fn found(&self, other: &Catalogue, is_same: bool) -> Result<Vec<Copied>> {
-        let copies = (0..other.examples.len()).into_par_iter().filter_map(|index| {
+        let copies = map(other.examples.len(), |index| {
             let end = if is_same { index } else { self.examples.len() };
             let first = self.first_like(other, index, end).transpose()?;
             Some(first.map(|of| Copied { index, of }))
         });
-        copies.collect()
+        copies.into_iter().flatten().collect()
     }
 
     /// The first image here, before `end`, that equals the image `index` of `other`.

@@ -10,12 +10,12 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::left_out::LeftOut;
 use super::{Dataset, Examples, Identity, Split};
 use crate::error::{Exit, Failure};
+use crate::util::parallel::map;
 use crate::util::random::split_mix64;
 
 /// The seed of a split where none is given.
@@ -185,11 +185,11 @@ impl Resplit {
         if !self.whole.validation_is_test() {
             pool = pool.followed_by(self.whole.load(Split::Validation)?);
         }
-        let hashes = (0..pool.len()).into_par_iter().map(|index| {
+        let hashes = map(pool.len(), |index| {
             let image = pool.image(index)?;
             Ok(hash(self.split.seed(), &image))
         });
-        let hashes = hashes.collect::<Result<Vec<_>>>()?;
+        let hashes = hashes.into_iter().collect::<Result<Vec<_>>>()?;
         let chosen = self.split.choose(pool.labels(), &hashes);
         let part = |wanted: bool| -> Result<Examples> {
             let kept: Vec<_> = (0..pool.len()).filter(|&at| chosen[at] == wanted).collect();

@@ -12,9 +12,8 @@
 //!
 //! Of no examples each number is NaN, or `None`.
 
-use rayon::prelude::*;
-
 use super::ranking::Ranking;
+use crate::util::parallel::map;
 
 /// Macro-averaged scores, 0..=1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,7 +34,7 @@ pub struct MacroScores {
 /// Where the logits are no whole rows.
 pub fn softmax(logits: &[f32], classes: usize) -> Vec<f32> {
     let rows = rows(logits, classes);
-    rows.flat_map_iter(|row| {
+    rows.flat_map(|row| {
         let highest = row.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b));
         let exp = move |logit: f32| (f64::from(logit) - f64::from(highest)).exp();
         let sum: f64 = row.iter().map(|&logit| exp(logit)).sum();
@@ -98,12 +97,11 @@ pub fn macro_scores(confusion_counts: &[u64], classes: usize) -> MacroScores {
 /// Where there is not one row for each label, or a label is not below `classes`.
 pub fn auroc(probabilities: &[f32], classes: usize, labels: &[u32]) -> Option<f64> {
     check(probabilities, classes, labels);
-    let areas = (0..classes).into_par_iter().map(|class| {
+    // Collected before they are summed: the order of a parallel sum depends on the threads.
+    let areas = map(classes, |class| {
         let column = probabilities.iter().skip(class).step_by(classes);
         area(column.zip(labels).map(|(&p, &label)| (p, label as usize == class)).collect())
     });
-    // Collected before they are summed: the order of a parallel sum depends on the threads.
-    let areas: Vec<Option<f64>> = areas.collect();
     let areas: Vec<f64> = areas.into_iter().flatten().collect();
     (!areas.is_empty()).then(|| areas.iter().sum::<f64>() / areas.len() as f64)
 }
@@ -163,9 +161,9 @@ fn boundaries(bins: usize) -> Vec<f32> {
     (0..=bins).map(boundary).collect()
 }
 
-fn rows(values: &[f32], classes: usize) -> rayon::slice::ChunksExact<'_, f32> {
+fn rows(values: &[f32], classes: usize) -> std::slice::ChunksExact<'_, f32> {
     assert!(values.len().is_multiple_of(classes), "{} values, {classes} classes", values.len());
-    values.par_chunks_exact(classes.max(1))
+    values.chunks_exact(classes.max(1))
 }
 
 fn check(probabilities: &[f32], classes: usize, labels: &[u32]) {

@@ -11,7 +11,7 @@
 //! `gaussian_weights=True, sigma=1.5, use_sample_covariance=False`. The mean of torchmetrics 1.9 takes in
 //! windows over the edge too, on mirrored pixels: another number for the same map.
 
-use rayon::prelude::*;
+use crate::util::parallel::map_items;
 
 /// The length of the interval of pixels.
 const RANGE: f64 = 2.0;
@@ -43,8 +43,8 @@ pub fn image_errors(images: &[f32], reconstructions: &[f32], pixels: usize) -> V
     assert_eq!(images.len(), reconstructions.len());
     assert!(images.len().is_multiple_of(pixels), "{} values, {pixels} an image", images.len());
     let pixels = pixels.max(1);
-    let pairs = images.par_chunks_exact(pixels).zip(reconstructions.par_chunks_exact(pixels));
-    pairs.map(|(image, reconstruction)| error(image, reconstruction)).collect()
+    let pairs = images.chunks_exact(pixels).zip(reconstructions.chunks_exact(pixels));
+    map_items(pairs, |_, (image, reconstruction)| error(image, reconstruction))
 }
 
 fn error(image: &[f32], reconstruction: &[f32]) -> ImageError {

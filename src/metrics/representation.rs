@@ -9,7 +9,7 @@
 //!
 //! scikit-learn's `KNeighborsClassifier(algorithm="brute")` and `RidgeClassifier(alpha=1)`.
 
-use rayon::prelude::*;
+use crate::util::parallel::{map, map_items};
 
 /// Neighbours that are asked.
 pub const NEIGHBOURS: usize = 5;
@@ -80,7 +80,7 @@ fn nearest(known: &[&[f32]], labels: &[u32], others: &[&[f32]]) -> Vec<u32> {
         let first = ranked.iter().map(|(_, label)| *label).filter(|label| votes(*label) == most);
         first.min().unwrap_or(0)
     };
-    others.par_iter().map(class).collect()
+    map_items(others, |_, other| class(other))
 }
 
 /// The class of each of `others` by the linear probe of `known`.
@@ -125,7 +125,7 @@ fn probe(known: &[&[f32]], labels: &[u32], others: &[&[f32]]) -> Vec<u32> {
         let there: Vec<_> = (0..classes).filter(|class| occurs(*class)).collect();
         there[1..].iter().fold(there[0], |best, next| better(best, *next)) as u32
     };
-    others.par_iter().map(class).collect()
+    map_items(others, |_, other| class(other))
 }
 
 /// Σ_i a_i x_i.
@@ -161,7 +161,7 @@ impl Cholesky {
             let one = |j: usize| dot(&vectors[i], &vectors[j]) + f64::from(u8::from(i == j));
             (0..=i).map(one).collect()
         };
-        let products: Vec<_> = (0..vectors.len()).into_par_iter().map(row).collect();
+        let products = map(vectors.len(), row);
         let mut factor: Vec<Vec<f64>> = Vec::with_capacity(products.len());
         for mut row in products {
             for j in 0..row.len() {

@@ -1,9 +1,8 @@
 //! Sharing the images of a batch, or other numbers, out among threads, in groups whose size does not
 //! depend on how many threads there are.
 
-use rayon::prelude::*;
-
 use crate::ops::recycled::Recycled;
+use crate::util::parallel::{for_items, map_items};
 
 /// Images in a group.
 pub(crate) const GROUP: usize = 8;
@@ -26,7 +25,7 @@ pub(crate) fn for_groups<T: Send>(
     n: usize,
     work: impl Fn(usize, &mut [T]) + Sync,
 ) {
-    for_chunks(values, (n, GROUPS_ON_ONE_THREAD), work);
+    for_chunks(values, (n, GROUPS_ON_ONE_THREAD), &work);
 }
 
 /// The same where each chunk is of a [microbatch](MICROBATCH): one alone is not shared out.
@@ -35,19 +34,19 @@ pub(crate) fn for_microbatches<T: Send>(
     n: usize,
     work: impl Fn(usize, &mut [T]) + Sync,
 ) {
-    for_chunks(values, (n, 1), work);
+    for_chunks(values, (n, 1), &work);
 }
 
 /// Calls `work` for each chunk of `n`, on this thread where there are `few` or less.
 fn for_chunks<T: Send>(
     values: &mut [T],
     (n, few): (usize, usize),
-    work: impl Fn(usize, &mut [T]) + Sync,
+    work: &(dyn Fn(usize, &mut [T]) + Sync),
 ) {
     if values.len() <= few * n {
         values.chunks_mut(n).enumerate().for_each(|(i, chunk)| work(i, chunk));
     } else {
-        values.par_chunks_mut(n).enumerate().for_each(|(i, chunk)| work(i, chunk));
+        for_items(values.chunks_mut(n), work);
     }
 }
 
@@ -97,7 +96,7 @@ pub(crate) fn sum_in_order<G: Send, T: Send>(
         let parts: Vec<_> = match some.len() {
             0 => return sum,
             1 => some.into_iter().map(&work).collect(),
-            _ => some.into_par_iter().map(&work).collect(),
+            _ => map_items(some, |_, group| work(group)),
         };
         for part in parts {
             match &mut sum {

@@ -8,13 +8,13 @@
 #[cfg(feature = "cube")]
 use burn::tensor::DType;
 use burn::tensor::{Tensor, TensorData};
-use rayon::prelude::*;
 
 use super::numbers::Numbers;
 use super::rows::RowRule;
 use super::rule::{ByRule, Rule};
 use crate::device::is_cpu;
 use crate::ops::simd::{Kernel, LANES, Lanes, Simd, SimdLevel};
+use crate::util::parallel::for_items;
 use crate::util::tensor::floats;
 
 /// Numbers that a thread has at a time; a parameter of fewer is not shared out.
@@ -144,7 +144,7 @@ fn sweep<R: Elementwise<N>, const N: usize>(
         .collect();
     match parts.len() {
         1 => parts.into_iter().for_each(|part| level.run(part)),
-        _ => parts.into_par_iter().for_each(|part| level.run(part)),
+        _ => for_items(parts, &|_, part| level.run(part)),
     }
 }
 

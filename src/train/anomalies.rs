@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use burn::tensor::Device;
-use rayon::prelude::*;
 
 use super::AnyModel;
 use super::evaluate::{dataset_for, known_classes, refuse_other_model, restore, source_of};
@@ -24,6 +23,7 @@ use crate::nn::Kind;
 use crate::registry;
 use crate::run::{AnomalyThreshold, RunFolder, State, find_checkpoint, run_of};
 use crate::util::bar::bar;
+use crate::util::parallel::map_items;
 use crate::util::stderr::message;
 use crate::util::tensor::floats;
 
@@ -333,8 +333,8 @@ pub(crate) fn score_each(
     shape: [usize; 3],
 ) -> Vec<f64> {
     let size = shape.iter().product();
-    let pairs = images.par_chunks_exact(size).zip(made.par_chunks_exact(size));
-    pairs.map(|(image, made)| score.of(image, made, shape)).collect()
+    let pairs = images.chunks_exact(size).zip(made.chunks_exact(size));
+    map_items(pairs, |_, (image, made)| score.of(image, made, shape))
 }
 
 /// How the class called `class` is told from the normal ones.

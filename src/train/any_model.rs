@@ -4,7 +4,6 @@ use std::sync::PoisonError;
 
 use anyhow::Result;
 use burn::tensor::{Int, Tensor};
-use rayon::prelude::*;
 use serde_json::Map;
 
 use super::microbatch::Cut;
@@ -29,6 +28,7 @@ use crate::nn::burn_layers::DRAWING;
 use crate::nn::{Autoencoder, Classifier, Kind, Model, Network, Operation, Parameter};
 use crate::nn::{ModelArguments, SharedWeights};
 use crate::ops::ordered_sum::ordered_mean;
+use crate::util::parallel::map_items;
 use crate::util::tensor::floats;
 
 /// A model that was built.
@@ -413,9 +413,9 @@ fn reconstructed(
 ) -> Reconstructed {
     let size = shape.iter().product();
     let errors = image_errors(pixels, made, size);
-    let pairs: Vec<_> = pixels.chunks_exact(size).zip(made.chunks_exact(size)).collect();
+    let pairs = pixels.chunks_exact(size).zip(made.chunks_exact(size));
     let ssims = match with_ssim {
-        true => pairs.into_par_iter().map(|(image, made)| ssim(image, made, shape)).collect(),
+        true => map_items(pairs, |_, (image, made)| ssim(image, made, shape)),
         false => Vec::new(),
     };
     Reconstructed { errors, ssims }

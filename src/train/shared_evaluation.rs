@@ -8,7 +8,6 @@
 //! ```
 
 use anyhow::{Context, Result, bail};
-use rayon::prelude::*;
 
 use super::any_model::AnyModel;
 use super::exchange::Exchange;
@@ -18,6 +17,7 @@ use crate::data::{Batch, DataLoader};
 use crate::metrics::image_quality::ImageError;
 use crate::metrics::measure::{Classified, Reconstructed};
 use crate::nn::SharedWeights;
+use crate::util::parallel::map_items;
 use crate::util::tensor::floats;
 
 /// What a rank has evaluated, or several have.
@@ -48,17 +48,15 @@ pub(super) fn shared_loss_and_predictions(
     let microbatches: Vec<_> =
         batches.iter().flat_map(|batch| batch.chunks(model.microbatch(batch.len()))).collect();
     let (share, packed) = (exchange.share(microbatches.len()), SharedWeights::default());
-    let parts: Result<Vec<_>> = microbatches[share]
-        .par_iter()
-        .map(|microbatch| {
-            let bytes = loader.read(microbatch.indices)?;
-            let (output, images, notes) =
-                model.evaluate_batch(loader, microbatch.with_bytes(&bytes), (detail, &packed));
-            let losses = floats(output.loss * microbatch.len() as f64);
-            let predictions = classes(output.predictions.into_iter().collect());
-            Ok(Part { losses, predictions, images, notes })
-        })
-        .collect();
+    let parts = map_items(&microbatches[share], |_, microbatch| {
+        let bytes = loader.read(microbatch.indices)?;
+        let (output, images, notes) =
+            model.evaluate_batch(loader, microbatch.with_bytes(&bytes), (detail, &packed));
+        let losses = floats(output.loss * microbatch.len() as f64);
+        let predictions = classes(output.predictions.into_iter().collect());
+        Ok(Part { losses, predictions, images, notes })
+    });
+    let parts: Result<Vec<_>> = parts.into_iter().collect();
     let parts = exchange.gather(Part::of(parts?).to_bytes());
     let parts: Result<Vec<_>> = parts.iter().map(|bytes| Part::from_bytes(bytes)).collect();
     let Part { losses, predictions, images, notes } = Part::of(parts?);

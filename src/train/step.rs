@@ -13,7 +13,6 @@ use std::sync::PoisonError;
 use anyhow::{Context, Result};
 use burn::optim::GradientsParams;
 use burn::tensor::{Int, Tensor};
-use rayon::prelude::*;
 
 use super::any_model::{AnyModel, BatchOutput};
 use super::batch_step::BatchStep;
@@ -27,6 +26,7 @@ use crate::metrics::Score;
 use crate::metrics::measure::{Classified, Reconstructed};
 use crate::nn::burn_layers::DRAWING;
 use crate::nn::{ForwardContext, SharedWeights};
+use crate::util::parallel::map_items;
 use crate::util::random::split_mix64;
 
 /// What [`loss_and_gradients`] returns.
@@ -330,6 +330,5 @@ fn in_microbatches<T: Send>(
     if takes_whole_batches(model, loader) {
         return vec![work(0, batch)];
     }
-    let microbatches = batch.chunks(model.microbatch(batch.len())).into_par_iter().enumerate();
-    microbatches.map(|(number, microbatch)| work(number, microbatch)).collect()
+    map_items(batch.chunks(model.microbatch(batch.len())), work)
 }

@@ -10,6 +10,7 @@ pub mod hex;
 mod lease;
 pub(crate) mod npy;
 pub(crate) mod panics;
+pub(crate) mod parallel;
 pub mod python_number;
 pub(crate) mod random;
 pub(crate) mod shell;

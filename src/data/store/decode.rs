@@ -5,7 +5,6 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::Result;
-use rayon::prelude::*;
 
 use super::bar::bar;
 use super::folder::{Place, free_space};
@@ -16,6 +15,7 @@ use super::stored::StoredImages;
 use super::stored_writer::StoredWriter;
 use crate::error::{Exit, Failure};
 use crate::util::atomic_file::sync_folder;
+use crate::util::parallel::map_items;
 use crate::util::stderr::message;
 
 /// Images that are decoded: what they are in, which of them are there, and why others are not.
@@ -30,12 +30,11 @@ pub(super) fn into_memory(source: &OnDemand, count: usize, lease: Lease, what: &
     let size = source.size;
     let mut bytes = vec![0; count * size];
     let bar = bar(what, count);
-    let slots = bytes.par_chunks_exact_mut(size).enumerate().map(|(index, slot)| {
+    let done = map_items(bytes.chunks_exact_mut(size), |index, slot| {
         let decoded = source.decode(index).map(|image| slot.copy_from_slice(&image));
         bar.inc(1);
         decoded
     });
-    let done: Vec<_> = slots.collect();
     bar.finish_and_clear();
     let kept = (0..count).filter(|&index| done[index].is_ok()).collect();
     let left_out = done.into_iter().enumerate();

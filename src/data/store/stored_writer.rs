@@ -5,11 +5,10 @@ use std::fs::OpenOptions;
 use std::io::Result;
 use std::path::Path;
 
-use rayon::prelude::*;
-
 use super::layout::{Header, Layout, Row, TABLE, rows};
 use super::positioned::Positioned;
 use super::source::OnDemand;
+use crate::util::parallel::map_items;
 
 /// The file.
 pub(super) struct StoredWriter {
@@ -59,12 +58,12 @@ impl StoredWriter {
         source: &OnDemand,
         note: impl Fn() + Sync,
     ) -> Result<Vec<(usize, String)>> {
-        let images = self.rows.par_iter().enumerate().map(|(index, row)| {
+        let done = map_items(&self.rows, |index, row| {
             let done = self.fill_image(source, index, *row);
             note();
             done
         });
-        let done: Result<Vec<_>> = images.collect();
+        let done: Result<Vec<_>> = done.into_iter().collect();
         let (mut left_out, mut rows) = (Vec::new(), Vec::new());
         for (index, done) in done?.into_iter().enumerate() {
             rows.push(*done.as_ref().unwrap_or(&Row::default()));

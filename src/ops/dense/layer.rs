@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 
-use rayon::prelude::*;
-
 use super::kernels::{Forward, InputGradient};
 use crate::ops::Activation;
 use crate::ops::conv::kernels::Outer;
 use crate::ops::parallel::{MICROBATCH, for_groups};
 use crate::ops::simd::{Derive, MAX_LANES, SimdLevel};
 use crate::ops::sums::sums_of_columns;
+use crate::util::parallel::for_items;
 
 /// Rows of the weight's gradient that a thread computes at a time, at least: the gradients of all examples are
 /// copied together once for them.
@@ -105,8 +104,9 @@ pub fn weight_gradient(level: SimdLevel, operands: &Operands, first: usize, dw: 
     let outputs = operands.outputs;
     let rows = dw.len() / outputs;
     let each = rows.div_ceil(rayon::current_num_threads()).max(ROWS);
-    let parts = dw.par_chunks_mut(each * outputs).enumerate();
-    parts.for_each(|(number, dw)| rows_of_gradient(level, operands, first + number * each, dw));
+    for_items(dw.chunks_mut(each * outputs), &|number, dw| {
+        rows_of_gradient(level, operands, first + number * each, dw);
+    });
 }
 
 /// The same on this thread, for about [`ROWS`] rows.
