@@ -2,6 +2,7 @@
 
 use dytb::data::Batch;
 use std::fs;
+use std::sync::LazyLock;
 
 use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Tensor};
@@ -24,18 +25,19 @@ const CLASSES: usize = 10;
 const PLAIN: StepConfig = StepConfig { l2_penalty: 0.0, seed: 9 };
 
 /// The model in a row of the table, for images of `shape`; an error where it does not take them.
+fn probed(row: usize, shape: [usize; 3]) -> anyhow::Result<AnyModel> {
+    let mut model = build(row, shape, 1, &Device::flex())?;
+    model.probe(MODELS[row].0, shape, CLASSES, &Device::flex())?;
+    Ok(model)
+}
+
+/// The same, of which a pass through it may be what shows that it does not take them.
 fn build(row: usize, shape: [usize; 3], seed: u64, device: &Device) -> anyhow::Result<AnyModel> {
-    let (name, model) = MODELS[row];
-    let plain = device.clone().inner();
-    let mut probed = AnyModel::new(model, shape, CLASSES, &mut Initializer::new(seed, &plain))?;
-    probed.probe(name, shape, CLASSES, &plain)?;
-    match *device == plain && !device.is_autodiff() {
-        true => Ok(probed),
-        false => AnyModel::new(model, shape, CLASSES, &mut Initializer::new(seed, device)),
-    }
+    AnyModel::new(MODELS[row].1, shape, CLASSES, &mut Initializer::new(seed, device))
 }
 
 /// A model with the smallest images that it takes.
+#[derive(Clone, Copy)]
 struct Entry {
     row: usize,
     name: &'static str,
@@ -45,15 +47,19 @@ struct Entry {
     examples: usize,
 }
 
-/// Every model.
+/// Every model; they are probed once for all tests.
 fn models() -> impl Iterator<Item = Entry> {
-    MODELS.iter().enumerate().map(|(row, (name, _))| {
-        let build = |shape| Some((shape, build(row, shape, 1, &Device::flex()).ok()?));
-        let built = SHAPES.into_iter().find_map(build);
-        let (shape, model) = built.unwrap_or_else(|| panic!("{name} takes none"));
-        let examples = if model.requirements().full_batch { 10 } else { 20 };
-        Entry { row, name, shape, examples }
-    })
+    static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+        let entry = |(row, (name, _)): (usize, &(&'static str, _))| {
+            let probed = |shape| Some((shape, probed(row, shape).ok()?));
+            let built = SHAPES.into_iter().find_map(probed);
+            let (shape, model) = built.unwrap_or_else(|| panic!("{name} takes none"));
+            let examples = if model.requirements().full_batch { 10 } else { 20 };
+            Entry { row, name, shape, examples }
+        };
+        MODELS.iter().enumerate().map(entry).collect()
+    });
+    ENTRIES.iter().copied()
 }
 
 /// Images of noise of all classes, the same every time.
@@ -118,7 +124,7 @@ fn outputs_have_the_shape_they_should_have() {
     let device = Device::flex();
     for Entry { row, name, shape: smallest, .. } in models() {
         for shape in SHAPES {
-            let model = match build(row, shape, 1, &device) {
+            let model = match probed(row, shape) {
                 Ok(model) => model,
                 Err(error) => {
                     let [_, height, width] = shape;
@@ -150,7 +156,7 @@ fn outputs_have_the_shape_they_should_have() {
     }
 }
 
-/// Ten steps on the same batch bring its loss down, and gradients reach every parameter.
+/// Ten steps on the same batch bring its loss down, or fewer, and gradients reach every parameter.
 #[test]
 fn every_model_learns() {
     let device = Device::flex().autodiff();
@@ -162,10 +168,13 @@ fn every_model_learns() {
         let trained = parameters.iter().filter(|parameter| parameter.trained).count();
         assert_eq!(step.gradients.len(), trained, "{name}: {parameters:?}");
 
-        let mut optimizer = adam();
-        let losses: Vec<_> =
-            (0..10).map(|_| train(&mut model, &loader, &mut optimizer, 1e-3)).collect();
-        assert!(losses[9] < 0.95 * losses[0], "{name}: {losses:?}");
+        let (mut optimizer, mut losses) = (adam(), Vec::new());
+        let is_lower =
+            |losses: &[f32]| losses.last() < losses.first().map(|first| 0.95 * first).as_ref();
+        while losses.len() < 10 && !is_lower(&losses) {
+            losses.push(train(&mut model, &loader, &mut optimizer, 1e-3));
+        }
+        assert!(is_lower(&losses), "{name}: {losses:?}");
     }
 }
 
@@ -210,8 +219,7 @@ fn threads_do_not_change_a_bit_of_many_numbers() {
             let parameters = model.network().parameters().into_iter();
             parameters.map(|own| own.shape.iter().product::<usize>()).max().unwrap()
         };
-        let has_many =
-            |shape| build(row, shape, 1, &plain).is_ok_and(|model| largest(&model) >= MANY);
+        let has_many = |shape| probed(row, shape).is_ok_and(|model| largest(&model) >= MANY);
         // Of the images of the autoencoders with one layer a piece of two is enough.
         let layers = build(row, [1, 32, 32], 1, &plain).unwrap().network().parameters().len();
         let (shape, examples) = match model.kind() {
