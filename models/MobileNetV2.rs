@@ -14,7 +14,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use dytb::nn::layers::{
-    BatchNorm, Conv, ConvConfig, Dense, DenseConfig, DepthwiseConv, clamp_max, global_average_pool,
+    BatchNorm, Conv, ConvConfig, Dense, DenseConfig, DepthwiseConv, global_average_pool,
     residual_sum,
 };
 use dytb::nn::{WeightInit, require_halvings};
@@ -54,20 +54,12 @@ impl Pointwise {
         context: &mut ForwardContext,
     ) -> Tensor<4> {
         let maps = self.conv.forward(maps, context);
-        capped(self.norm.forward(maps, activation, context), activation, context)
+        self.norm.forward(maps, activation, context)
     }
 }
 
 fn norm(channels: usize, init: &mut Initializer) -> BatchNorm {
     BatchNorm::new(channels, init).with_epsilon(1e-5)
-}
-
-/// ReLU6 of what a ReLU has left.
-fn capped(maps: Tensor<4>, activation: Activation, context: &mut ForwardContext) -> Tensor<4> {
-    match activation {
-        Activation::Relu => clamp_max(maps, 6.0, context),
-        _ => maps,
-    }
 }
 
 /// Wider, filtered, narrower.
@@ -96,13 +88,12 @@ impl Inverted {
     }
 
     fn forward(&self, maps: Tensor<4>, context: &mut ForwardContext) -> Tensor<4> {
-        let relu = Activation::Relu;
         let wide = match &self.expand {
-            Some(expand) => expand.forward(maps.clone(), relu, context),
+            Some(expand) => expand.forward(maps.clone(), Activation::Relu6, context),
             None => maps.clone(),
         };
         let wide = self.depthwise.forward(wide, context);
-        let wide = capped(self.norm.forward(wide, relu, context), relu, context);
+        let wide = self.norm.forward(wide, Activation::Relu6, context);
         let narrow = self.project.forward(wide, Activation::Identity, context);
         match self.is_residual {
             true => residual_sum(maps, narrow, Activation::Identity, context),
@@ -148,9 +139,9 @@ impl MobileNetV2 {
 
 impl Classifier for MobileNetV2 {
     fn forward(&self, images: Tensor<4>, context: &mut ForwardContext) -> Tensor<2> {
-        let maps = self.stem.forward(images, Activation::Relu, context);
+        let maps = self.stem.forward(images, Activation::Relu6, context);
         let maps = self.blocks.iter().fold(maps, |maps, block| block.forward(maps, context));
-        let maps = self.head.forward(maps, Activation::Relu, context);
+        let maps = self.head.forward(maps, Activation::Relu6, context);
         self.softmax_linear.forward(global_average_pool(maps, context), context)
     }
 }

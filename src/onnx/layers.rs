@@ -35,6 +35,11 @@ pub(super) fn write(node: &Node, inputs: &[&str], to: &mut Operators) -> String 
     match node.activation {
         Activation::Identity => output,
         Activation::Relu => to.add(&scope, "Relu", &[&output], &[]),
+        Activation::Relu6 => {
+            let [least, most] =
+                [("least", 0.0), ("most", 6.0)].map(|(name, to_be)| to.floats(name, &[], &[to_be]));
+            to.add(&scope, "Clip", &[&output, &least, &most], &[])
+        }
         Activation::Tanh => to.add(&scope, "Tanh", &[&output], &[]),
     }
 }

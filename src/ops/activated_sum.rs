@@ -142,9 +142,9 @@ mod tests {
     fn agrees_with_burn_in_both_orders() {
         let device = Device::flex().autodiff();
         let planes = |shape: [usize; 4]| {
-            Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), &device)
+            Tensor::<4>::random(shape, Distribution::Uniform(-5.0, 5.0), &device)
         };
-        for activation in [Activation::Identity, Activation::Relu] {
+        for activation in [Activation::Identity, Activation::Relu, Activation::Relu6] {
             for [batch, channels, rows, columns] in [[17, 16, 9, 8], [1, 3, 5, 7], [33, 1, 4, 4]] {
                 let a = planes([batch, rows, columns, channels]).permute([0, 3, 1, 2]);
                 let b = planes([batch, channels, rows, columns]);

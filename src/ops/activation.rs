@@ -17,6 +17,8 @@ pub enum Activation {
     Tanh,
     /// `max(x, 0)`.
     Relu,
+    /// `min(max(x, 0), 6)`; its gradient is 0 from either end on, as TensorFlow's `relu6` and PyTorch's `ReLU6` have it.
+    Relu6,
 }
 
 impl Activation {
@@ -26,9 +28,16 @@ impl Activation {
             Self::Identity => x,
             Self::Tanh => x.tanh(),
             Self::Relu => activation::relu(x),
+            // Of a ReLU: burn's clamp has a gradient at 0.
+            Self::Relu6 => activation::relu(x).clamp_max(6.0),
         }
     }
 }
+
+/// All of them, for tests.
+#[cfg(test)]
+pub(crate) const ACTIVATIONS: [Activation; 4] =
+    [Activation::Identity, Activation::Tanh, Activation::Relu, Activation::Relu6];
 
 /// The Gaussian error linear unit, `x Φ(x) = x / 2 (1 + erf(x / √2))`.
 ///

@@ -28,5 +28,7 @@ pub mod square_error;
 pub(crate) mod sums;
 pub(crate) mod windows;
 
+#[cfg(test)]
+pub(crate) use activation::ACTIVATIONS;
 pub use activation::{Activation, gelu};
 pub use simd::SimdLevel;

@@ -107,6 +107,7 @@ impl Graph {
             Activation::Identity => last,
             Activation::Tanh => self.add(&in_layer("Tanh"), "Tanh", &[&last], output),
             Activation::Relu => self.add(&in_layer("Relu"), "Relu", &[&last], output),
+            Activation::Relu6 => self.add(&in_layer("Relu6"), "Relu6", &[&last], output),
         }
     }
 

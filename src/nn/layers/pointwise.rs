@@ -25,7 +25,7 @@ pub fn gelu<const D: usize>(x: Tensor<D>, context: &mut ForwardContext) -> Tenso
     context.made(y, || Node::new(NodeKind::Gelu, [input]))
 }
 
-/// min(x, `most`), of maps `[batch, channels, h, w]` or rows `[batch, n]`: after a ReLU, with 6, it is ReLU6.
+/// min(x, `most`), of maps `[batch, channels, h, w]` or rows `[batch, n]`.
 pub fn clamp_max<const D: usize>(
     x: Tensor<D>,
     most: f64,

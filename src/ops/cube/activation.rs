@@ -13,6 +13,8 @@ pub(crate) fn activated(x: f32, #[comptime] activation: Activation) -> f32 {
         x.tanh()
     } else if comptime!(activation == Activation::Relu) {
         select(x > 0.0, x, 0.0)
+    } else if comptime!(activation == Activation::Relu6) {
+        select(x > 6.0, 6.0, select(x > 0.0, x, 0.0))
     } else {
         x
     }
@@ -25,6 +27,8 @@ pub(crate) fn inactivated(y: f32, dy: f32, #[comptime] activation: Activation) -
         dy * (1.0 - y * y)
     } else if comptime!(activation == Activation::Relu) {
         select(y > 0.0, dy, 0.0)
+    } else if comptime!(activation == Activation::Relu6) {
+        select(y < 6.0, select(y > 0.0, dy, 0.0), 0.0)
     } else {
         dy
     }

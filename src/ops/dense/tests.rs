@@ -2,6 +2,7 @@ use burn::tensor::{Device, TensorData};
 use rand::{RngExt, SeedableRng};
 
 use super::*;
+use crate::ops::ACTIVATIONS;
 use crate::util::tensor::floats;
 
 /// Batch, inputs, outputs: within and beyond a microbatch, blocks of inputs and of outputs, parts of vectors.
@@ -56,7 +57,7 @@ fn assert_close(got: &[f32], want: &[f32], what: &str) {
 #[test]
 fn every_level_agrees_with_burn() {
     for &case in CASES {
-        for activation in [Activation::Identity, Activation::Tanh, Activation::Relu] {
+        for activation in ACTIVATIONS {
             let want =
                 gradients(case, |x, w, b| activation.apply(x.matmul(w) + b.unsqueeze::<2>()));
             for level in SimdLevel::available() {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::ops::ACTIVATIONS;
 use burn::tensor::{Device, TensorData};
 
 const EPSILON: f64 = 1e-3;
@@ -39,7 +40,7 @@ fn passes<const D: usize>(
 }
 
 fn agrees_with_burn<const D: usize>(x: Tensor<D>) {
-    for activation in [Activation::Identity, Activation::Relu, Activation::Tanh] {
+    for activation in ACTIVATIONS {
         let got = passes(x.clone(), |x, by| normalise_batch(x, by, EPSILON, activation));
         let want = passes(x.clone(), |x, [gamma, beta]| {
             let normalised = batch_norm_train(x, gamma, beta, EPSILON);
@@ -205,7 +206,7 @@ fn pooled_as_afterwards() {
         (pixels([2, 8, 9, 3]), [3, 2]),
         (noise([3, 9, 7, 4], 0.0, &device).swap_dims(1, 3), [2, 2]),
     ] {
-        for activation in [Activation::Identity, Activation::Relu, Activation::Tanh] {
+        for activation in ACTIVATIONS {
             let got = passes(x.clone(), |x, by| {
                 normalise_batch_max_pool2d(x, by, EPSILON, activation, windows)
             });

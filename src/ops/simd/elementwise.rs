@@ -29,6 +29,7 @@ pub(crate) fn apply<S: Simd>(s: S, activation: Activation, x: S::V) -> S::V {
         Activation::Identity => x,
         Activation::Tanh => tanh(s, x),
         Activation::Relu => s.max(s.splat(0.0), x),
+        Activation::Relu6 => s.min(s.splat(6.0), s.max(s.splat(0.0), x)),
     }
 }
 
@@ -40,6 +41,7 @@ pub(crate) fn activated(activation: Activation, x: f32) -> f32 {
         Activation::Tanh => x.tanh(),
         Activation::Relu if x > 0.0 || x.is_nan() => x,
         Activation::Relu => 0.0,
+        Activation::Relu6 => x.clamp(0.0, 6.0),
     }
 }
 
@@ -120,7 +122,7 @@ impl Kernel for Sum<'_> {
 }
 
 /// `out = gradient * activation'`, the derivative taken from the activation's output:
-/// `1 - y²` for tanh, `y > 0` for relu.
+/// `1 - y²` for tanh, `y > 0` for relu, `0 < y < 6` for relu6.
 pub(crate) struct Derive<'a> {
     pub activation: Activation,
     pub gradient: &'a [f32],
@@ -162,7 +164,8 @@ pub(crate) fn derived(activation: Activation, g: f32, y: f32) -> f32 {
         Activation::Identity => g,
         Activation::Tanh => g * (1.0 - y * y),
         Activation::Relu if y > 0.0 => g,
-        Activation::Relu => 0.0,
+        Activation::Relu6 if y > 0.0 && y < 6.0 => g,
+        Activation::Relu | Activation::Relu6 => 0.0,
     }
 }
 
@@ -173,5 +176,55 @@ pub(crate) fn derive<S: Simd>(s: S, activation: Activation, g: S::V, y: S::V) ->
         Activation::Identity => g,
         Activation::Tanh => s.mul(g, s.fnma(y, y, s.splat(1.0))),
         Activation::Relu => s.where_positive(y, g),
+        Activation::Relu6 => s.where_positive(y, s.where_positive(s.sub(s.splat(6.0), y), g)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::ACTIVATIONS;
+    use crate::ops::simd::SimdLevel;
+
+    /// At their corners too, and of NaN; tanh within five units in the last place.
+    #[test]
+    fn vectors_are_activated_as_single_values_are() {
+        let mut values: Vec<f32> = (-300..=300).map(|i| i as f32 / 37.0).collect();
+        values.extend([
+            0.0,
+            6.0,
+            f32::from_bits(6f32.to_bits() - 1),
+            f32::INFINITY,
+            -1e30,
+            f32::NAN,
+        ]);
+        let gradient: Vec<f32> = (0..values.len()).map(|i| (i as f32 * 1.7).sin()).collect();
+        let same =
+            |a: f32, b: f32| (a - b).abs() <= 1e-6 * b.abs() || a == b || a.is_nan() && b.is_nan();
+        for level in SimdLevel::available() {
+            for activation in ACTIVATIONS {
+                let mut activated_values = values.clone();
+                let bias = vec![0.0; values.len()];
+                level.run(Activate { activation, bias: &bias, out: &mut activated_values });
+                let mut out = vec![1.0; values.len()];
+                let output = &activated_values;
+                level.run(Derive { activation, gradient: &gradient, output, out: &mut out });
+                for (at, x) in values.iter().enumerate() {
+                    let (y, dz) =
+                        (activated(activation, *x), derived(activation, gradient[at], output[at]));
+                    assert!(
+                        same(output[at], y),
+                        "{level:?}, {activation:?} of {x}: {}",
+                        output[at]
+                    );
+                    let close = (out[at] - dz).abs() <= 1e-5 || same(out[at], dz);
+                    assert!(close, "{level:?}, {activation:?} of {x}: {} and {dz}", out[at]);
+                }
+            }
+        }
+        let six = |x| activated(Activation::Relu6, x);
+        assert_eq!([six(-1.0), six(2.5), six(7.0)], [0.0, 2.5, 6.0]);
+        let slope = |y| derived(Activation::Relu6, 3.0, y);
+        assert_eq!([slope(0.0), slope(2.5), slope(6.0)], [0.0, 3.0, 0.0]);
     }
 }
