@@ -113,7 +113,9 @@ fn a_job_array_ends_as_the_loop_does() {
         });
         let task = task.unwrap();
         match number {
-            0 => drop(output("scancel", &["--batch", "--signal=TERM", &task])),
+            // The task ends and asks for its requeueing so soon that scancel, which waits for more, would try again for
+            // a minute and a half.
+            0 => drop(output("timeout", &["2", "scancel", "--batch", "--signal=TERM", &task])),
             1 => drop(output("scontrol", &["requeue", &task])),
             _ => {
                 let pid = fs::read_to_string(folder.join("slurmd.pid")).unwrap();
