@@ -118,23 +118,27 @@ fn killed_again_and_again_it_ends_the_same() {
     let _ = writeln!(std::io::stderr(), "{what}");
 }
 
-/// Between the first signal and the second the process is stopped: it cannot do anything else. So many epochs that it has
-/// not ended by then.
+/// Both signals come while the process is stopped. Where two of its threads take them, a step and its checkpoint may end
+/// before the second is heeded: then it is tried again. So many epochs that it has not ended by then.
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let line = LINE.replace("--epochs 5", "--epochs 60");
-    let (through, bench) = (Bench::new(), Bench::new());
+    let through = Bench::new();
     through.train(&line).ended(0);
-    let child = bench.training(&line).spawn().unwrap();
-    while latest(&bench.path(RUN).join("checkpoints")).unwrap().is_none() {
-        std::thread::yield_now();
-    }
-    for name in ["STOP", "INT", "TERM", "CONT"] {
-        signal(&child, name);
-    }
-    let done = Done::from(child.wait_with_output().unwrap());
-    assert!(matches!(done.code, Some(130 | 143)), "{done:?}");
-    assert!(!done.stderr.contains("interrupted after"), "{}", done.stderr);
+    let killed = || {
+        let bench = Bench::new();
+        let child = bench.training(&line).spawn().unwrap();
+        while latest(&bench.path(RUN).join("checkpoints")).unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        for name in ["STOP", "INT", "TERM", "CONT"] {
+            signal(&child, name);
+        }
+        let done = Done::from(child.wait_with_output().unwrap());
+        assert!(matches!(done.code, Some(130 | 143)), "{done:?}");
+        (!done.stderr.contains("interrupted after")).then_some(bench)
+    };
+    let bench = (0..10).find_map(|_| killed()).expect("one of ten ends at once");
     bench.train(&line).ended(0);
     assert_same(&through, &bench, RUN);
 }
