@@ -26,7 +26,7 @@ use anyhow::Result;
 use rayon::prelude::*;
 
 use super::Examples;
-use crate::util::parallel::map;
+use crate::util::parallel::try_map;
 
 /// An image that is another one's copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +52,7 @@ impl<'a> Catalogue<'a> {
     /// # Errors
     /// Where an image cannot be read.
     pub fn of(examples: &'a Examples) -> Result<Self> {
-        let checksums = map(examples.len(), |index| examples.checksum(index));
-        let checksums = checksums.into_iter().collect::<Result<Vec<_>>>()?;
+        let checksums = try_map(examples.len(), |index| examples.checksum(index))?;
         let mut sorted: Vec<_> = checksums.iter().copied().zip(0..).collect();
         sorted.par_sort_unstable();
         Ok(Self { examples, checksums, sorted })
@@ -77,12 +76,12 @@ impl<'a> Catalogue<'a> {
 
     /// The images of `other` that equal one here; an earlier one where the two are one split.
     fn found(&self, other: &Catalogue, is_same: bool) -> Result<Vec<Copied>> {
-        let copies = map(other.examples.len(), |index| {
+        let copies = try_map(other.examples.len(), |index| -> Result<_> {
             let end = if is_same { index } else { self.examples.len() };
-            let first = self.first_like(other, index, end).transpose()?;
-            Some(first.map(|of| Copied { index, of }))
+            let first = self.first_like(other, index, end)?;
+            Ok(first.map(|of| Copied { index, of }))
         });
-        copies.into_iter().flatten().collect()
+        Ok(copies?.into_iter().flatten().collect())
     }
 
     /// The first image here, before `end`, that equals the image `index` of `other`.

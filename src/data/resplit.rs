@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::left_out::LeftOut;
 use super::{Dataset, Examples, Identity, Split};
 use crate::error::{Exit, Failure};
-use crate::util::parallel::map;
+use crate::util::parallel::try_map;
 use crate::util::random::split_mix64;
 
 /// The seed of a split where none is given.
@@ -185,12 +185,11 @@ impl Resplit {
         if !self.whole.validation_is_test() {
             pool = pool.followed_by(self.whole.load(Split::Validation)?);
         }
-        let hashes = map(pool.len(), |index| {
+        let hashes = try_map(pool.len(), |index| -> Result<_> {
             let image = pool.image(index)?;
             Ok(hash(self.split.seed(), &image))
         });
-        let hashes = hashes.into_iter().collect::<Result<Vec<_>>>()?;
-        let chosen = self.split.choose(pool.labels(), &hashes);
+        let chosen = self.split.choose(pool.labels(), &hashes?);
         let part = |wanted: bool| -> Result<Examples> {
             let kept: Vec<_> = (0..pool.len()).filter(|&at| chosen[at] == wanted).collect();
             match kept.is_empty() {

@@ -97,7 +97,6 @@ pub fn macro_scores(confusion_counts: &[u64], classes: usize) -> MacroScores {
 /// Where there is not one row for each label, or a label is not below `classes`.
 pub fn auroc(probabilities: &[f32], classes: usize, labels: &[u32]) -> Option<f64> {
     check(probabilities, classes, labels);
-    // Collected before they are summed: the order of a parallel sum depends on the threads.
     let areas = map(classes, |class| {
         let column = probabilities.iter().skip(class).step_by(classes);
         area(column.zip(labels).map(|(&p, &label)| (p, label as usize == class)).collect())

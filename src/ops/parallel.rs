@@ -93,12 +93,10 @@ pub(crate) fn sum_in_order<G: Send, T: Send>(
     let mut sum = None;
     loop {
         let some: Vec<_> = groups.by_ref().take(rayon::current_num_threads()).collect();
-        let parts: Vec<_> = match some.len() {
-            0 => return sum,
-            1 => some.into_iter().map(&work).collect(),
-            _ => map_items(some, |_, group| work(group)),
-        };
-        for part in parts {
+        if some.is_empty() {
+            return sum;
+        }
+        for part in map_items(some, |_, group| work(group)) {
             match &mut sum {
                 Some(sum) => add(sum, part),
                 None => sum = Some(part),

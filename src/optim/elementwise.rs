@@ -142,10 +142,7 @@ fn sweep<R: Elementwise<N>, const N: usize>(
             Sweep { rule, factors, parameter, gradient, slots }
         })
         .collect();
-    match parts.len() {
-        1 => parts.into_iter().for_each(|part| level.run(part)),
-        _ => for_items(parts, &|_, part| level.run(part)),
-    }
+    for_items(parts, &|_, part| level.run(part));
 }
 
 /// One thread's part.

@@ -17,7 +17,7 @@ use crate::data::{Batch, DataLoader};
 use crate::metrics::image_quality::ImageError;
 use crate::metrics::measure::{Classified, Reconstructed};
 use crate::nn::SharedWeights;
-use crate::util::parallel::map_items;
+use crate::util::parallel::try_map;
 use crate::util::tensor::floats;
 
 /// What a rank has evaluated, or several have.
@@ -48,7 +48,9 @@ pub(super) fn shared_loss_and_predictions(
     let microbatches: Vec<_> =
         batches.iter().flat_map(|batch| batch.chunks(model.microbatch(batch.len()))).collect();
     let (share, packed) = (exchange.share(microbatches.len()), SharedWeights::default());
-    let parts = map_items(&microbatches[share], |_, microbatch| {
+    let own = &microbatches[share];
+    let parts = try_map(own.len(), |number| -> Result<_> {
+        let microbatch = &own[number];
         let bytes = loader.read(microbatch.indices)?;
         let (output, images, notes) =
             model.evaluate_batch(loader, microbatch.with_bytes(&bytes), (detail, &packed));
@@ -56,7 +58,6 @@ pub(super) fn shared_loss_and_predictions(
         let predictions = classes(output.predictions.into_iter().collect());
         Ok(Part { losses, predictions, images, notes })
     });
-    let parts: Result<Vec<_>> = parts.into_iter().collect();
     let parts = exchange.gather(Part::of(parts?).to_bytes());
     let parts: Result<Vec<_>> = parts.iter().map(|bytes| Part::from_bytes(bytes)).collect();
     let Part { losses, predictions, images, notes } = Part::of(parts?);

@@ -2,19 +2,24 @@
 //!
 //! ```text
 //! map(n, f)        [f(0), f(1), ..., f(n - 1)]
+//! try_map(n, f)    the same, or an error of one of them, after which no other is begun
 //! for_items(v, f)  f(0, v[0]), f(1, v[1]), ..., in any order
 //! ```
 //!
 //! rayon's iterators, of one type: each of their own types would be compiled for each closure, with all of rayon's
-//! splitting and stealing inside.
+//! splitting and stealing inside. What is folded in no order, or is done once one is found, is rayon's own.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-/// Calls `work(0)`, ... `work(count - 1)`.
+/// Calls `work(0)`, ... `work(count - 1)`; one alone on this thread.
 fn each(count: usize, work: &(dyn Fn(usize) + Sync)) {
-    (0..count).into_par_iter().for_each(work);
+    match count {
+        0 | 1 => (0..count).for_each(work),
+        _ => (0..count).into_par_iter().for_each(work),
+    }
 }
 
 /// What `work` makes of 0, ... `count - 1`, in this order.
@@ -27,6 +32,22 @@ pub(crate) fn map<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Ve
     let made =
         slots.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner));
     made.map(|made| made.expect("each number was given to the work")).collect()
+}
+
+/// The same of work that may fail.
+///
+/// # Errors
+/// The first of those that came before all had stopped.
+pub(crate) fn try_map<T: Send, E: Send>(
+    count: usize,
+    work: impl Fn(usize) -> Result<T, E> + Sync,
+) -> Result<Vec<T>, E> {
+    let has_failed = AtomicBool::new(false);
+    let made = map(count, |number| {
+        let is_wanted = !has_failed.load(Ordering::Relaxed);
+        is_wanted.then(|| work(number).inspect_err(|_| has_failed.store(true, Ordering::Relaxed)))
+    });
+    made.into_iter().flatten().collect()
 }
 
 /// What `work` makes of each of `items` and its number, in their order.
@@ -55,6 +76,23 @@ fn taken<I>(item: &Mutex<Option<I>>) -> I {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn after_an_error_nothing_is_begun() {
+        for threads in [1, 2, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                assert_eq!(try_map(100, |number| Ok::<_, ()>(2 * number)).unwrap()[99], 198);
+                let begun = Mutex::new(0);
+                let failing = |number| {
+                    *begun.lock().unwrap() += 1;
+                    Err::<(), _>(number)
+                };
+                assert!(try_map(1000, failing).is_err());
+                assert!(begun.into_inner().unwrap() <= threads);
+            });
+        }
+    }
 
     #[test]
     fn all_are_done_once_and_come_in_their_order() {

@@ -156,7 +156,7 @@ fn outputs_have_the_shape_they_should_have() {
     }
 }
 
-/// Ten steps on the same batch bring its loss down, or fewer, and gradients reach every parameter.
+/// Ten steps on the same batch bring its loss down, and gradients reach every parameter.
 #[test]
 fn every_model_learns() {
     let device = Device::flex().autodiff();
@@ -168,13 +168,10 @@ fn every_model_learns() {
         let trained = parameters.iter().filter(|parameter| parameter.trained).count();
         assert_eq!(step.gradients.len(), trained, "{name}: {parameters:?}");
 
-        let (mut optimizer, mut losses) = (adam(), Vec::new());
-        let is_lower =
-            |losses: &[f32]| losses.last() < losses.first().map(|first| 0.95 * first).as_ref();
-        while losses.len() < 10 && !is_lower(&losses) {
-            losses.push(train(&mut model, &loader, &mut optimizer, 1e-3));
-        }
-        assert!(is_lower(&losses), "{name}: {losses:?}");
+        let mut optimizer = adam();
+        let losses: Vec<_> =
+            (0..10).map(|_| train(&mut model, &loader, &mut optimizer, 1e-3)).collect();
+        assert!(losses[9] < 0.95 * losses[0], "{name}: {losses:?}");
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::layout::{Header, Layout, Row, TABLE, rows};
 use super::positioned::Positioned;
 use super::source::OnDemand;
-use crate::util::parallel::map_items;
+use crate::util::parallel::try_map;
 
 /// The file.
 pub(super) struct StoredWriter {
@@ -58,12 +58,11 @@ impl StoredWriter {
         source: &OnDemand,
         note: impl Fn() + Sync,
     ) -> Result<Vec<(usize, String)>> {
-        let done = map_items(&self.rows, |index, row| {
-            let done = self.fill_image(source, index, *row);
+        let done = try_map(self.rows.len(), |index| {
+            let done = self.fill_image(source, index, self.rows[index]);
             note();
             done
         });
-        let done: Result<Vec<_>> = done.into_iter().collect();
         let (mut left_out, mut rows) = (Vec::new(), Vec::new());
         for (index, done) in done?.into_iter().enumerate() {
             rows.push(*done.as_ref().unwrap_or(&Row::default()));

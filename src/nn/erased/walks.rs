@@ -44,6 +44,10 @@ pub(crate) trait ErasedMapper {
 macro_rules! of_rank {
     ($rank:expr, $d:ident => $body:expr) => {
         match $rank {
+            0 => {
+                const $d: usize = 0;
+                $body
+            }
             1 => {
                 const $d: usize = 1;
                 $body
@@ -68,7 +72,15 @@ macro_rules! of_rank {
                 const $d: usize = 6;
                 $body
             }
-            rank => panic!("a parameter of {rank} dimensions: the bench takes 1 to 6"),
+            7 => {
+                const $d: usize = 7;
+                $body
+            }
+            8 => {
+                const $d: usize = 8;
+                $body
+            }
+            rank => panic!("a parameter of {rank} dimensions: burn takes 0 to 8"),
         }
     };
 }
