@@ -53,6 +53,11 @@ pub(crate) fn flat(values: Vec<f32>, layout: Layout) -> FlexTensor {
     FlexTensor::new(Bytes::from_elems(values), layout, DType::F32)
 }
 
+/// The same of values in memory that is used again.
+pub(crate) fn recycled(values: Recycled, layout: Layout) -> FlexTensor {
+    FlexTensor::new(values.into_bytes(), layout, DType::F32)
+}
+
 /// A tensor `[values]` of bytes.
 pub(crate) fn bytes(values: Vec<u8>) -> FlexTensor {
     let layout = Layout::contiguous(Shape::from([values.len()]));
@@ -74,5 +79,5 @@ pub(crate) fn tensor(
             pixels.permute(&[0, 3, 1, 2])
         }
     };
-    FlexTensor::new(values.into_bytes(), layout, DType::F32)
+    recycled(values, layout)
 }

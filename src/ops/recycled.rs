@@ -64,9 +64,22 @@ impl Recycled {
         Self(numbers)
     }
 
+    /// `n` zeros.
+    pub(crate) fn zeros(n: usize) -> Self {
+        let mut numbers = Self::unset(n);
+        numbers.fill(0.0);
+        numbers
+    }
+
     /// The memory of a tensor, which burn copies before it changes it in place.
     pub(crate) fn into_bytes(self) -> Bytes {
         Bytes::from_shared(bytes::Bytes::from_owner(self), AllocationProperty::Native)
+    }
+}
+
+impl From<Vec<f32>> for Recycled {
+    fn from(numbers: Vec<f32>) -> Self {
+        Self(numbers)
     }
 }
 

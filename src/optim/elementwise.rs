@@ -15,7 +15,7 @@ use super::rule::{ByRule, Rule};
 use crate::device::is_cpu;
 use crate::ops::simd::{Kernel, LANES, Lanes, Simd, SimdLevel};
 use crate::util::parallel::for_items;
-use crate::util::tensor::floats;
+use crate::util::tensor::{floats, read};
 
 /// Numbers that a thread has at a time; a parameter of fewer is not shared out.
 const PART: usize = 1 << 14;
@@ -82,10 +82,11 @@ impl<R: Elementwise<N>, const N: usize> Rule<N> for R {
         }
         let factors = self.factors(step);
         let (shape, device) = (parameter.dims(), parameter.device());
-        // Ours alone, they are not copied.
-        let (mut parameter, gradient) = (floats(parameter), floats(gradient));
-        let mut slots = slots.map(floats);
-        sweep((self, factors), SimdLevel::best(), &mut parameter, &gradient, &mut slots);
+        // Ours alone, they are not copied; the gradient, which is only read, need not be.
+        let (mut parameter, mut slots) = (floats(parameter), slots.map(floats));
+        let gradient = read(gradient);
+        let gradient = gradient.as_slice().expect("it is on this side");
+        sweep((self, factors), SimdLevel::best(), &mut parameter, gradient, &mut slots);
         let whole = |values| Tensor::from_data(TensorData::new(values, shape), &device);
         (whole(parameter), slots.map(whole))
     }

@@ -21,7 +21,7 @@ use burn_flex::{FlexTensor, Layout};
 use crate::ops::conv::kernel_block::{KernelBlock, blocks, places};
 use crate::ops::conv::layer::{Layer, LayerGradients, Outputs};
 use crate::ops::conv::op::{PackedWeights, Packing};
-use crate::ops::flex_tensor::flat;
+use crate::ops::flex_tensor::recycled;
 use crate::ops::layout::{ImageLayout, Images, Size};
 use crate::ops::parallel::{for_microbatches, sum_in_order};
 use crate::ops::product::{PANEL, Product, Strided, matrix_pitch, panels_pitch, pitch};
@@ -46,7 +46,7 @@ pub(super) fn forward(
         let first = number * each;
         let x = by_pixel(x, first..first + images);
         let (from, to) = (images * pitch(inputs), images * pitch(layer.outputs));
-        let mut z = vec![0.0; output.rows * output.columns * to + MAX_LANES];
+        let mut z = Recycled::zeros(output.rows * output.columns * to + MAX_LANES);
         for (tap, runs) in taps.iter().enumerate() {
             let b = &weights[tap * panels_pitch(inputs, layer.outputs)..];
             for run in runs {
@@ -92,7 +92,7 @@ pub(super) fn backward(
         let (x, dz) = (by_pixel(x, range.clone()), by_pixel(dz, range.clone()));
         backward_images(layer, &taps, (&x, &dz), range.len(), (weights, dx))
     };
-    let sum = sum_in_order(groups, work, |sum: &mut Vec<f32>, part| {
+    let sum = sum_in_order(groups, work, |sum: &mut Recycled, part| {
         add_rows(sum, &part);
     });
     let sum = sum.expect("a batch has images");
@@ -108,11 +108,11 @@ fn backward_images(
     (x, dz): (&[f32], &[f32]),
     images: usize,
     (weights, dx): (Option<&[f32]>, &mut [f32]),
-) -> Vec<f32> {
+) -> Recycled {
     let (level, inputs, outputs) = (layer.level, layer.input.channels, layer.outputs);
     let (from, to) = (images * pitch(inputs), images * pitch(outputs));
-    let mut dw = vec![0.0; taps.len() * matrix_pitch(inputs, outputs)];
-    let mut sums = vec![0.0; if weights.is_some() { x.len() } else { 0 }];
+    let mut dw = Recycled::zeros(taps.len() * matrix_pitch(inputs, outputs));
+    let mut sums = Recycled::zeros(if weights.is_some() { x.len() } else { 0 });
     for (tap, (runs, out)) in
         taps.iter().zip(dw.chunks_exact_mut(matrix_pitch(inputs, outputs))).enumerate()
     {
@@ -171,10 +171,10 @@ fn taps(layer: &Layer) -> Vec<Vec<Run>> {
 }
 
 /// The images of this range, `[pixels, images, channels]` in the [`pitch`] of the channels.
-fn by_pixel(x: Images, range: Range<usize>) -> Vec<f32> {
+fn by_pixel(x: Images, range: Range<usize>) -> Recycled {
     let (size, images) = (x.size, range.len());
     let row = pitch(size.channels);
-    let mut out = vec![0.0; size.rows * size.columns * images * row + MAX_LANES];
+    let mut out = Recycled::unset(size.rows * size.columns * images * row + MAX_LANES);
     let mut other = Vec::new();
     for (n, i) in range.enumerate() {
         let image = x.image_in(i, ImageLayout::Nhwc, &mut other);
@@ -200,7 +200,7 @@ fn by_image(values: &[f32], size: Size, out: &mut [f32]) {
 fn panels(layer: &Layer, weight: &[f32], transposed: bool) -> FlexTensor {
     let ([rows, columns], strides) = places([layer.outputs, layer.input.channels], transposed);
     let (area, matrix) = (layer.kernel[0] * layer.kernel[1], panels_pitch(rows, columns));
-    let mut out = vec![0.0; area * matrix];
+    let mut out = Recycled::unset(area * matrix);
     let mut kernels = KernelBlock::new(area);
     for block in blocks(rows, columns) {
         kernels.read(&block, weight, strides);
@@ -215,14 +215,14 @@ fn panels(layer: &Layer, weight: &[f32], transposed: bool) -> FlexTensor {
         }
     }
     let shape = Shape::from([out.len()]);
-    flat(out, Layout::contiguous(shape))
+    recycled(out, Layout::contiguous(shape))
 }
 
 /// `[taps, inputs, outputs]` as `[outputs, inputs, kernel rows, kernel columns]`.
-fn kernels(layer: &Layer, taps: &[f32]) -> Vec<f32> {
+fn kernels(layer: &Layer, taps: &[f32]) -> Recycled {
     let (inputs, outputs) = (layer.input.channels, layer.outputs);
     let (area, matrix) = (layer.kernel[0] * layer.kernel[1], matrix_pitch(inputs, outputs));
-    let mut out = vec![0.0; outputs * inputs * area];
+    let mut out = Recycled::unset(outputs * inputs * area);
     let mut kernels = KernelBlock::new(area);
     for block in blocks(inputs, outputs) {
         for (r, c) in block.rows.clone().enumerate() {

@@ -56,7 +56,7 @@ pub(super) struct LayerGradients {
     /// Of the input, and its order; `None` if not asked for.
     pub input: Option<(Recycled, ImageLayout)>,
     /// `[outputs, inputs, kernel rows, kernel columns]`.
-    pub weight: Vec<f32>,
+    pub weight: Recycled,
     /// `[outputs]`.
     pub bias: Vec<f32>,
 }
@@ -87,8 +87,8 @@ impl Layer {
         }
     }
 
-    /// How its maps are computed; the backward pass through a pooling, most of whose gradients are zeros, is always the
-    /// direct one.
+    /// How its maps are computed. (The backward pass through a pooling, most of whose gradients are zeros, has a way of its
+    /// own where this is not Winograd's.)
     pub(super) fn method(&self) -> Method {
         let [height, width] = self.kernel;
         let weight = [self.outputs, self.input.channels, height, width];

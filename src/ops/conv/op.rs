@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::ops::Activation;
 use crate::ops::conv::layer::{Layer, Outputs};
-use crate::ops::flex_tensor::{Batch, bytes, flat, size, tensor, values};
+use crate::ops::flex_tensor::{Batch, bytes, flat, recycled, size, tensor, values};
 use crate::ops::parallel::{LARGE_MICROBATCH, MICROBATCH, microbatch_of};
 use crate::ops::simd::SimdLevel;
 use crate::ops::windows::Windows;
@@ -55,7 +55,7 @@ pub(super) enum Packing {
     /// Tiles of 4 x 4.
     Tiles,
     TilesTransposed,
-    /// Tiles of 2 x 2 for kernels of 5 x 5.
+    /// Tiles of 4 x 4 for kernels of 5 x 5.
     WideTiles,
     WideTilesTransposed,
 }
@@ -174,7 +174,7 @@ impl FusedBackward for Flex {
         let weights = (&values(&weight)[..], &settings.packed);
         let gradients = layer.backward(x.images(), outputs, weights, input_too);
         let input = gradients.input.map(|(dx, layout)| tensor(dx, images, layer.input, layout));
-        let weight = flat(gradients.weight, Layout::contiguous(shape));
+        let weight = recycled(gradients.weight, Layout::contiguous(shape));
         let bias = Layout::contiguous(Shape::from([layer.outputs]));
         (input, weight, flat(gradients.bias, bias))
     }

@@ -59,16 +59,18 @@ impl Layer {
         (weight, packed): (&[f32], &PackedWeights),
         input_too: bool,
     ) -> LayerGradients {
-        if let Some(windows) = self.pool {
-            return batch(&Pooled::new(self, windows, weight, input_too), x, outputs, input_too);
-        }
-        match self.method() {
-            Method::Direct => batch(&Dense::new(self, weight, input_too), x, outputs, input_too),
-            Method::ImplicitGemm => {
+        match (self.method(), self.pool) {
+            (Method::Winograd(tiling), _) => {
+                winograd::backward(tiling, self, x, outputs, (weight, packed), input_too)
+            }
+            (_, Some(windows)) => {
+                batch(&Pooled::new(self, windows, weight, input_too), x, outputs, input_too)
+            }
+            (Method::ImplicitGemm, None) => {
                 implicit_gemm::backward(self, x, outputs, (weight, packed), input_too)
             }
-            Method::Winograd(tiling) => {
-                winograd::backward(tiling, self, x, outputs, (weight, packed), input_too)
+            (Method::Direct, None) => {
+                batch(&Dense::new(self, weight, input_too), x, outputs, input_too)
             }
         }
     }
@@ -98,5 +100,6 @@ fn batch(back: &impl Back, x: Images, outputs: Outputs, input_too: bool) -> Laye
         back.group(x, outputs, range, dx, sums);
     });
     let (weight, bias) = back.unpack(&total(sums));
-    LayerGradients { input: input_too.then_some((dx, back.input_layout())), weight, bias }
+    let input = input_too.then_some((dx, back.input_layout()));
+    LayerGradients { input, weight: weight.into(), bias }
 }

@@ -13,9 +13,11 @@ pub(super) struct Buffers {
     pub transformed: Transformed,
 }
 
-/// Tiles and weights in the transformed domain.
+/// Tiles and weights in the transformed domain, and what they are made of.
 #[derive(Default)]
 pub(super) struct Transformed {
+    /// Maps of a few images before their pooling, and their gradient.
+    pub maps: Vec<f32>,
     /// V, and its gradient.
     pub v: Vec<f32>,
     /// P, and its gradient.

@@ -1,6 +1,7 @@
 use super::*;
 use crate::ops::Activation;
 use crate::ops::simd::SimdLevel;
+use crate::ops::windows::Windows;
 
 fn noise(n: usize, seed: u64) -> Vec<f32> {
     use rand::{RngExt, SeedableRng};
@@ -86,5 +87,47 @@ fn error_is_as_stated() {
             let error = error(got, want);
             assert!(error < most && error > 1e-9, "{what} {tiling:?}: {error:e}");
         }
+        pooled(tiling, layer, (&x, &weight), most);
     }
+}
+
+/// The gradients of the layer with windows of two, which leave a row, of three, which overlap: those of the maps whose
+/// largest values have the pooled gradient.
+fn pooled(tiling: Tiling, layer: Layer, (x, weight): (&[f32], &[f32]), most: f64) {
+    let (maps, nhwc) = (layer.maps(), ImageLayout::Nhwc);
+    for windows in [Windows { side: 2, stride: 2 }, Windows { side: 3, stride: 2 }] {
+        let layer = Layer { pool: Some(windows), ..layer };
+        let output = layer.output();
+        let of = |values, size| Images { values, size, layout: nhwc };
+        let weights = (weight, &PackedWeights::default());
+        let (y, argmax) = forward(tiling, &layer, of(x, layer.input), weights, &[0.0; 48]);
+        let dy = noise(y.len(), 4);
+        let outputs = Outputs { y: of(&y, output), gradient: of(&dy, output), argmax: &argmax };
+        let gradients = backward(tiling, &layer, of(x, layer.input), outputs, weights, true);
+        let mut spread = vec![0.0; x.len() / layer.input.len() * maps.len()];
+        for (at, (dy, place)) in dy.iter().zip(&argmax).enumerate() {
+            let (image, at) = (at / output.len(), at % output.len());
+            let (pixel, channel) = (at / output.channels, at % output.channels);
+            let [row, column] = [pixel / output.columns, pixel % output.columns];
+            let [i, j] = [usize::from(*place) / windows.side, usize::from(*place) % windows.side];
+            let [row, column] = [row * windows.stride + i, column * windows.stride + j];
+            let to = (row * maps.columns + column) * maps.channels + channel;
+            spread[image * maps.len() + to] += dy;
+        }
+        let [_, dx, dw] = exact(&layer, x, weight, &spread);
+        let bias = exact_sums(&dy, output.channels);
+        let (got, _) = gradients.input.unwrap();
+        for (got, want, what) in
+            [(&got[..], &dx, "dx"), (&gradients.weight, &dw, "dw"), (&gradients.bias, &bias, "db")]
+        {
+            let error = error(got, want);
+            assert!(error < most, "{what} {tiling:?} {windows:?}: {error:e}");
+        }
+    }
+}
+
+/// Of each channel of pixels.
+fn exact_sums(pixels: &[f32], channels: usize) -> Vec<f64> {
+    let of = |channel| pixels.iter().skip(channel).step_by(channels);
+    (0..channels).map(|channel| of(channel).map(|&value| f64::from(value)).sum()).collect()
 }

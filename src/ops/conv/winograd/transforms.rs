@@ -117,25 +117,28 @@ macro_rules! for_tiles {
     };
 }
 
-/// `transform` of the columns of `from`, then of the rows of what that gives.
+/// `transform` of the columns of `from`, then of the rows of what that gives, each of which goes `to` where it belongs: of
+/// all that is in between only half-transformed columns are kept, more than there are registers.
 macro_rules! both_ways {
-    ($s:ident, $transform:expr, $from:ident: $rows:ident -> $to:ident) => {{
-        let mut half = [[$s.splat(0.0); $rows]; $to];
-        for j in 0..$rows {
+    ($s:ident, $transform:expr, $rows:ident -> $results:ident, from |$i:ident, $j:ident| $from:expr, to |$k:ident, $l:ident, $value:ident| $to:expr) => {{
+        let mut half = [[$s.splat(0.0); $rows]; $results];
+        for $j in 0..$rows {
             let mut column = [$s.splat(0.0); $rows];
-            for i in 0..$rows {
-                column[i] = $from[i][j];
+            for $i in 0..$rows {
+                column[$i] = $from;
             }
             let column = $transform($s, column);
-            for i in 0..$to {
-                half[i][j] = column[i];
+            for i in 0..$results {
+                half[i][$j] = column[i];
             }
         }
-        let mut both = [[$s.splat(0.0); $to]; $to];
-        for i in 0..$to {
-            both[i] = $transform($s, half[i]);
+        for $k in 0..$results {
+            let row = $transform($s, half[$k]);
+            for $l in 0..$results {
+                let $value = row[$l];
+                $to;
+            }
         }
-        both
     }};
 }
 pub(super) use both_ways;
@@ -168,20 +171,14 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
         let Self { tiles, images, size, out, .. } = self;
         let (row, matrix) = (pitch(size.channels), matrix_pitch(tiles.len(), size.channels));
         for_tiles!(s, tiles, tiles.corner, size, |t, place, c| {
-            let mut d = [[s.splat(0.0); IN]; IN];
-            for i in 0..IN {
-                for j in 0..IN {
-                    if let Some(at) = place.pixel(i, j) {
-                        d[i][j] = s.read(&images[at + c..at + size.channels]);
-                    }
-                }
-            }
-            let v = both_ways!(s, F::input, d: IN -> IN);
-            for i in 0..IN {
-                for j in 0..IN {
-                    s.write(&mut out[(i * IN + j) * matrix + t * row + c..], v[i][j]);
-                }
-            }
+            both_ways!(
+                s, F::input, IN -> IN,
+                from |i, j| match place.pixel(i, j) {
+                    Some(at) => s.read(&images[at + c..at + size.channels]),
+                    None => s.splat(0.0),
+                },
+                to |i, j, v| s.write(&mut out[(i * IN + j) * matrix + t * row + c..], v)
+            );
         });
     }
 }
@@ -194,22 +191,15 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
         let Self { tiles, gradient, images, size, .. } = self;
         let (row, matrix) = (pitch(size.channels), matrix_pitch(tiles.len(), size.channels));
         for_tiles!(s, tiles, tiles.corner, size, |t, place, c| {
-            let mut v = [[s.splat(0.0); IN]; IN];
-            for i in 0..IN {
-                for j in 0..IN {
-                    v[i][j] = s.read(&gradient[(i * IN + j) * matrix + t * row + c..]);
+            both_ways!(
+                s, F::input_adjoint, IN -> IN,
+                from |i, j| s.read(&gradient[(i * IN + j) * matrix + t * row + c..]),
+                to |i, j, d| if let Some(at) = place.pixel(i, j) {
+                    let pixel = &mut images[at + c..at + size.channels];
+                    let sum = s.add(s.read(pixel), d);
+                    s.write(pixel, sum);
                 }
-            }
-            let d = both_ways!(s, F::input_adjoint, v: IN -> IN);
-            for i in 0..IN {
-                for j in 0..IN {
-                    if let Some(at) = place.pixel(i, j) {
-                        let pixel = &mut images[at + c..at + size.channels];
-                        let sum = s.add(s.read(pixel), d[i][j]);
-                        s.write(pixel, sum);
-                    }
-                }
-            }
+            );
         });
     }
 }
@@ -222,20 +212,13 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
         let Self { tiles, products, images, size, .. } = self;
         let (row, matrix) = (pitch(size.channels), matrix_pitch(tiles.len(), size.channels));
         for_tiles!(s, tiles, [0, 0], size, |t, place, c| {
-            let mut p = [[s.splat(0.0); IN]; IN];
-            for i in 0..IN {
-                for j in 0..IN {
-                    p[i][j] = s.read(&products[(i * IN + j) * matrix + t * row + c..]);
+            both_ways!(
+                s, F::output, IN -> OUT,
+                from |i, j| s.read(&products[(i * IN + j) * matrix + t * row + c..]),
+                to |i, j, y| if let Some(at) = place.pixel(i, j) {
+                    s.write(&mut images[at + c..at + size.channels], y);
                 }
-            }
-            let y = both_ways!(s, F::output, p: IN -> OUT);
-            for i in 0..OUT {
-                for j in 0..OUT {
-                    if let Some(at) = place.pixel(i, j) {
-                        s.write(&mut images[at + c..at + size.channels], y[i][j]);
-                    }
-                }
-            }
+            );
         });
     }
 }
@@ -248,20 +231,14 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
         let Self { tiles, images, size, out, .. } = self;
         let (row, matrix) = (pitch(size.channels), matrix_pitch(tiles.len(), size.channels));
         for_tiles!(s, tiles, [0, 0], size, |t, place, c| {
-            let mut y = [[s.splat(0.0); OUT]; OUT];
-            for i in 0..OUT {
-                for j in 0..OUT {
-                    if let Some(at) = place.pixel(i, j) {
-                        y[i][j] = s.read(&images[at + c..at + size.channels]);
-                    }
-                }
-            }
-            let p = both_ways!(s, F::output_adjoint, y: OUT -> IN);
-            for i in 0..IN {
-                for j in 0..IN {
-                    s.write(&mut out[(i * IN + j) * matrix + t * row + c..], p[i][j]);
-                }
-            }
+            both_ways!(
+                s, F::output_adjoint, OUT -> IN,
+                from |i, j| match place.pixel(i, j) {
+                    Some(at) => s.read(&images[at + c..at + size.channels]),
+                    None => s.splat(0.0),
+                },
+                to |i, j, p| s.write(&mut out[(i * IN + j) * matrix + t * row + c..], p)
+            );
         });
     }
 }

@@ -55,12 +55,11 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
                 let at = o / PANEL * (rows * PANEL) + row * PANEL + o % PANEL;
                 for lane in (0..MAX_LANES).step_by(S::LANES) {
                     let g = gathered::<S, K>(s, &kernels, r, lane);
-                    let u = both_ways!(s, F::weight, g: K -> IN);
-                    for i in 0..IN {
-                        for j in 0..IN {
-                            s.write(&mut out[(i * IN + j) * matrix + at + lane..], u[i][j]);
-                        }
-                    }
+                    both_ways!(
+                        s, F::weight, K -> IN,
+                        from |i, j| g[i][j],
+                        to |i, j, u| s.write(&mut out[(i * IN + j) * matrix + at + lane..], u)
+                    );
                 }
             }
         }
@@ -106,19 +105,12 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
             for (r, c) in block.rows.clone().enumerate() {
                 for lane in (0..MAX_LANES).step_by(S::LANES) {
                     let at = c * row + block.columns.start + lane;
-                    let mut du = [[s.splat(0.0); IN]; IN];
-                    for i in 0..IN {
-                        for j in 0..IN {
-                            du[i][j] = s.read(&gradient[(i * IN + j) * matrix + at..]);
-                        }
-                    }
-                    let dw = both_ways!(s, F::weight_adjoint, du: IN -> K);
                     let mut lanes = [[[0.0; MAX_LANES]; K]; K];
-                    for i in 0..K {
-                        for j in 0..K {
-                            s.write(&mut lanes[i][j], dw[i][j]);
-                        }
-                    }
+                    both_ways!(
+                        s, F::weight_adjoint, IN -> K,
+                        from |i, j| s.read(&gradient[(i * IN + j) * matrix + at..]),
+                        to |i, j, dw| s.write(&mut lanes[i][j], dw)
+                    );
                     for l in 0..S::LANES {
                         let kernel = &mut kernels.kernel_mut(r, lane + l)[..K * K];
                         for i in 0..K {
