@@ -8,6 +8,8 @@ use burn::tensor::{Bytes, Tensor, TensorData};
 
 use super::burn_layers::Reinitialize;
 use super::erased::{Boxed, Erased};
+use crate::ops::gradients::forget;
+
 use super::pack::{into_vec, without_random_ids};
 use super::{Freeze, Initializer, Parameter, Scopes, StepRequirements};
 use crate::util::tensor::floats;
@@ -57,6 +59,7 @@ pub(super) fn without_gradient(
 
 /// The gradients of `loss` `[1]`.
 pub(super) fn gradients(network: &dyn Erased, loss: Tensor<1>) -> GradientsParams {
+    forget();
     GradientsParams::from_grads(loss.backward(), &boxed(network))
 }
 

@@ -8,13 +8,14 @@ use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::Checkpoi
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::{DType, Tensor};
 use burn_flex::FlexTensor;
 
 use crate::device::is_cpu;
 use crate::ops::Activation;
 use crate::ops::flex_tensor::{Batch, tensor};
+use crate::ops::gradients::{AddGradients, register_of_images};
 use crate::ops::layout::ImageLayout;
 use crate::ops::parallel::of_images;
 use crate::ops::simd::{SimdLevel, Sum};
@@ -48,7 +49,7 @@ pub trait Summing: Backend {
 }
 
 /// Backends with its gradient.
-pub trait SummingBackward: Summing {
+pub trait SummingBackward: Summing + AddGradients {
     /// The gradient of both, from the sum and its gradient.
     fn activated_sum_backward(
         y: FloatTensor<Self>,
@@ -59,16 +60,20 @@ pub trait SummingBackward: Summing {
 
 impl Summing for Flex {
     fn activated_sum(a: FlexTensor, b: FlexTensor, activation: Activation) -> FlexTensor {
-        let count = a.shape()[0];
-        let (a, b) = (Batch::new(&a), Batch::new(&b));
-        let (a, b, layout) = (a.images(), b.images(), ImageLayout::Nhwc);
-        type Scratch = (Vec<f32>, Vec<f32>);
-        let out = of_images(count, a.size.len(), |i, (first, second): &mut Scratch, out| {
-            let (a, b) = (a.image_in(i, layout, first), b.image_in(i, layout, second));
-            SimdLevel::best().run(Sum { activation, a, b, out });
-        });
-        tensor(out, count, a.size, layout)
+        sum_of_images(&a, &b, activation)
     }
+}
+
+/// `activation(a + b)`, f32.
+pub(super) fn sum_of_images(a: &FlexTensor, b: &FlexTensor, activation: Activation) -> FlexTensor {
+    let (a, b) = (Batch::new(a), Batch::new(b));
+    let (a, b, layout) = (a.images(), b.images(), ImageLayout::Nhwc);
+    type Scratch = (Vec<f32>, Vec<f32>);
+    let out = of_images(a.count(), a.size.len(), |i, (first, second): &mut Scratch, out| {
+        let (a, b) = (a.image_in(i, layout, first), b.image_in(i, layout, second));
+        SimdLevel::best().run(Sum { activation, a, b, out });
+    });
+    tensor(out, a.count(), a.size, layout)
 }
 
 impl SummingBackward for Flex {
@@ -98,7 +103,7 @@ impl<B: SummingBackward> Backward<B, 2> for SumStep {
         let (y, activation) = ops.state;
         let gradient = B::activated_sum_backward(y, grads.consume::<B>(&ops.node), activation);
         for node in ops.parents.into_iter().flatten() {
-            grads.register::<B>(node.id, gradient.clone());
+            register_of_images!(B, grads, node, gradient.clone());
         }
     }
 }

@@ -18,6 +18,7 @@ use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
 use crate::ops::flex_tensor::{Batch, tensor};
+use crate::ops::gradients::{AddGradients, register_of_images};
 use crate::ops::parallel::of_images;
 use crate::ops::simd::{Kernel, Simd, SimdLevel};
 
@@ -34,7 +35,7 @@ pub trait Gaussian: Backend {
 }
 
 /// Backends with its gradient.
-pub trait GaussianBackward: Gaussian {
+pub trait GaussianBackward: Gaussian + AddGradients {
     /// The gradient of x, from that of the unit.
     fn gaussian_unit_backward(
         x: FloatTensor<Self>,
@@ -76,7 +77,8 @@ impl<B: GaussianBackward> Backward<B, 1> for GaussianStep {
         let gradient = grads.consume::<B>(&ops.node);
         let [parent] = ops.parents;
         if let Some(parent) = parent {
-            grads.register::<B>(parent.id, B::gaussian_unit_backward(ops.state, gradient));
+            let gradient = B::gaussian_unit_backward(ops.state, gradient);
+            register_of_images!(B, grads, parent, gradient);
         }
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod dense;
 pub mod depthwise;
 pub(crate) mod flex_tensor;
 mod gelu;
+pub(crate) mod gradients;
 pub(crate) mod layout;
 pub(crate) mod norm;
 pub mod ordered_sum;

@@ -12,6 +12,7 @@ use super::products::Products;
 use super::sliding::{Geometry, Sliding};
 use crate::ops::Activation;
 use crate::ops::flex_tensor::{Batch, flat, size, tensor, values};
+use crate::ops::gradients::{AddGradients, register_of_images};
 use crate::ops::layout::{ImageLayout, Images, Size};
 use crate::ops::parallel::{GROUP, for_groups};
 use crate::ops::simd::{Activate, SimdLevel};
@@ -58,7 +59,7 @@ pub struct SlidState<F> {
 }
 
 /// Backends with the gradient of [`Slid::slid_conv2d`].
-pub trait SlidBackward: Slid {
+pub trait SlidBackward: Slid + AddGradients {
     /// The gradients of the input (if asked for), the weight and the bias, from that of the output.
     fn slid_conv2d_backward(
         state: SlidState<FloatTensor<Self>>,
@@ -147,8 +148,11 @@ impl<B: SlidBackward> Backward<B, 3> for SlidStep {
         let gradient = grads.consume::<B>(&ops.node);
         let [x, weight, bias] = ops.parents;
         let (dx, dw, db) = B::slid_conv2d_backward(ops.state, gradient, x.is_some());
-        for (node, value) in [(x, dx), (weight, Some(dw)), (bias, Some(db))] {
-            if let (Some(node), Some(value)) = (node, value) {
+        if let (Some(x), Some(dx)) = (x, dx) {
+            register_of_images!(B, grads, x, dx);
+        }
+        for (node, value) in [(weight, dw), (bias, db)] {
+            if let Some(node) = node {
                 grads.register::<B>(node.id, value);
             }
         }

@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use crate::ops::Activation;
 use crate::ops::conv::layer::{Layer, Outputs};
 use crate::ops::flex_tensor::{Batch, bytes, flat, recycled, size, tensor, values};
+use crate::ops::gradients::{AddGradients, register_of_images};
 use crate::ops::parallel::{LARGE_MICROBATCH, MICROBATCH, microbatch_of};
 use crate::ops::simd::SimdLevel;
 use crate::ops::windows::Windows;
@@ -117,7 +118,7 @@ pub struct Saved<F, I> {
 pub type FusedGradients<T> = (Option<T>, T, T);
 
 /// Backends with the gradient of [`Fused::fused_conv2d`].
-pub trait FusedBackward: Fused {
+pub trait FusedBackward: Fused + AddGradients {
     /// [`Fused::fused_conv2d`], and what its gradient needs.
     fn fused_conv2d_saved(
         x: FloatTensor<Self>,
@@ -204,8 +205,11 @@ impl<B: FusedBackward> Backward<B, 3> for FusedStep {
         let gradient = grads.consume::<B>(&ops.node);
         let [x, weight, bias] = ops.parents;
         let (dx, dw, db) = B::fused_conv2d_backward(ops.state, gradient, x.is_some());
-        for (node, value) in [(x, dx), (weight, Some(dw)), (bias, Some(db))] {
-            if let (Some(node), Some(value)) = (node, value) {
+        if let (Some(x), Some(dx)) = (x, dx) {
+            register_of_images!(B, grads, x, dx);
+        }
+        for (node, value) in [(weight, dw), (bias, db)] {
+            if let Some(node) = node {
                 grads.register::<B>(node.id, value);
             }
         }

@@ -1,16 +1,17 @@
-//! The kernels of a depthwise convolution of one padded image, NHWC: the lanes of a vector are channels, which are
-//! neighbours in memory.
+//! The kernels of a depthwise convolution of one [block](super::blocks) of an image's channels: the lanes of a vector are
+//! channels, which are neighbours in memory.
 //!
-//! The sums of one or two vectors of channels stay in registers: those of four windows in the forward pass, which share
-//! the weights, and those of four taps for the weights' gradient, which share the gradient of the output.
+//! The sums of one or two vectors of channels stay in registers: those of eight windows in the forward pass, which share
+//! the weights, and those of nine taps or less for the weights' gradient, which share the gradient of the output.
 #![allow(unsafe_code)]
 // Loops over the indices of arrays in registers say what the processor does.
 #![allow(clippy::needless_range_loop)]
 
+use super::blocks::BLOCK;
 use crate::ops::simd::{Kernel, Simd};
 
-/// Windows, or taps, whose sums are in registers.
-const TILE: usize = 4;
+/// Windows whose sums are in registers.
+const WINDOWS: usize = 8;
 
 /// Where the values of an image lie.
 #[derive(Clone, Copy)]
@@ -19,151 +20,143 @@ pub(super) struct Places<'a> {
     pub windows: &'a [usize],
     /// Where each value of a window lies, from there.
     pub taps: &'a [usize],
-    pub channels: usize,
 }
 
 impl Places<'_> {
     /// # Panics
-    /// Unless all windows are inside the image and the others are as long as they are many.
-    fn check(&self, image: &[f32], weight: &[f32], outputs: &[f32]) {
-        let last = |places: &[usize]| places.iter().max().copied().unwrap_or_default();
-        assert!(last(self.windows) + last(self.taps) + self.channels <= image.len());
-        assert_eq!(weight.len(), self.taps.len() * self.channels);
-        assert_eq!(outputs.len(), self.windows.len() * self.channels);
+    /// Unless all windows are inside the image and the weights are as many as the taps.
+    fn check(&self, image: &[f32], weight: &[f32]) {
+        assert!(last(self.windows) + last(self.taps) + BLOCK <= image.len());
+        assert_eq!(weight.len(), self.taps.len() * BLOCK);
     }
 }
 
-/// A kernel whose channels go each by itself, a few windows or taps at a time.
-trait Tiles {
-    fn places(&self) -> Places<'_>;
-
-    /// Those that a tile is of: windows, if not said otherwise.
-    #[inline(always)]
-    fn count(&self) -> usize {
-        self.places().windows.len()
-    }
-
-    /// `T` of them from `first` on, of `V` vectors of the channels from `c` on.
-    ///
-    /// # Safety
-    /// [`Places::check`] has passed; there are so many, and so many channels, with `PART` fewer than a vector.
-    unsafe fn tile<S: Simd, const V: usize, const PART: bool, const T: usize>(
-        &mut self,
-        s: S,
-        c: usize,
-        first: usize,
-    );
-
-    /// All tiles of all channels: two vectors of them at a time, one, or a part of one.
-    ///
-    /// # Safety
-    /// [`Places::check`] has passed.
-    #[inline(always)]
-    unsafe fn all<S: Simd>(&mut self, s: S) {
-        let channels = self.places().channels;
-        let mut c = 0;
-        // SAFETY: the caller's; the vectors have channels.
-        unsafe {
-            while c + 2 * S::LANES <= channels {
-                self.of_channels::<S, 2, false>(s, c);
-                c += 2 * S::LANES;
-            }
-            if c + S::LANES <= channels {
-                self.of_channels::<S, 1, false>(s, c);
-                c += S::LANES;
-            }
-            if c < channels {
-                self.of_channels::<S, 1, true>(s, c);
-            }
-        }
-    }
-
-    /// All tiles, of `V` vectors of the channels from `c` on.
-    ///
-    /// # Safety
-    /// As for [`Tiles::tile`].
-    #[inline(always)]
-    unsafe fn of_channels<S: Simd, const V: usize, const PART: bool>(&mut self, s: S, c: usize) {
-        let count = self.count();
-        let whole = count - count % TILE;
-        // SAFETY: the caller's; windows or taps that there are.
-        unsafe {
-            for first in (0..whole).step_by(TILE) {
-                self.tile::<S, V, PART, TILE>(s, c, first);
-            }
-            for first in whole..count {
-                self.tile::<S, V, PART, 1>(s, c, first);
-            }
-        }
-    }
+fn last(places: &[usize]) -> usize {
+    places.iter().max().copied().unwrap_or_default()
 }
 
-/// `V` vectors that lie from `from` on, or the `part` of one that there is.
+/// Calls `$body` for the vectors of a block's channels from `c` on, `V` at a time: two where there are registers for them.
+macro_rules! of_channels {
+    ($s:ident, $channels:expr, |$c:ident, $v:ident| $body:expr) => {{
+        let mut $c = 0;
+        while $c < $channels {
+            if S::REGISTERS >= 32 && $c + S::LANES < $channels {
+                const $v: usize = 2;
+                $body;
+                $c += 2 * S::LANES;
+            } else {
+                const $v: usize = 1;
+                $body;
+                $c += S::LANES;
+            }
+        }
+    }};
+}
+
+/// `V` vectors that lie from `from` on.
 ///
 /// # Safety
-/// As for [`Simd::load`], or with `PART` [`Simd::load_part`].
+/// As for [`Simd::load`].
 #[inline(always)]
-unsafe fn load<S: Simd, const V: usize, const PART: bool>(
-    s: S,
-    from: *const f32,
-    part: usize,
-) -> [S::V; V] {
+unsafe fn load<S: Simd, const V: usize>(s: S, from: *const f32) -> [S::V; V] {
     let mut vectors = [s.splat(0.0); V];
     for v in 0..V {
         // SAFETY: the caller's.
-        unsafe {
-            vectors[v] =
-                if PART { s.load_part(from, part) } else { s.load(from.add(v * S::LANES)) };
-        }
+        unsafe { vectors[v] = s.load(from.add(v * S::LANES)) };
     }
     vectors
-}
-
-/// Writes `V` vectors to `to`, or the `part` of one that there is.
-///
-/// # Safety
-/// As for [`Simd::store`], or with `PART` [`Simd::store_part`].
-#[inline(always)]
-unsafe fn store<S: Simd, const V: usize, const PART: bool>(
-    s: S,
-    to: *mut f32,
-    vectors: [S::V; V],
-    part: usize,
-) {
-    for v in 0..V {
-        // SAFETY: the caller's.
-        unsafe {
-            match PART {
-                true => s.store_part(to, vectors[v], part),
-                false => s.store(to.add(v * S::LANES), vectors[v]),
-            }
-        }
-    }
 }
 
 /// `out[window][c] = Σ_t image[window + t][c] weight[t][c]`
 pub(super) struct Forward<'a> {
     pub places: Places<'a>,
     pub image: &'a [f32],
-    /// `[taps, channels]`.
+    /// `[taps, BLOCK]`.
     pub weight: &'a [f32],
-    /// `[windows, channels]`.
+    /// Of these channels of the block.
+    pub channels: usize,
+    /// `[windows]`, each so many numbers after the other.
     pub out: &'a mut [f32],
+    pub pitch: usize,
+}
+
+impl Forward<'_> {
+    fn check(&self) {
+        self.places.check(self.image, self.weight);
+        assert!((1..=BLOCK).contains(&self.channels));
+        assert!((self.places.windows.len() - 1) * self.pitch + self.channels <= self.out.len());
+    }
+
+    /// `T` windows from `first` on, of `V` vectors of the channels from `c` on.
+    ///
+    /// # Safety
+    /// [`Forward::check`] has passed; there are so many windows, and a channel in each vector.
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const V: usize, const T: usize>(
+        &mut self,
+        s: S,
+        c: usize,
+        first: usize,
+    ) {
+        let mut sums = [[s.splat(0.0); V]; T];
+        // SAFETY: the caller's; an image's blocks have whole vectors.
+        unsafe {
+            let image = self.image.as_ptr().add(c);
+            let mut windows = [image; T];
+            for i in 0..T {
+                windows[i] = image.add(*self.places.windows.get_unchecked(first + i));
+            }
+            let mut weight = self.weight.as_ptr().add(c);
+            for &tap in self.places.taps {
+                let weights = load::<S, V>(s, weight);
+                for i in 0..T {
+                    for v in 0..V {
+                        let x = s.load(windows[i].add(tap + v * S::LANES));
+                        sums[i][v] = s.fma(x, weights[v], sums[i][v]);
+                    }
+                }
+                weight = weight.wrapping_add(BLOCK);
+            }
+            for i in 0..T {
+                for v in 0..V {
+                    let at = c + v * S::LANES;
+                    let out = self.out.as_mut_ptr().add((first + i) * self.pitch + at);
+                    match self.channels - at {
+                        part if part < S::LANES => s.store_part(out, sums[i][v], part),
+                        _ => s.store(out, sums[i][v]),
+                    }
+                }
+            }
+        }
+    }
 }
 
 impl Kernel for Forward<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
-        self.places.check(self.image, self.weight, self.out);
-        // SAFETY: just checked.
-        unsafe { self.all(s) }
+        self.check();
+        let count = self.places.windows.len();
+        let whole = count - count % WINDOWS;
+        // SAFETY: just checked; windows that there are.
+        unsafe {
+            of_channels!(s, self.channels, |c, V| {
+                for first in (0..whole).step_by(WINDOWS) {
+                    self.tile::<S, V, WINDOWS>(s, c, first);
+                }
+                for first in whole..count {
+                    self.tile::<S, V, 1>(s, c, first);
+                }
+            });
+        }
     }
 
     fn plain(self) {
-        let Self { places: Places { windows, taps, channels }, image, weight, out } = self;
-        for (window, out) in windows.iter().zip(out.chunks_exact_mut(channels)) {
+        self.check();
+        let Self { places: Places { windows, taps }, image, weight, channels, out, pitch } = self;
+        for (window, out) in windows.iter().zip(out.chunks_mut(pitch)) {
+            let out = &mut out[..channels];
             out.fill(0.0);
-            for (tap, weight) in taps.iter().zip(weight.chunks_exact(channels)) {
+            for (tap, weight) in taps.iter().zip(weight.chunks_exact(BLOCK)) {
                 for ((sum, x), weight) in out.iter_mut().zip(&image[window + tap..]).zip(weight) {
                     *sum += x * weight;
                 }
@@ -172,106 +165,58 @@ impl Kernel for Forward<'_> {
     }
 }
 
-impl Tiles for Forward<'_> {
-    #[inline(always)]
-    fn places(&self) -> Places<'_> {
-        self.places
-    }
-
-    #[inline(always)]
-    unsafe fn tile<S: Simd, const V: usize, const PART: bool, const T: usize>(
-        &mut self,
-        s: S,
-        c: usize,
-        first: usize,
-    ) {
-        let Places { windows, taps, channels } = self.places;
-        let part = channels - c;
-        let mut sums = [[s.splat(0.0); V]; T];
-        // SAFETY: the caller's.
-        unsafe {
-            let mut weight = self.weight.as_ptr().add(c);
-            let image = self.image.as_ptr().add(c);
-            for &tap in taps {
-                let weights = load::<S, V, PART>(s, weight, part);
-                for i in 0..T {
-                    let x = image.add(*windows.get_unchecked(first + i) + tap);
-                    let x = load::<S, V, PART>(s, x, part);
-                    for v in 0..V {
-                        sums[i][v] = s.fma(x[v], weights[v], sums[i][v]);
-                    }
-                }
-                weight = weight.wrapping_add(channels);
-            }
-            for i in 0..T {
-                let out = self.out.as_mut_ptr().add((first + i) * channels + c);
-                store::<S, V, PART>(s, out, sums[i], part);
-            }
-        }
-    }
-}
-
-/// `dimage[window + t][c] += dz[window][c] weight[t][c]`
+/// `dimage[window + t][c] += dz[window][c] weight[t][c]`: the transposed sum, for windows of which not each pixel has one.
 pub(super) struct InputGradient<'a> {
     pub places: Places<'a>,
-    /// `[windows, channels]`.
     pub dz: &'a [f32],
-    /// `[taps, channels]`.
+    /// Where that of each window lies.
+    pub dzs: &'a [usize],
+    /// `[taps, BLOCK]`.
     pub weight: &'a [f32],
     pub dimage: &'a mut [f32],
 }
 
-impl Kernel for InputGradient<'_> {
-    #[inline(always)]
-    fn run<S: Simd>(mut self, s: S) {
-        self.places.check(self.dimage, self.weight, self.dz);
-        // SAFETY: just checked.
-        unsafe { self.all(s) }
-    }
-
-    fn plain(self) {
-        let Self { places: Places { windows, taps, channels }, dz, weight, dimage } = self;
-        for (window, dz) in windows.iter().zip(dz.chunks_exact(channels)) {
-            for (tap, weight) in taps.iter().zip(weight.chunks_exact(channels)) {
-                let dx = &mut dimage[window + tap..][..channels];
-                for ((dx, dz), weight) in dx.iter_mut().zip(dz).zip(weight) {
-                    *dx += dz * weight;
-                }
-            }
-        }
+impl InputGradient<'_> {
+    fn check(&self) {
+        self.places.check(self.dimage, self.weight);
+        assert_eq!(self.places.windows.len(), self.dzs.len());
+        assert!(last(self.dzs) + BLOCK <= self.dz.len());
     }
 }
 
-impl Tiles for InputGradient<'_> {
+impl Kernel for InputGradient<'_> {
     #[inline(always)]
-    fn places(&self) -> Places<'_> {
-        self.places
+    fn run<S: Simd>(self, s: S) {
+        self.check();
+        let Places { windows, taps } = self.places;
+        for (window, dz) in windows.iter().zip(self.dzs) {
+            of_channels!(s, BLOCK, |c, V| {
+                // SAFETY: just checked.
+                unsafe {
+                    let gradient = load::<S, V>(s, self.dz.as_ptr().add(dz + c));
+                    let mut weight = self.weight.as_ptr().add(c);
+                    let image = self.dimage.as_mut_ptr().add(window + c);
+                    for &tap in taps {
+                        let weights = load::<S, V>(s, weight);
+                        for v in 0..V {
+                            let at = image.add(tap + v * S::LANES);
+                            s.store(at, s.fma(gradient[v], weights[v], s.load(at)));
+                        }
+                        weight = weight.wrapping_add(BLOCK);
+                    }
+                }
+            });
+        }
     }
 
-    #[inline(always)]
-    unsafe fn tile<S: Simd, const V: usize, const PART: bool, const T: usize>(
-        &mut self,
-        s: S,
-        c: usize,
-        first: usize,
-    ) {
-        let Places { windows, taps, channels } = self.places;
-        let part = channels - c;
-        // SAFETY: the caller's.
-        unsafe {
-            for w in first..first + T {
-                let dz = self.dz.as_ptr().add(w * channels + c);
-                let gradient = load::<S, V, PART>(s, dz, part);
-                let mut weight = self.weight.as_ptr().add(c);
-                let image = self.dimage.as_mut_ptr().add(*windows.get_unchecked(w) + c);
-                for &tap in taps {
-                    let weights = load::<S, V, PART>(s, weight, part);
-                    let mut dx = load::<S, V, PART>(s, image.add(tap), part);
-                    for v in 0..V {
-                        dx[v] = s.fma(gradient[v], weights[v], dx[v]);
-                    }
-                    store::<S, V, PART>(s, image.add(tap), dx, part);
-                    weight = weight.wrapping_add(channels);
+    fn plain(self) {
+        self.check();
+        let Self { places: Places { windows, taps }, dz, dzs, weight, dimage } = self;
+        for (window, at) in windows.iter().zip(dzs) {
+            for (tap, weight) in taps.iter().zip(weight.chunks_exact(BLOCK)) {
+                let dx = &mut dimage[window + tap..][..BLOCK];
+                for ((dx, dz), weight) in dx.iter_mut().zip(&dz[*at..]).zip(weight) {
+                    *dx += dz * weight;
                 }
             }
         }
@@ -281,78 +226,95 @@ impl Tiles for InputGradient<'_> {
 /// `dweight[t][c] += Σ_window dz[window][c] image[window + t][c]`
 pub(super) struct WeightGradient<'a> {
     pub places: Places<'a>,
-    /// `[windows, channels]`.
     pub dz: &'a [f32],
+    /// Where that of each window lies.
+    pub dzs: &'a [usize],
     pub image: &'a [f32],
-    /// `[taps, channels]`.
+    /// `[taps, BLOCK]`.
     pub dweight: &'a mut [f32],
+}
+
+impl WeightGradient<'_> {
+    fn check(&self) {
+        self.places.check(self.image, self.dweight);
+        assert_eq!(self.places.windows.len(), self.dzs.len());
+        assert!(last(self.dzs) + BLOCK <= self.dz.len());
+    }
+
+    /// `T` taps from `first` on, of `V` vectors of the channels from `c` on; returns T.
+    ///
+    /// # Safety
+    /// [`WeightGradient::check`] has passed; there are so many taps and vectors.
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const V: usize, const T: usize>(
+        &mut self,
+        s: S,
+        c: usize,
+        first: usize,
+    ) -> usize {
+        let mut sums = [[s.splat(0.0); V]; T];
+        // SAFETY: the caller's.
+        unsafe {
+            let (image, dz) = (self.image.as_ptr().add(c), self.dz.as_ptr().add(c));
+            let mut taps = [image; T];
+            for i in 0..T {
+                taps[i] = image.add(*self.places.taps.get_unchecked(first + i));
+            }
+            for (window, at) in self.places.windows.iter().zip(self.dzs) {
+                let gradient = load::<S, V>(s, dz.add(*at));
+                for i in 0..T {
+                    for v in 0..V {
+                        let x = s.load(taps[i].add(window + v * S::LANES));
+                        sums[i][v] = s.fma(gradient[v], x, sums[i][v]);
+                    }
+                }
+            }
+            for i in 0..T {
+                for v in 0..V {
+                    let at = (first + i) * BLOCK + c + v * S::LANES;
+                    let dweight = self.dweight.as_mut_ptr().add(at);
+                    s.store(dweight, s.add(s.load(dweight), sums[i][v]));
+                }
+            }
+        }
+        T
+    }
 }
 
 impl Kernel for WeightGradient<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
-        self.places.check(self.image, self.dweight, self.dz);
-        // SAFETY: just checked.
-        unsafe { self.all(s) }
+        self.check();
+        let count = self.places.taps.len();
+        // SAFETY: just checked; taps that there are.
+        unsafe {
+            of_channels!(s, BLOCK, |c, V| {
+                let mut first = 0;
+                while first < count {
+                    // Of 9 taps one tile, of 25 three.
+                    first += match count - first {
+                        rest if rest >= 9 && rest % 8 != 0 => self.tile::<S, V, 9>(s, c, first),
+                        8.. => self.tile::<S, V, 8>(s, c, first),
+                        4.. => self.tile::<S, V, 4>(s, c, first),
+                        _ => self.tile::<S, V, 1>(s, c, first),
+                    };
+                }
+            });
+        }
     }
 
     fn plain(self) {
-        let Self { places: Places { windows, taps, channels }, dz, image, dweight } = self;
-        for (window, dz) in windows.iter().zip(dz.chunks_exact(channels)) {
-            for (tap, dweight) in taps.iter().zip(dweight.chunks_exact_mut(channels)) {
-                let x = &image[window + tap..][..channels];
-                for ((sum, dz), x) in dweight.iter_mut().zip(dz).zip(x) {
+        self.check();
+        let Self { places: Places { windows, taps }, dz, dzs, image, dweight } = self;
+        for (tap, dweight) in taps.iter().zip(dweight.chunks_exact_mut(BLOCK)) {
+            let mut sums = [0.0; BLOCK];
+            for (window, at) in windows.iter().zip(dzs) {
+                let x = &image[window + tap..][..BLOCK];
+                for ((sum, dz), x) in sums.iter_mut().zip(&dz[*at..]).zip(x) {
                     *sum += dz * x;
                 }
             }
-        }
-    }
-}
-
-impl Tiles for WeightGradient<'_> {
-    #[inline(always)]
-    fn places(&self) -> Places<'_> {
-        self.places
-    }
-
-    #[inline(always)]
-    fn count(&self) -> usize {
-        self.places.taps.len()
-    }
-
-    #[inline(always)]
-    unsafe fn tile<S: Simd, const V: usize, const PART: bool, const T: usize>(
-        &mut self,
-        s: S,
-        c: usize,
-        first: usize,
-    ) {
-        let Places { windows, taps, channels } = self.places;
-        let part = channels - c;
-        let mut sums = [[s.splat(0.0); V]; T];
-        // SAFETY: the caller's.
-        unsafe {
-            let mut dz = self.dz.as_ptr().add(c);
-            for window in windows {
-                let gradient = load::<S, V, PART>(s, dz, part);
-                let image = self.image.as_ptr().add(window + c);
-                for i in 0..T {
-                    let x = image.add(*taps.get_unchecked(first + i));
-                    let x = load::<S, V, PART>(s, x, part);
-                    for v in 0..V {
-                        sums[i][v] = s.fma(gradient[v], x[v], sums[i][v]);
-                    }
-                }
-                dz = dz.wrapping_add(channels);
-            }
-            for i in 0..T {
-                let dweight = self.dweight.as_mut_ptr().add((first + i) * channels + c);
-                let mut total = load::<S, V, PART>(s, dweight, part);
-                for v in 0..V {
-                    total[v] = s.add(total[v], sums[i][v]);
-                }
-                store::<S, V, PART>(s, dweight, total, part);
-            }
+            dweight.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
         }
     }
 }
@@ -366,27 +328,29 @@ mod tests {
         (0..n).map(|i| ((i * 37 + seed * 11) % 23) as f32 / 23.0 - 0.5).collect()
     }
 
-    /// Each kernel on each level beside the plain one, which adds the same numbers, for channels of no, one and several
-    /// vectors and a part.
+    /// Each kernel on each level beside the plain one, which adds the same numbers: channels of no, one and several vectors
+    /// and a part, so many taps and windows as there are tiles for and others.
     #[test]
     fn all_levels_have_the_sums_of_the_plain_kernels() {
-        // 3x3 windows of an image of 6 columns, every second one.
-        let taps_of = |channels: usize| -> Vec<usize> {
-            (0..9).map(|t| (t / 3 * 6 + t % 3) * channels).collect()
-        };
-        for (channels, count) in [(1, 1), (5, 4), (16, 5), (17, 3), (33, 7), (70, 9)] {
-            let taps = taps_of(channels);
-            let windows: Vec<_> = (0..count).map(|w| (w / 2 * 12 + w % 2 * 2) * channels).collect();
-            let image = numbers((windows[count - 1] + taps[8]) + 3 * channels, 1);
-            let (weight, dz) = (numbers(9 * channels, 2), numbers(count * channels, 3));
-            let places = Places { windows: &windows, taps: &taps, channels };
+        // Windows of an image of 8 columns, every second one.
+        for (channels, count, side) in
+            [(1, 1, 3), (5, 4, 1), (16, 5, 2), (17, 8, 5), (31, 9, 3), (32, 17, 4)]
+        {
+            let taps: Vec<_> =
+                (0..side * side).map(|t| (t / side * 8 + t % side) * BLOCK).collect();
+            let windows: Vec<_> = (0..count).map(|w| (w / 2 * 16 + w % 2 * 2) * BLOCK).collect();
+            let dzs: Vec<_> = (0..count).map(|w| (w + w / 2) * BLOCK).collect();
+            let image = numbers(last(&windows) + last(&taps) + BLOCK, 1);
+            let (weight, dz) = (numbers(taps.len() * BLOCK, 2), numbers(last(&dzs) + BLOCK, 3));
+            let places = Places { windows: &windows, taps: &taps };
+            let pitch = channels + 3;
             let results = |level: SimdLevel| {
-                let mut out = vec![f32::NAN; count * channels];
+                let mut out = vec![7.0; count * pitch];
                 let (mut dimage, mut dweight) = (image.clone(), weight.clone());
-                let (image, weight, dz) = (&image[..], &weight[..], &dz[..]);
-                level.run(Forward { places, image, weight, out: &mut out });
-                level.run(InputGradient { places, dz, weight, dimage: &mut dimage });
-                level.run(WeightGradient { places, dz, image, dweight: &mut dweight });
+                let (image, weight, dz, dzs) = (&image[..], &weight[..], &dz[..], &dzs[..]);
+                level.run(Forward { places, image, weight, channels, out: &mut out, pitch });
+                level.run(InputGradient { places, dz, dzs, weight, dimage: &mut dimage });
+                level.run(WeightGradient { places, dz, dzs, image, dweight: &mut dweight });
                 [out, dimage, dweight]
             };
             let plain = results(SimdLevel::Plain);

@@ -17,8 +17,10 @@
 //! assert_eq!(y.dims(), [2, 6, 8, 8]);
 //! ```
 
+mod blocks;
 mod kernels;
 mod op;
+mod pass;
 
 use burn::backend::Dispatch;
 use burn::tensor::ops::{ConvOptions, PadMode};

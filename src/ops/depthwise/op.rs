@@ -8,15 +8,14 @@ use burn::backend::{Autodiff, Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Shape;
 use burn_flex::{FlexTensor, Layout};
 
-use super::kernels::{Forward, InputGradient, Places, WeightGradient};
+use super::pass::Pass;
 use crate::ops::Activation;
-use crate::ops::columns::sliding::{Geometry, Sliding};
+use crate::ops::columns::sliding::Geometry;
 use crate::ops::flex_tensor::{Batch, flat, size, tensor, values};
-use crate::ops::layout::{ImageLayout, Images, Size};
-use crate::ops::parallel::{GROUP, for_groups, of_images};
-use crate::ops::recycled::Recycled;
-use crate::ops::simd::{Activate, SimdLevel};
-use crate::ops::sums::{derived, sums_of_channels, total};
+use crate::ops::gradients::{AddGradients, register_of_images};
+use crate::ops::layout::{ImageLayout, Images};
+use crate::ops::simd::SimdLevel;
+use crate::ops::sums::{derived, sums_of_channels};
 
 /// What does not depend on the tensors.
 #[derive(Clone, Copy, Debug)]
@@ -49,73 +48,13 @@ pub struct DepthwiseState<F> {
 }
 
 /// Backends with the gradient of [`Depthwise::depthwise`].
-pub trait DepthwiseBackward: Depthwise {
+pub trait DepthwiseBackward: Depthwise + AddGradients {
     /// The gradients of the input (if asked for), the weight and the bias, from that of the output.
     fn depthwise_backward(
         state: DepthwiseState<FloatTensor<Self>>,
         gradient: FloatTensor<Self>,
         input_too: bool,
     ) -> (Option<FloatTensor<Self>>, FloatTensor<Self>, FloatTensor<Self>);
-}
-
-/// The kernels of a batch, and where they go.
-struct Pass {
-    sliding: Sliding,
-    windows: Vec<usize>,
-    taps: Vec<usize>,
-    /// `[taps, channels]`.
-    weight: Vec<f32>,
-}
-
-impl Pass {
-    fn new(x: &FlexTensor, weight: &FlexTensor, geometry: Geometry) -> Self {
-        let sliding = Sliding { geometry, large: size(&x.shape()) };
-        let (windows, taps) = (sliding.windows().collect(), sliding.taps());
-        let weight = transposed(&values(weight), sliding.large.channels);
-        Self { sliding, windows, taps, weight }
-    }
-
-    fn output(&self) -> Size {
-        let [rows, columns] = self.sliding.small();
-        Size { rows, columns, ..self.sliding.large }
-    }
-
-    fn places(&self) -> Places<'_> {
-        let channels = self.sliding.large.channels;
-        Places { windows: &self.windows, taps: &self.taps, channels }
-    }
-
-    fn input_gradient(&self, dz: Images) -> Recycled {
-        let (images, n) = (dz.count(), self.sliding.large.len());
-        of_images(images, n, |i, dimage: &mut Vec<f32>, dx| {
-            dimage.clear();
-            dimage.resize(self.sliding.padded().len(), 0.0);
-            let (places, dz, weight) = (self.places(), dz.image(i), &self.weight[..]);
-            SimdLevel::best().run(InputGradient { places, dz, weight, dimage });
-            self.sliding.crop(dimage, dx);
-        })
-    }
-
-    /// `[channels, taps]`.
-    fn weight_gradient(&self, x: Images, dz: Images) -> Vec<f32> {
-        let images = x.count();
-        let mut sums = vec![vec![0.0; self.weight.len()]; images.div_ceil(GROUP)];
-        for_groups(&mut sums, 1, |group, sums| {
-            let (mut image, dweight) = (Vec::new(), &mut sums[0]);
-            for i in group * GROUP..images.min((group + 1) * GROUP) {
-                self.sliding.pad(x, i, &mut image);
-                let (places, dz) = (self.places(), dz.image(i));
-                SimdLevel::best().run(WeightGradient { places, dz, image: &image, dweight });
-            }
-        });
-        transposed(&total(sums), self.taps.len())
-    }
-}
-
-/// A matrix of `rows` rows, its columns as rows.
-fn transposed(matrix: &[f32], rows: usize) -> Vec<f32> {
-    let columns = matrix.len() / rows;
-    (0..matrix.len()).map(|at| matrix[at % rows * columns + at / rows]).collect()
 }
 
 impl Depthwise for Flex {
@@ -125,15 +64,10 @@ impl Depthwise for Flex {
         bias: FlexTensor,
         DepthwiseAttributes { geometry, activation }: DepthwiseAttributes,
     ) -> FlexTensor {
-        let (count, pass) = (x.shape()[0], Pass::new(&x, &weight, geometry));
-        let (images, output, bias) = (Batch::new(&x), pass.output(), &values(&bias)[..]);
-        let out = of_images(count, output.len(), |i, image: &mut Vec<f32>, out| {
-            pass.sliding.pad(images.images(), i, image);
-            let (places, weight) = (pass.places(), &pass.weight[..]);
-            SimdLevel::best().run(Forward { places, image, weight, out: &mut *out });
-            SimdLevel::best().run(Activate { activation, bias, out });
-        });
-        tensor(out, count, output, ImageLayout::Nhwc)
+        let (count, pass) = (x.shape()[0], Pass::new(size(&x.shape()), &values(&weight), geometry));
+        let (images, bias) = (Batch::new(&x), &values(&bias)[..]);
+        let out = pass.forward(images.images(), activation, bias);
+        tensor(out, count, pass.output(), ImageLayout::Nhwc)
     }
 }
 
@@ -143,15 +77,16 @@ impl DepthwiseBackward for Flex {
         gradient: FlexTensor,
         input_too: bool,
     ) -> (Option<FlexTensor>, FlexTensor, FlexTensor) {
-        let (count, pass) = (x.shape()[0], Pass::new(&x, &weight, attributes.geometry));
+        let DepthwiseAttributes { geometry, activation } = attributes;
+        let pass = Pass::new(size(&x.shape()), &values(&weight), geometry);
+        let (count, input) = (x.shape()[0], size(&x.shape()));
         let (x, y, gradient) = (Batch::new(&x), Batch::new(&output), Batch::new(&gradient));
-        let (level, activation) = (SimdLevel::best(), attributes.activation);
-        let dz = derived(level, activation, y.images(), gradient.images());
+        let dz = derived(SimdLevel::best(), activation, y.images(), gradient.images());
         let dz = Images { values: &dz, size: pass.output(), layout: ImageLayout::Nhwc };
-        let dx = input_too
-            .then(|| tensor(pass.input_gradient(dz), count, pass.sliding.large, ImageLayout::Nhwc));
-        let dw = flat(pass.weight_gradient(x.images(), dz), Layout::contiguous(weight.shape()));
-        let channels = Layout::contiguous(Shape::from([pass.sliding.large.channels]));
+        let (dx, dw) = pass.backward(x.images(), dz, input_too);
+        let dx = dx.map(|dx| tensor(dx, count, input, ImageLayout::Nhwc));
+        let channels = Layout::contiguous(Shape::from([input.channels]));
+        let dw = flat(dw, Layout::contiguous(weight.shape()));
         (dx, dw, flat(sums_of_channels(dz), channels))
     }
 }
@@ -167,8 +102,11 @@ impl<B: DepthwiseBackward> Backward<B, 3> for DepthwiseStep {
         let gradient = grads.consume::<B>(&ops.node);
         let [x, weight, bias] = ops.parents;
         let (dx, dw, db) = B::depthwise_backward(ops.state, gradient, x.is_some());
-        for (node, value) in [(x, dx), (weight, Some(dw)), (bias, Some(db))] {
-            if let (Some(node), Some(value)) = (node, value) {
+        if let (Some(x), Some(dx)) = (x, dx) {
+            register_of_images!(B, grads, x, dx);
+        }
+        for (node, value) in [(weight, dw), (bias, db)] {
+            if let Some(node) = node {
                 grads.register::<B>(node.id, value);
             }
         }

@@ -9,6 +9,7 @@ use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, backend_extens
 use burn::tensor::Tensor;
 
 use crate::ops::Activation;
+use crate::ops::gradients::{AddGradients, register_of_images};
 use crate::ops::windows::Windows;
 
 /// μ and σ² `[2, channels]` of `images`, f32.
@@ -72,7 +73,7 @@ pub struct Saved<T> {
 }
 
 /// Backends with the gradient of [`Normalising::normalise_batch`].
-pub trait NormalisingBackward: Normalising {
+pub trait NormalisingBackward: Normalising + AddGradients {
     /// The gradients of x, γ and β, from that of the output.
     fn normalise_batch_backward(
         saved: Saved<FloatTensor<Self>>,
@@ -89,8 +90,12 @@ impl<B: NormalisingBackward> Backward<B, 3> for NormalisedStep {
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
-        let gradients = B::normalise_batch_backward(ops.state, gradient);
-        for (node, gradient) in ops.parents.into_iter().zip(gradients) {
+        let [dx, dgamma, dbeta] = B::normalise_batch_backward(ops.state, gradient);
+        let [x, gamma, beta] = ops.parents;
+        if let Some(x) = x {
+            register_of_images!(B, grads, x, dx);
+        }
+        for (node, gradient) in [(gamma, dgamma), (beta, dbeta)] {
             if let Some(node) = node {
                 grads.register::<B>(node.id, gradient);
             }

@@ -9,6 +9,7 @@ use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
 use crate::ops::flex_tensor::{Batch, bytes, tensor};
+use crate::ops::gradients::{AddGradients, register_of_images};
 use crate::ops::layout::{ImageLayout, Size};
 use crate::ops::parallel::{of_images, of_images_with_argmax};
 use crate::ops::simd::SimdLevel;
@@ -36,7 +37,7 @@ pub struct Seen {
 }
 
 /// Backends with the gradient of [`Pooled::windows_max`].
-pub trait PooledBackward: Pooled {
+pub trait PooledBackward: Pooled + AddGradients {
     /// [`Pooled::windows_max`], and the place of each largest value in its window, in bytes.
     fn windows_max_places(
         images: FloatTensor<Self>,
@@ -102,7 +103,8 @@ impl<B: PooledBackward> Backward<B, 1> for PooledStep {
         let [parent] = ops.parents;
         let (argmax, seen) = ops.state;
         if let Some(parent) = parent {
-            grads.register::<B>(parent.id, B::windows_max_backward(argmax, gradient, seen));
+            let gradient = B::windows_max_backward(argmax, gradient, seen);
+            register_of_images!(B, grads, parent, gradient);
         }
     }
 }
