@@ -49,17 +49,32 @@ pub(crate) struct Strided<'a> {
 impl<'a> Strided<'a> {
     /// A left factor whose rows are those of `values` in the [`pitch`] of `inner`.
     pub(crate) fn rows(values: &'a [f32], inner: usize) -> Self {
-        Self { values, strides: [pitch(inner), 1] }
+        Self::rows_apart(values, pitch(inner))
     }
 
-    /// A left factor whose columns are those rows, of so many numbers.
+    /// A left factor whose rows are those of `values`, so far apart.
+    pub(crate) fn rows_apart(values: &'a [f32], row: usize) -> Self {
+        Self { values, strides: [row, 1] }
+    }
+
+    /// A left factor whose columns are rows of so many numbers, in their [`pitch`].
     pub(crate) fn columns(values: &'a [f32], rows: usize) -> Self {
-        Self { values, strides: [1, pitch(rows)] }
+        Self::columns_apart(values, pitch(rows))
+    }
+
+    /// A left factor whose columns are rows so far apart.
+    pub(crate) fn columns_apart(values: &'a [f32], column: usize) -> Self {
+        Self { values, strides: [1, column] }
     }
 
     /// A right factor of rows in the [`pitch`] of `columns`.
     pub(crate) fn wide_rows(values: &'a [f32], columns: usize) -> Self {
-        Self { values, strides: [PANEL, pitch(columns)] }
+        Self::wide_rows_apart(values, pitch(columns))
+    }
+
+    /// A right factor of rows so far apart.
+    pub(crate) fn wide_rows_apart(values: &'a [f32], row: usize) -> Self {
+        Self { values, strides: [PANEL, row] }
     }
 
     /// A right factor in panels `[columns / PANEL, inner, PANEL]`.
@@ -68,15 +83,16 @@ impl<'a> Strided<'a> {
     }
 }
 
-/// The product of the module above. Where the columns are no whole vectors, `out` has the sums of what is in `b` beyond
-/// them after each row.
+/// The product of the module above. Where the columns are no whole vectors of [`MAX_LANES`], `out` has the sums of what is
+/// in `b` beyond them after each row.
 pub(crate) struct Product<'a> {
     /// Rows, inner, columns.
     pub shape: [usize; 3],
     pub a: Strided<'a>,
     pub b: Strided<'a>,
-    /// Rows in the [`pitch`] of the columns.
     pub out: &'a mut [f32],
+    /// From one row of `out` to the next: as many numbers as there are columns if these are whole vectors, or more.
+    pub out_row: usize,
     /// Adds to what is in `out`.
     pub adds: bool,
 }
@@ -92,7 +108,8 @@ impl Product<'_> {
         let ([panel, one], last) = (self.b.strides, (columns - 1) / PANEL);
         let end = last * panel + (inner - 1) * one + columns - last * PANEL;
         assert!(end <= self.b.values.len(), "b");
-        assert!((rows - 1) * pitch(columns) + columns <= self.out.len(), "out");
+        assert!(columns <= self.out_row, "rows of out");
+        assert!((rows - 1) * self.out_row + columns <= self.out.len(), "out");
     }
 
     /// `V` vectors of columns from `o` on, of all rows.
@@ -130,7 +147,7 @@ impl Product<'_> {
         o: usize,
     ) -> usize {
         let ([row, a_one], [panel, b_one]) = (self.a.strides, self.b.strides);
-        let pitch = pitch(self.shape[2]);
+        let pitch = self.out_row;
         let mut sums = [[s.splat(0.0); V]; R];
         // SAFETY: the caller's, and what `check` has compared.
         unsafe {
@@ -182,7 +199,7 @@ impl Kernel for Product<'_> {
 
     fn plain(self) {
         self.check();
-        let ([rows, inner, columns], pitch) = (self.shape, pitch(self.shape[2]));
+        let ([rows, inner, columns], pitch) = (self.shape, self.out_row);
         let ([row, a_one], [panel, b_one]) = (self.a.strides, self.b.strides);
         for (r, out) in self.out.chunks_mut(pitch).take(rows).enumerate() {
             for (o, out) in out.iter_mut().take(columns).enumerate() {
@@ -226,7 +243,8 @@ mod tests {
                     let mut out = vec![f32::NAN; matrix_pitch(rows, columns)];
                     for adds in [false, true] {
                         let shape = [rows, inner, columns];
-                        level.run(Product { shape, a, b, out: &mut out, adds });
+                        let out_row = pitch(columns);
+                        level.run(Product { shape, a, b, out: &mut out, out_row, adds });
                     }
                     for r in 0..rows {
                         for o in 0..columns {

@@ -17,7 +17,7 @@ use crate::ops::layout::{ImageLayout, Images};
 use crate::ops::parallel::{GROUP, for_groups};
 use crate::ops::product::{Product, Strided, matrix_pitch, pitch};
 use crate::ops::recycled::Recycled;
-use crate::ops::simd::SimdLevel;
+use crate::ops::simd::{MAX_LANES, SimdLevel};
 use crate::ops::spare::Spare;
 use crate::ops::sums::total;
 
@@ -70,19 +70,14 @@ impl Products<'_> {
             for (part, out) in out.chunks_mut(self.at_a_time() * n).enumerate() {
                 let first = group * GROUP + part * self.at_a_time();
                 let windows = out.len() / self.outputs;
-                self.columns(large, first..first + out.len() / n, &mut buffers);
-                buffers.pixels.resize(matrix_pitch(windows, self.outputs), 0.0);
-                SimdLevel::best().run(Product {
-                    shape: [windows, width, self.outputs],
-                    a: Strided::rows(&buffers.columns, width),
-                    b: Strided::wide_rows(&weights, self.outputs),
-                    out: &mut buffers.pixels,
-                    adds: false,
+                let Buffers { image, columns, pixels } = &mut buffers;
+                let a = self.columns(large, first..first + out.len() / n, (image, columns));
+                let a = Strided::rows_apart(a.values, a.row);
+                let b = Strided::wide_rows(&weights, self.outputs);
+                let shape = [windows, width, self.outputs];
+                in_rows(out, self.outputs, pixels, |out, out_row| {
+                    SimdLevel::best().run(Product { shape, a, b, out, out_row, adds: false });
                 });
-                let rows = buffers.pixels.chunks_exact(pitch(self.outputs));
-                for (out, row) in out.chunks_exact_mut(self.outputs).zip(rows) {
-                    out.copy_from_slice(&row[..self.outputs]);
-                }
             }
             SPARE.give_back(buffers);
         });
@@ -100,20 +95,23 @@ impl Products<'_> {
             for (part, out) in out.chunks_mut(self.at_a_time() * large).enumerate() {
                 let first = group * GROUP + part * self.at_a_time();
                 let images = out.len() / large;
-                pixels(small, first..first + images, &mut buffers.pixels);
-                let windows = images * self.windows();
-                buffers.columns.resize(matrix_pitch(windows, width), 0.0);
-                SimdLevel::best().run(Product {
-                    shape: [windows, self.outputs, width],
-                    a: Strided::rows(&buffers.pixels, self.outputs),
-                    b: Strided::wide_rows(&weights, width),
-                    out: &mut buffers.columns,
-                    adds: false,
-                });
-                let image = self.windows() * pitch(width);
-                let columns = buffers.columns.chunks_exact(image);
+                let Buffers { image, columns, pixels: buffer } = &mut buffers;
+                let a = pixels(small, first..first + images, buffer);
+                let (windows, a) = (images * self.windows(), Strided::rows_apart(a.values, a.row));
+                let (shape, b) =
+                    ([windows, self.outputs, width], Strided::wide_rows(&weights, width));
+                let product = |out: &mut [f32], out_row| {
+                    SimdLevel::best().run(Product { shape, a, b, out, out_row, adds: false });
+                };
+                if self.sliding.is_pointwise() {
+                    in_rows(out, width, columns, product);
+                    continue;
+                }
+                columns.resize(matrix_pitch(windows, width), 0.0);
+                product(columns, pitch(width));
+                let columns = columns.chunks_exact(self.windows() * pitch(width));
                 for (columns, out) in columns.zip(out.chunks_exact_mut(large)) {
-                    self.scatter(columns, out, &mut buffers.image);
+                    self.scatter(columns, out, image);
                 }
             }
             SPARE.give_back(buffers);
@@ -130,13 +128,15 @@ impl Products<'_> {
             sum[0] = vec![0.0; matrix_pitch(width, self.outputs)];
             for first in (group * GROUP..end).step_by(self.at_a_time()) {
                 let part = first..end.min(first + self.at_a_time());
-                self.columns(large, part.clone(), &mut buffers);
-                pixels(small, part.clone(), &mut buffers.pixels);
+                let Buffers { image, columns, pixels: buffer } = &mut buffers;
+                let a = self.columns(large, part.clone(), (image, columns));
+                let b = pixels(small, part.clone(), buffer);
                 SimdLevel::best().run(Product {
                     shape: [width, part.len() * self.windows(), self.outputs],
-                    a: Strided::columns(&buffers.columns, width),
-                    b: Strided::wide_rows(&buffers.pixels, self.outputs),
+                    a: Strided::columns_apart(a.values, a.row),
+                    b: Strided::wide_rows_apart(b.values, b.row),
                     out: &mut sum[0],
+                    out_row: pitch(self.outputs),
                     adds: true,
                 });
             }
@@ -148,9 +148,13 @@ impl Products<'_> {
         values
     }
 
-    /// What lies in the windows of these images, `[images · small pixels, window]` in the [`pitch`] of the windows.
-    fn columns(&self, large: Images, images: Range<usize>, buffers: &mut Buffers) {
-        let Buffers { image, columns, .. } = buffers;
+    /// What lies in the windows of these images, `[images · small pixels, window]`.
+    fn columns<'s>(
+        &self,
+        large: Images<'s>,
+        images: Range<usize>,
+        (image, columns): (&mut Vec<f32>, &'s mut Vec<f32>),
+    ) -> Rows<'s> {
         if self.sliding.is_pointwise() {
             return pixels(large, images, columns);
         }
@@ -168,18 +172,13 @@ impl Products<'_> {
                 }
             }
         }
+        Rows { values: columns, row: pitch(width) }
     }
 
     /// Adds the columns of an image up to the large one, `out`; `buffer` is for its padding.
     fn scatter(&self, columns: &[f32], out: &mut [f32], buffer: &mut Vec<f32>) {
         let width = self.sliding.width();
         let rows = columns.chunks_exact(pitch(width));
-        if self.sliding.is_pointwise() {
-            for (out, row) in out.chunks_exact_mut(width).zip(rows) {
-                out.copy_from_slice(&row[..width]);
-            }
-            return;
-        }
         buffer.clear();
         buffer.resize(self.sliding.padded().len(), 0.0);
         let (taps, run) = self.runs();
@@ -216,9 +215,23 @@ impl Products<'_> {
     }
 }
 
-/// The pixels of these images, `[images · pixels, channels]` in the [`pitch`] of the channels.
-fn pixels(all: Images, images: Range<usize>, out: &mut Vec<f32>) {
-    let channels = all.size.channels;
+/// A matrix whose rows lie so far apart.
+struct Rows<'a> {
+    values: &'a [f32],
+    row: usize,
+}
+
+/// Channels whose pixels are a multiple of so many numbers apart fall on less than a quarter of the lines of the second cache.
+const FEW_LINES: usize = 128;
+
+/// The pixels of these images, `[images · pixels, channels]`: as they lie if that is in whole vectors and the lines of the
+/// caches suffice, else copied in the [`pitch`] of the channels.
+fn pixels<'s>(all: Images<'s>, images: Range<usize>, out: &'s mut Vec<f32>) -> Rows<'s> {
+    let (channels, n) = (all.size.channels, all.size.len());
+    let fits = channels.is_multiple_of(MAX_LANES) && !channels.is_multiple_of(FEW_LINES);
+    if all.layout == ImageLayout::Nhwc && fits {
+        return Rows { values: &all.values[images.start * n..images.end * n], row: channels };
+    }
     out.resize(matrix_pitch(images.len() * all.size.rows * all.size.columns, channels), 0.0);
     let (mut rows, mut scratch) = (out.chunks_exact_mut(pitch(channels)), Vec::new());
     for i in images {
@@ -226,5 +239,25 @@ fn pixels(all: Images, images: Range<usize>, out: &mut Vec<f32>) {
         for (pixel, row) in image.chunks_exact(channels).zip(&mut rows) {
             row[..channels].copy_from_slice(pixel);
         }
+    }
+    Rows { values: out, row: pitch(channels) }
+}
+
+/// Calls `work` with rows of `columns` numbers, which it writes, and how far apart they are: those of `out` if they are whole
+/// vectors, else others that are copied there.
+fn in_rows(
+    out: &mut [f32],
+    columns: usize,
+    buffer: &mut Vec<f32>,
+    work: impl FnOnce(&mut [f32], usize),
+) {
+    if columns.is_multiple_of(MAX_LANES) {
+        return work(out, columns);
+    }
+    buffer.resize(matrix_pitch(out.len() / columns, columns), 0.0);
+    work(buffer, pitch(columns));
+    let rows = buffer.chunks_exact(pitch(columns));
+    for (out, row) in out.chunks_exact_mut(columns).zip(rows) {
+        out.copy_from_slice(&row[..columns]);
     }
 }

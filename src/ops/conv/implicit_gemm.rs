@@ -55,6 +55,7 @@ pub(super) fn forward(
                     a: Strided::rows(&x[run.input * from..], inputs),
                     b: Strided::panels(b, inputs),
                     out: &mut z[run.output * to..],
+                    out_row: pitch(layer.outputs),
                     adds: true,
                 });
             }
@@ -120,12 +121,14 @@ fn backward_images(
             let (x, dz) = (&x[run.input * from..], &dz[run.output * to..]);
             let rows = run.pixels * images;
             let (a, b) = (Strided::columns(x, inputs), Strided::wide_rows(dz, outputs));
-            level.run(Product { shape: [inputs, rows, outputs], a, b, out: &mut *out, adds: true });
+            let (shape, out_row) = ([inputs, rows, outputs], pitch(outputs));
+            level.run(Product { shape, a, b, out: &mut *out, out_row, adds: true });
             if let Some(weights) = weights {
                 let b = &weights[tap * panels_pitch(outputs, inputs)..];
                 let (a, b) = (Strided::rows(dz, outputs), Strided::panels(b, outputs));
                 let out = &mut sums[run.input * from..];
-                level.run(Product { shape: [rows, outputs, inputs], a, b, out, adds: true });
+                let (shape, out_row) = ([rows, outputs, inputs], pitch(inputs));
+                level.run(Product { shape, a, b, out, out_row, adds: true });
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::ops::conv::layer::{LayerGradients, Outputs};
 use crate::ops::conv::op::PackedWeights;
 use crate::ops::layout::{ImageLayout, Images};
 use crate::ops::parallel::sum_in_order;
-use crate::ops::product::{Product, Strided, matrix_pitch, panels_pitch};
+use crate::ops::product::{Product, Strided, matrix_pitch, panels_pitch, pitch};
 use crate::ops::recycled::Recycled;
 use crate::ops::sums::{add_rows, derived, sums_of_channels};
 use crate::ops::windows::{MaxPoolBackward, Windows};
@@ -123,12 +123,13 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
             for (i, ((v, dp), out)) in vs.zip(dps).zip(dus).enumerate() {
                 let (a, b) = (Strided::columns(v, inputs), Strided::wide_rows(dp, outputs));
                 let (shape, adds) = ([inputs, n, outputs], adds || number > 0);
-                level.run(Product { shape, a, b, out, adds });
+                level.run(Product { shape, a, b, out, out_row: pitch(outputs), adds });
                 let Some(u) = u else { continue };
                 let u = &u[i * panels_pitch(outputs, inputs)..];
                 let (a, b) = (Strided::rows(dp, outputs), Strided::panels(u, outputs));
                 let shape = [n, outputs, inputs];
-                level.run(Product { shape, a, b, out: v, adds: false });
+                let out_row = pitch(inputs);
+                level.run(Product { shape, a, b, out: v, out_row, adds: false });
             }
             if u.is_some() {
                 let (tiles, gradient, images, size) = (&tiles, &*v, &mut *dx, self.input);

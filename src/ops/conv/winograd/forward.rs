@@ -7,7 +7,7 @@ use super::{Winograd, nhwc};
 use crate::ops::conv::op::PackedWeights;
 use crate::ops::layout::{ImageLayout, Images};
 use crate::ops::parallel::for_microbatches;
-use crate::ops::product::{Product, Strided, matrix_pitch, panels_pitch};
+use crate::ops::product::{Product, Strided, matrix_pitch, panels_pitch, pitch};
 use crate::ops::recycled::Recycled;
 use crate::ops::simd::Activate;
 use crate::ops::windows::{MaxPool, Windows};
@@ -97,7 +97,7 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
                 let v = &v[i * matrix_pitch(tiles.len(), inputs)..];
                 let u = &u[i * panels_pitch(inputs, outputs)..];
                 let (a, b) = (Strided::rows(v, inputs), Strided::panels(u, inputs));
-                level.run(Product { shape, a, b, out, adds: false });
+                level.run(Product { shape, a, b, out, out_row: pitch(outputs), adds: false });
             }
             let (images, size) = (&mut *out, self.maps);
             level.run(Output::<F, IN, OUT, K> { tile, tiles: &tiles, products: p, images, size });

@@ -14,7 +14,8 @@
 //! before, takes longer.
 //!
 //! The numbers are not those of the sum over the kernel to the last bit: the root mean square of the error is 4e-7 of that
-//! of the outputs for tiles of 2 x 2 and kernels of 3 x 3, as for the sum itself, and 3e-6 for the others (the test below).
+//! of the outputs for tiles of 2 x 2, as for the sum itself, 2e-6 for those of 4 x 4 and 4e-6 for kernels of 5 x 5 (the test
+//! below).
 //!
 //! Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks"; Winograd 1980.
 
