@@ -53,9 +53,17 @@ pub(crate) fn forget() {
     HAVE_ONE.with_borrow_mut(HashSet::clear);
 }
 
+/// More images than a backward pass gives a gradient to: what is kept in mind of passes that nobody has announced.
+const MOST: usize = 1 << 16;
+
 /// Whether images have a gradient from an operation of ours; from now on they have.
 pub(super) fn have_one(node: NodeId) -> bool {
-    HAVE_ONE.with_borrow_mut(|have_one| !have_one.insert(node))
+    HAVE_ONE.with_borrow_mut(|have_one| {
+        if have_one.len() >= MOST {
+            have_one.clear();
+        }
+        !have_one.insert(node)
+    })
 }
 
 /// Gives the images of a parent their gradient, `$grads.register::<$backend>($node.id, $gradient)`, added to what they have:
