@@ -8,10 +8,9 @@ use burn::tensor::{Bytes, Tensor, TensorData};
 
 use super::burn_layers::Reinitialize;
 use super::erased::{Boxed, Erased};
-use crate::ops::gradients::forget;
-
 use super::pack::{into_vec, without_random_ids};
 use super::{Freeze, Initializer, Parameter, Scopes, StepRequirements};
+use crate::ops::gradients::forget;
 use crate::util::tensor::floats;
 use crate::weights::{Set, Weights};
 

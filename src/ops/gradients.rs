@@ -82,6 +82,23 @@ macro_rules! register_of_images {
 }
 pub(super) use register_of_images;
 
+/// Gives the three parents of a layer their gradients: the images theirs, where it was asked for, as above, the two parameters
+/// `$grads.register`.
+macro_rules! register_of_layer {
+    ($backend:ty, $grads:ident, $parents:expr, [$dx:expr, $second:expr, $third:expr]) => {{
+        let [x, second, third] = $parents;
+        if let (Some(x), Some(dx)) = (x, $dx) {
+            $crate::ops::gradients::register_of_images!($backend, $grads, x, dx);
+        }
+        for (node, gradient) in [(second, $second), (third, $third)] {
+            if let Some(node) = node {
+                $grads.register::<$backend>(node.id, gradient);
+            }
+        }
+    }};
+}
+pub(super) use register_of_layer;
+
 #[cfg(test)]
 mod tests {
     use burn::tensor::{Device, Distribution, Tensor};

@@ -1,6 +1,6 @@
 //! What backward passes have in common: the gradient before an activation, and sums over rows in their order.
 
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 
 use crate::ops::Activation;
 use crate::ops::layout::{ImageLayout, Images};
@@ -65,6 +65,26 @@ pub(crate) fn sums_of_channels(images: Images) -> Vec<f32> {
         add_rows(&mut sums[0], values);
     });
     total(sums)
+}
+
+/// The sums, so many, that `work` adds up for each group of `each` of `count` images, added in the order of the groups. It is
+/// also given the group's part of `dx`, `n` numbers for each image: nothing, where `dx` is empty.
+pub(crate) fn sums_of_groups(
+    (count, each, sums): (usize, usize, usize),
+    (dx, n): (&mut [f32], usize),
+    work: impl Fn(Range<usize>, &mut [f32], &mut [f32]) + Sync,
+) -> Vec<f32> {
+    let mut parts = dx.chunks_mut((each * n).max(1));
+    let mut of_groups: Vec<Vec<f32>> = vec![Vec::new(); count.div_ceil(each)];
+    let with_part = |sums| (parts.next().unwrap_or_default(), sums);
+    let mut groups: Vec<(&mut [f32], &mut Vec<f32>)> =
+        of_groups.iter_mut().map(with_part).collect();
+    for_groups(&mut groups, 1, |group, parts| {
+        let (dx, of_group) = &mut parts[0];
+        of_group.resize(sums, 0.0);
+        work(group * each..count.min((group + 1) * each), dx, of_group);
+    });
+    total(of_groups)
 }
 
 /// The sum of each of so many `columns` of a matrix, over its rows in their order.

@@ -19,7 +19,7 @@ use crate::ops::product::{Product, Strided, matrix_pitch, pitch};
 use crate::ops::recycled::Recycled;
 use crate::ops::simd::{MAX_LANES, SimdLevel};
 use crate::ops::spare::Spare;
-use crate::ops::sums::total;
+use crate::ops::sums::sums_of_groups;
 
 /// Numbers in the columns that are made at a time, if an image has no more: half a megabyte, the share of a core in
 /// the second cache.
@@ -122,11 +122,10 @@ impl Products<'_> {
     /// The gradient of the weights, in their order.
     pub fn weights(&self, large: Images, small: Images) -> Vec<f32> {
         let (images, width) = (large.count(), self.sliding.width());
-        let mut sums = vec![Vec::new(); images.div_ceil(GROUP)];
-        for_groups(&mut sums, 1, |group, sum| {
-            let (mut buffers, end) = (SPARE.take(), images.min((group + 1) * GROUP));
-            sum[0] = vec![0.0; matrix_pitch(width, self.outputs)];
-            for first in (group * GROUP..end).step_by(self.at_a_time()) {
+        let of = (images, GROUP, matrix_pitch(width, self.outputs));
+        let sum = sums_of_groups(of, (&mut [], 0), |group, _, sum| {
+            let (mut buffers, end) = (SPARE.take(), group.end);
+            for first in group.step_by(self.at_a_time()) {
                 let part = first..end.min(first + self.at_a_time());
                 let Buffers { image, columns, pixels: buffer } = &mut buffers;
                 let a = self.columns(large, part.clone(), (image, columns));
@@ -135,14 +134,13 @@ impl Products<'_> {
                     shape: [width, part.len() * self.windows(), self.outputs],
                     a: Strided::columns_apart(a.values, a.row),
                     b: Strided::wide_rows_apart(b.values, b.row),
-                    out: &mut sum[0],
+                    out: &mut *sum,
                     out_row: pitch(self.outputs),
                     adds: true,
                 });
             }
             SPARE.give_back(buffers);
         });
-        let sum = total(sums);
         let mut values = vec![0.0; self.weight.len()];
         self.for_places(|of, k, place| values[of] = sum[place * pitch(self.outputs) + k]);
         values

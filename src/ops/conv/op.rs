@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use crate::ops::Activation;
 use crate::ops::conv::layer::{Layer, Outputs};
 use crate::ops::flex_tensor::{Batch, bytes, flat, recycled, size, tensor, values};
-use crate::ops::gradients::{AddGradients, register_of_images};
+use crate::ops::gradients::{AddGradients, register_of_layer};
 use crate::ops::parallel::{LARGE_MICROBATCH, MICROBATCH, microbatch_of};
 use crate::ops::simd::SimdLevel;
 use crate::ops::windows::Windows;
@@ -203,16 +203,9 @@ impl<B: FusedBackward> Backward<B, 3> for FusedStep {
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
-        let [x, weight, bias] = ops.parents;
-        let (dx, dw, db) = B::fused_conv2d_backward(ops.state, gradient, x.is_some());
-        if let (Some(x), Some(dx)) = (x, dx) {
-            register_of_images!(B, grads, x, dx);
-        }
-        for (node, value) in [(weight, dw), (bias, db)] {
-            if let Some(node) = node {
-                grads.register::<B>(node.id, value);
-            }
-        }
+        let input_too = ops.parents[0].is_some();
+        let (dx, dw, db) = B::fused_conv2d_backward(ops.state, gradient, input_too);
+        register_of_layer!(B, grads, ops.parents, [dx, dw, db]);
     }
 }
 

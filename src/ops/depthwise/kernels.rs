@@ -29,6 +29,13 @@ impl Places<'_> {
         assert!(last(self.windows) + last(self.taps) + BLOCK <= image.len());
         assert_eq!(weight.len(), self.taps.len() * BLOCK);
     }
+
+    /// # Panics
+    /// Unless each window has a place in the gradient of the output.
+    fn check_gradient(&self, dz: &[f32], dzs: &[usize]) {
+        assert_eq!(self.windows.len(), dzs.len());
+        assert!(last(dzs) + BLOCK <= dz.len());
+    }
 }
 
 fn last(places: &[usize]) -> usize {
@@ -179,8 +186,7 @@ pub(super) struct InputGradient<'a> {
 impl InputGradient<'_> {
     fn check(&self) {
         self.places.check(self.dimage, self.weight);
-        assert_eq!(self.places.windows.len(), self.dzs.len());
-        assert!(last(self.dzs) + BLOCK <= self.dz.len());
+        self.places.check_gradient(self.dz, self.dzs);
     }
 }
 
@@ -237,8 +243,7 @@ pub(super) struct WeightGradient<'a> {
 impl WeightGradient<'_> {
     fn check(&self) {
         self.places.check(self.image, self.dweight);
-        assert_eq!(self.places.windows.len(), self.dzs.len());
-        assert!(last(self.dzs) + BLOCK <= self.dz.len());
+        self.places.check_gradient(self.dz, self.dzs);
     }
 
     /// `T` taps from `first` on, of `V` vectors of the channels from `c` on; returns T.

@@ -12,7 +12,7 @@ use super::pass::Pass;
 use crate::ops::Activation;
 use crate::ops::columns::sliding::Geometry;
 use crate::ops::flex_tensor::{Batch, flat, size, tensor, values};
-use crate::ops::gradients::{AddGradients, register_of_images};
+use crate::ops::gradients::{AddGradients, register_of_layer};
 use crate::ops::layout::{ImageLayout, Images};
 use crate::ops::simd::SimdLevel;
 use crate::ops::sums::{derived, sums_of_channels};
@@ -100,16 +100,9 @@ impl<B: DepthwiseBackward> Backward<B, 3> for DepthwiseStep {
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
-        let [x, weight, bias] = ops.parents;
-        let (dx, dw, db) = B::depthwise_backward(ops.state, gradient, x.is_some());
-        if let (Some(x), Some(dx)) = (x, dx) {
-            register_of_images!(B, grads, x, dx);
-        }
-        for (node, value) in [(weight, dw), (bias, db)] {
-            if let Some(node) = node {
-                grads.register::<B>(node.id, value);
-            }
-        }
+        let input_too = ops.parents[0].is_some();
+        let (dx, dw, db) = B::depthwise_backward(ops.state, gradient, input_too);
+        register_of_layer!(B, grads, ops.parents, [dx, dw, db]);
     }
 }
 

@@ -8,10 +8,10 @@ use super::kernels::{Forward, InputGradient, Places, WeightGradient};
 use crate::ops::Activation;
 use crate::ops::columns::sliding::{Geometry, Sliding};
 use crate::ops::layout::{ImageLayout, Images, Size};
-use crate::ops::parallel::{GROUP, for_groups, of_images};
+use crate::ops::parallel::{GROUP, of_images};
 use crate::ops::recycled::Recycled;
 use crate::ops::simd::{Activate, SimdLevel};
-use crate::ops::sums::total;
+use crate::ops::sums::sums_of_groups;
 
 /// The kernels of a batch, and where they go.
 pub(super) struct Pass {
@@ -83,18 +83,14 @@ impl Pass {
     pub fn backward(&self, x: Images, dz: Images, input_too: bool) -> (Option<Recycled>, Vec<f32>) {
         let (back, n) = (self.back(), self.sliding.large.len());
         let mut dx = Recycled::unset(if input_too { x.values.len() } else { 0 });
-        let mut parts = dx.chunks_mut(GROUP * n);
-        let mut sums = vec![vec![0.0; self.weight.len()]; x.count().div_ceil(GROUP)];
-        let of_group = |sums| (parts.next().unwrap_or_default(), sums);
-        let mut groups: Vec<(&mut [f32], &mut Vec<f32>)> = sums.iter_mut().map(of_group).collect();
-        for_groups(&mut groups, 1, |group, parts| {
-            let (dx, sums) = &mut parts[0];
+        let of = (x.count(), GROUP, self.weight.len());
+        let sums = sums_of_groups(of, (&mut dx, n), |images, dx, sums| {
             let (mut scratch, mut dxs) = (Scratch::default(), dx.chunks_exact_mut(n));
-            for i in group * GROUP..x.count().min((group + 1) * GROUP) {
+            for i in images {
                 self.image_backward((x, dz, i), &back, dxs.next(), sums, &mut scratch);
             }
         });
-        (input_too.then_some(dx), unpacked(&total(sums), x.size.channels))
+        (input_too.then_some(dx), unpacked(&sums, x.size.channels))
     }
 
     /// Of image `i`: writes `dx`, if that is asked for, and adds to the weight's sums.

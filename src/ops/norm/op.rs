@@ -9,7 +9,7 @@ use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, backend_extens
 use burn::tensor::Tensor;
 
 use crate::ops::Activation;
-use crate::ops::gradients::{AddGradients, register_of_images};
+use crate::ops::gradients::{AddGradients, register_of_layer};
 use crate::ops::windows::Windows;
 
 /// μ and σ² `[2, channels]` of `images`, f32.
@@ -91,15 +91,7 @@ impl<B: NormalisingBackward> Backward<B, 3> for NormalisedStep {
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
         let [dx, dgamma, dbeta] = B::normalise_batch_backward(ops.state, gradient);
-        let [x, gamma, beta] = ops.parents;
-        if let Some(x) = x {
-            register_of_images!(B, grads, x, dx);
-        }
-        for (node, gradient) in [(gamma, dgamma), (beta, dbeta)] {
-            if let Some(node) = node {
-                grads.register::<B>(node.id, gradient);
-            }
-        }
+        register_of_layer!(B, grads, ops.parents, [Some(dx), dgamma, dbeta]);
     }
 }
 

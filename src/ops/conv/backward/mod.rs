@@ -16,9 +16,9 @@ use crate::ops::conv::layer::{Layer, LayerGradients, Method, Outputs};
 use crate::ops::conv::op::PackedWeights;
 use crate::ops::conv::{implicit_gemm, winograd};
 use crate::ops::layout::{ImageLayout, Images};
-use crate::ops::parallel::{GROUP, for_groups};
+use crate::ops::parallel::GROUP;
 use crate::ops::recycled::Recycled;
-use crate::ops::sums::total;
+use crate::ops::sums::sums_of_groups;
 use dense::Dense;
 use pooled::Pooled;
 
@@ -83,23 +83,11 @@ fn batch(back: &impl Back, x: Images, outputs: Outputs, input_too: bool) -> Laye
     // As many groups as the memory for their sums allows.
     let most = (MOST_SUMS / back.sums()).max(FEWEST_GROUPS);
     let group_size = GROUP.max(images.div_ceil(most));
-    let n = if input_too { group_size * x.size.len() } else { 0 };
-    // A group's part of the input's gradient, then its sums.
-    let mut sums: Vec<Vec<f32>> = vec![Vec::new(); images.div_ceil(group_size)];
-    let mut parts: Vec<(&mut [f32], &mut Vec<f32>)> = Vec::with_capacity(sums.len());
-    let mut rest = &mut dx[..];
-    for sums in &mut sums {
-        let (part, after) = rest.split_at_mut(n.min(rest.len()));
-        rest = after;
-        parts.push((part, sums));
-    }
-    for_groups(&mut parts, 1, |group, part| {
-        let (dx, sums) = &mut part[0];
-        let range = group * group_size..images.min((group + 1) * group_size);
-        sums.resize(back.sums(), 0.0);
+    let of = (images, group_size, back.sums());
+    let sums = sums_of_groups(of, (&mut dx, x.size.len()), |range, dx, sums| {
         back.group(x, outputs, range, dx, sums);
     });
-    let (weight, bias) = back.unpack(&total(sums));
+    let (weight, bias) = back.unpack(&sums);
     let input = input_too.then_some((dx, back.input_layout()));
     LayerGradients { input, weight: weight.into(), bias }
 }
