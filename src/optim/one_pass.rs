@@ -92,7 +92,14 @@ impl OnePass for CubeBackend {
         Update { program, scalars }: Update,
     ) -> Updated<CubeTensor> {
         let slots = program.results.len() - 1;
-        let read = [parameter, gradient, slot0, slot1, slot2, slot3].map(into_contiguous);
+        let [old, gradient] = [parameter, gradient].map(into_contiguous);
+        // In the place of slots that there are not is the gradient, which is brought in order once.
+        let mut slot = 0;
+        let [slot0, slot1, slot2, slot3] = [slot0, slot1, slot2, slot3].map(|given| {
+            slot += 1;
+            if slot <= slots { into_contiguous(given) } else { gradient.clone() }
+        });
+        let read = [old, gradient, slot0, slot1, slot2, slot3];
         let parameter = empty_like(&read[0]);
         // A kernel has as many buffers as it has parameters, whether it uses them or not.
         let written: [CubeTensor; SLOTS] = std::array::from_fn(|slot| match slot < slots {

@@ -98,10 +98,13 @@ pub(crate) fn can_pool(
     x: &Tensor<4>,
     weight: &Tensor<4>,
     bias: Option<&Tensor<1>>,
+    padding: [usize; 4],
     windows: Windows,
 ) -> bool {
-    is_cpu(&x.device())
-        && can_fuse(x, weight, bias, [0; 4])
+    if !is_cpu(&x.device()) {
+        return can_fuse(x, weight, bias, padding) && can_pool_on_gpu(weight, windows);
+    }
+    can_fuse(x, weight, bias, padding)
         && !layer::is_better_as_gemm(weight.dims())
         && windows.side <= Windows::MAX_SIDE
         && windows.stride > 1
@@ -125,6 +128,16 @@ fn can_fuse_on_gpu(x: &Tensor<4>, weight: &Tensor<4>, padding: [usize; 4]) -> bo
 
 #[cfg(not(feature = "cube"))]
 fn can_fuse_on_gpu(_: &Tensor<4>, _: &Tensor<4>, _: [usize; 4]) -> bool {
+    false
+}
+
+#[cfg(feature = "cube")]
+fn can_pool_on_gpu(weight: &Tensor<4>, windows: Windows) -> bool {
+    cube::can_pool(weight.dims()[0], windows)
+}
+
+#[cfg(not(feature = "cube"))]
+fn can_pool_on_gpu(_: &Tensor<4>, _: Windows) -> bool {
     false
 }
 

@@ -4,7 +4,8 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use crate::ops::Activation;
-use crate::ops::cube::tensor::{buffer, cubes, empty_like};
+use crate::ops::cube::sums;
+use crate::ops::cube::tensor::{buffer, cubes, empty_beside, empty_like};
 
 /// `activation(x)`.
 #[cube]
@@ -34,45 +35,84 @@ pub(crate) fn inactivated(y: f32, dy: f32, #[comptime] activation: Activation) -
     }
 }
 
-/// `activation(z + bias)` of `z` `[.., channels]`, which lies in this order, and bias `[channels]`.
-pub(crate) fn activate(z: CubeTensor, bias: &CubeTensor, activation: Activation) -> CubeTensor {
-    let y = empty_like(&z);
-    let (count, size) = cubes(&z, z.meta.shape().num_elements());
-    let channels = bias.meta.shape().num_elements();
-    let [from, to] = [&z, &y].map(buffer);
-    activate_kernel::launch(&z.client, count, size, from, buffer(bias), to, channels, activation);
-    y
+/// Rows that a unit goes through at most: as few as keep the largest GPUs busy.
+const ROWS: usize = 64;
+/// Units that are to have work.
+const UNITS: usize = 1 << 16;
+/// Numbers that a unit has beside each other, where there is a multiple of them.
+const VECTOR: usize = 4;
+
+/// The gradient of z, of that of `y = activation(z)`: `dy`, which lies as that does; and its sum over the rows of
+/// `[rows, channels]`, the gradient of a bias.
+pub(crate) fn derived_and_summed(
+    y: CubeTensor,
+    dy: CubeTensor,
+    activation: Activation,
+    channels: usize,
+) -> (CubeTensor, CubeTensor) {
+    if activation == Activation::Identity {
+        return (dy.clone(), sums::over_rows(dy, channels));
+    }
+    let rows = y.meta.shape().num_elements() / channels;
+    let at_once = at_once(channels);
+    let groups = rows.div_ceil(rows_each(rows * channels / at_once));
+    let (dz, sums) = (empty_like(&y), empty_beside(&y, [groups * channels]));
+    let (count, size) = cubes(&y, groups * channels / at_once);
+    let client = y.client.clone();
+    let [y, dy, to, parts] = [&y, &dy, &dz, &sums].map(buffer);
+    derive_kernel::launch(
+        &client, count, size, at_once, y, dy, to, parts, rows, groups, channels, activation,
+    );
+    (dz, sums::over_rows(sums, channels))
 }
 
-/// The gradient of z, of that of `y = activation(z)`: `dy`, which lies as that does.
-pub(crate) fn derived(y: CubeTensor, dy: CubeTensor, activation: Activation) -> CubeTensor {
-    if activation == Activation::Identity {
-        return dy;
+/// How many rows a unit goes through where there are so many vectors.
+pub(crate) fn rows_each(vectors: usize) -> usize {
+    (vectors / UNITS).next_power_of_two().min(ROWS)
+}
+
+/// How many channels a unit has.
+fn at_once(channels: usize) -> usize {
+    if channels.is_multiple_of(VECTOR) { VECTOR } else { 1 }
+}
+
+/// Of the numbers of a vector.
+#[cube]
+pub(crate) fn inactivated_vector<N: Size>(
+    y: Vector<f32, N>,
+    dy: Vector<f32, N>,
+    #[comptime] activation: Activation,
+) -> Vector<f32, N> {
+    let mut dz = Vector::<f32, N>::empty();
+    #[unroll]
+    for e in 0..N::value() {
+        dz.insert(e, inactivated(y.extract(e), dy.extract(e), activation));
     }
-    let dz = empty_like(&y);
-    let (count, size) = cubes(&y, y.meta.shape().num_elements());
-    let [y_buffer, dy, dz_buffer] = [&y, &dy, &dz].map(buffer);
-    derive_kernel::launch(&y.client, count, size, y_buffer, dy, dz_buffer, activation);
     dz
 }
 
 #[cube(launch)]
-fn activate_kernel(
-    z: &[f32],
-    bias: &[f32],
-    y: &mut [f32],
+fn derive_kernel<N: Size>(
+    y: &[Vector<f32, N>],
+    dy: &[Vector<f32, N>],
+    dz: &mut [Vector<f32, N>],
+    sums: &mut [Vector<f32, N>],
+    rows: usize,
+    groups: usize,
     channels: usize,
     #[comptime] activation: Activation,
 ) {
-    if ABSOLUTE_POS < y.len() {
-        let sum = z[ABSOLUTE_POS] + bias[ABSOLUTE_POS % channels];
-        y[ABSOLUTE_POS] = activated(sum, activation);
+    let vectors = channels / N::value();
+    if ABSOLUTE_POS >= groups * vectors {
+        terminate!();
     }
-}
-
-#[cube(launch)]
-fn derive_kernel(y: &[f32], dy: &[f32], dz: &mut [f32], #[comptime] activation: Activation) {
-    if ABSOLUTE_POS < dz.len() {
-        dz[ABSOLUTE_POS] = inactivated(y[ABSOLUTE_POS], dy[ABSOLUTE_POS], activation);
+    let (group, vector) = (ABSOLUTE_POS / vectors, ABSOLUTE_POS % vectors);
+    let mut sum = Vector::<f32, N>::new(0.0f32);
+    for row in range_stepped(group, rows, groups) {
+        let at = row * vectors + vector;
+        let own = inactivated_vector(y[at], dy[at], activation);
+        dz[at] = own;
+        sum += own;
     }
+    sums[ABSOLUTE_POS] = sum;
 }

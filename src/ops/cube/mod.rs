@@ -4,6 +4,7 @@
 //! Kernels here are launched with their accesses checked, and read and write in an order that the sizes alone decide.
 
 pub(crate) mod activation;
-pub(crate) mod product;
+pub(crate) mod gemm;
+pub(crate) mod geometry;
 pub(crate) mod sums;
 pub(crate) mod tensor;

@@ -1,13 +1,13 @@
-//! The dense layer as an operation of the GPUs' backend: products by burn's kernels, and one kernel for bias and
-//! activation, and for their gradient, each.
+//! The dense layer as an operation of the GPUs' backend: products of matrices.
 
 use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::ops::reshape;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::op::{DenseAttributes, DenseGradients, FusedDense, FusedDenseBackward, Saved};
-use crate::ops::cube::product::product;
-use crate::ops::cube::{activation, sums};
+use crate::ops::cube::activation;
+use crate::ops::cube::gemm::{Side, Sizes, Together, multiply};
 
 impl FusedDense for CubeBackend {
     fn fused_dense(
@@ -16,8 +16,11 @@ impl FusedDense for CubeBackend {
         bias: CubeTensor,
         DenseAttributes { activation, .. }: DenseAttributes,
     ) -> CubeTensor {
-        let z = product(x, weight);
-        activation::activate(z, &into_contiguous(bias), activation)
+        let (rows, [inner, columns]) = (x.meta.shape()[0], sides(&weight));
+        let sizes = Sizes { rows, columns, inner };
+        let (x, weight) = (Side::matrix(x, Together::Inner), Side::matrix(weight, Together::Rows));
+        let y = multiply(x, weight, sizes, Some((&into_contiguous(bias), activation)));
+        reshape(y, [rows, columns].into())
     }
 }
 
@@ -27,15 +30,22 @@ impl FusedDenseBackward for CubeBackend {
         gradient: CubeTensor,
         input_too: bool,
     ) -> DenseGradients<CubeTensor> {
-        let outputs = weight.meta.shape()[1];
+        let (batch, [inputs, outputs]) = (x.meta.shape()[0], sides(&weight));
         let (y, dy) = (into_contiguous(output), into_contiguous(gradient));
-        let dz = activation::derived(y, dy, attributes.activation);
-        let dx = input_too.then(|| product(dz.clone(), transposed(weight)));
-        let dw = product(transposed(x), dz.clone());
-        [dx, Some(dw), Some(sums::over_rows(dz, outputs))]
+        let (dz, db) = activation::derived_and_summed(y, dy, attributes.activation, outputs);
+        let dz = |together| Side::matrix(dz.clone(), together);
+        let dx = input_too.then(|| {
+            let sizes = Sizes { rows: batch, columns: inputs, inner: outputs };
+            let weight = Side::matrix(weight, Together::Inner);
+            reshape(multiply(dz(Together::Inner), weight, sizes, None), [batch, inputs].into())
+        });
+        let sizes = Sizes { rows: inputs, columns: outputs, inner: batch };
+        let dw = multiply(Side::matrix(x, Together::Rows), dz(Together::Rows), sizes, None);
+        [dx, Some(reshape(dw, [inputs, outputs].into())), Some(db)]
     }
 }
 
-fn transposed(matrix: CubeTensor) -> CubeTensor {
-    burn_cubecl::ops::permute(matrix, &[1, 0])
+/// Inputs and outputs.
+fn sides(weight: &CubeTensor) -> [usize; 2] {
+    [weight.meta.shape()[0], weight.meta.shape()[1]]
 }

@@ -52,7 +52,7 @@ pub(crate) fn conv2d_max_pool2d(
 ) -> Tensor<4> {
     check(conv::check(&x, &weight, bias.as_ref(), padding), window, stride);
     let windows = Windows { side: window, stride };
-    if conv::can_pool(&x, &weight, bias.as_ref(), windows) {
+    if conv::can_pool(&x, &weight, bias.as_ref(), padding, windows) {
         return conv::pooled(x, (weight, packed), bias, padding, activation, windows);
     }
     max_pool2d(conv2d_packed(x, weight, bias, padding, activation, packed), window, stride)

@@ -4,8 +4,8 @@
 //! dW[k][c][i][j] = Σ_nrp dz[n][r][p][k] x[n][r + i - top][p + j - left][c]        db[k] = Σ_nrp dz[n][r][p][k]
 //! ```
 //!
-//! A unit has one channel of the side that has many, in some rows of one image; it keeps the sums of all that belong to
-//! it in registers. The sums of all parts are added up in a second pass. From many channels to few it is the same of the
+//! A unit has four channels of the side that has many, or one, in some rows of one image; it keeps the sums of all that
+//! belong to them in registers. The sums of all parts are added up in a second pass. From many channels to few it is the same of the
 //! turned convolution, from dz to x.
 
 use burn_cubecl::ops::reshape;
@@ -13,14 +13,14 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::filter::weight_at;
-use super::geometry::{Geometry, images};
 use super::window;
 use crate::ops::Activation;
-use crate::ops::cube::activation::inactivated;
+use crate::ops::cube::activation::inactivated_vector;
+use crate::ops::cube::geometry::{Geometry, images};
 use crate::ops::cube::sums;
 use crate::ops::cube::tensor::{buffer, cubes, empty_beside};
 
-/// Units that are to have work: as many as the largest GPUs have at a time (132 multiprocessors of 2048 threads).
+/// Channels that are to have a unit: as many as the largest GPUs have threads at a time (132 multiprocessors of 2048).
 const UNITS: usize = 1 << 18;
 
 /// Rows of an image that a unit goes through, of `height` rows of `batch` images in `channels` channels: as few as keep
@@ -61,9 +61,23 @@ fn correlate(
     let parts = batch * geometry.out_height.div_ceil(rows);
     let columns = sums_each(geometry, turned);
     let sums = empty_beside(few, [parts * columns]);
-    let (count, size) = cubes(few, parts * outputs);
+    let at_once = window::channels_of_a_unit(geometry, batch);
+    let (count, size) = cubes(few, parts * outputs / at_once);
     let [x, y, dy, to] = [few, y, dy, &sums].map(buffer);
-    kernel::launch(&few.client, count, size, x, y, dy, to, *geometry, activation, rows, turned);
+    kernel::launch(
+        &few.client,
+        count,
+        size,
+        at_once,
+        x,
+        y,
+        dy,
+        to,
+        *geometry,
+        activation,
+        rows,
+        turned,
+    );
     sums::over_rows(sums, columns)
 }
 
@@ -92,10 +106,10 @@ fn split_kernel(sums: &[f32], weight: &mut [f32], bias: &mut [f32]) {
 }
 
 #[cube(launch)]
-fn kernel(
+fn kernel<N: Size>(
     x: &[f32],
-    y: &[f32],
-    dy: &[f32],
+    y: &[Vector<f32, N>],
+    dy: &[Vector<f32, N>],
     sums: &mut [f32],
     #[comptime] g: Geometry,
     #[comptime] activation: Activation,
@@ -106,8 +120,9 @@ fn kernel(
     let (outputs, out_height, out_width) = comptime!((g.outputs, g.out_height, g.out_width));
     let taps = comptime!(inputs * window_size);
     let parts = comptime!(out_height.div_ceil(rows_each));
-    let k = ABSOLUTE_POS % outputs;
-    let part = ABSOLUTE_POS / outputs;
+    let vectors = outputs / N::value();
+    let k = ABSOLUTE_POS % vectors;
+    let part = ABSOLUTE_POS / vectors;
     let own_sums = part * comptime!(sums_each(&g, turned));
     if own_sums >= sums.len() {
         terminate!();
@@ -116,23 +131,23 @@ fn kernel(
     let first = (part % parts) * rows_each;
     let end = min(first + rows_each, out_height.runtime());
 
-    let mut dw = Array::<f32>::new(taps);
+    let mut dw = Array::<Vector<f32, N>>::new(taps);
     #[unroll]
     for place in 0..taps {
-        dw[place] = 0.0f32;
+        dw[place] = Vector::new(0.0f32);
     }
-    let mut db = 0.0f32;
+    let mut db = Vector::<f32, N>::new(0.0f32);
     let mut own = Array::<f32>::new(taps);
     for r in first..end {
         window::begin(&mut own, x, image, r, g);
         for p in 0..out_width {
             window::advance(&mut own, x, image, r, p, g);
-            let at = ((image * out_height + r) * out_width + p) * outputs + k;
-            let dz = inactivated(y[at], dy[at], activation);
+            let at = ((image * out_height + r) * out_width + p) * vectors + k;
+            let dz = inactivated_vector(y[at], dy[at], activation);
             db += dz;
             #[unroll]
             for place in 0..taps {
-                dw[place] += dz * own[place];
+                dw[place] += dz * Vector::new(own[place]);
             }
         }
     }
@@ -140,11 +155,18 @@ fn kernel(
     for c in 0..inputs {
         #[unroll]
         for at in 0..window_size {
-            let place = weight_at(k, c.runtime(), at.runtime(), g, turned);
-            sums[own_sums + place] = dw[comptime!(c * window_size + at)];
+            let dw = dw[comptime!(c * window_size + at)];
+            #[unroll]
+            for e in 0..N::value() {
+                let place = weight_at(k * N::value() + e, c.runtime(), at.runtime(), g, turned);
+                sums[own_sums + place] = dw.extract(e);
+            }
         }
     }
     if comptime!(!turned) {
-        sums[own_sums + comptime!(outputs * taps) + k] = db;
+        #[unroll]
+        for e in 0..N::value() {
+            sums[own_sums + comptime!(outputs * taps) + k * N::value() + e] = db.extract(e);
+        }
     }
 }

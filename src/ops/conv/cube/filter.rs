@@ -4,8 +4,8 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::geometry::Geometry;
 use crate::ops::Activation;
+use crate::ops::cube::geometry::Geometry;
 
 /// What is applied to the input.
 pub(super) struct Filter {

@@ -3,32 +3,32 @@
 //! With few channels on one side a convolution moves more than it computes. Then each of its passes is one kernel that
 //! reads and writes every number once: from few to many channels ([`to_many`]), from many to few ([`to_few`]), and the
 //! gradient of the weight ([`correlate`]), split over the rows of all images, whose parts are added up in a second
-//! pass, in their order. Others are burn's convolution, with bias and activation in one kernel after it, and the gradient
-//! of the weight by products of [`columns`].
+//! pass, in their order. Others are a [`product`] of matrices. A pooling after it keeps the places of the largest values, and
+//! not the maps ([`pooling`]).
 
-mod columns;
 mod correlate;
 mod filter;
-mod geometry;
+mod pooling;
+mod product;
 mod to_few;
 mod to_many;
 mod window;
 
-use std::fmt::Debug;
-
 use burn::tensor::Shape;
 use burn::tensor::ops::ConvOptions;
 use burn_cubecl::CubeBackend;
-use burn_cubecl::kernel::conv::{ConvStrategy, conv_data_backward, conv_forward};
+use burn_cubecl::kernel::conv::{ConvStrategy, conv_data_backward};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
 use self::filter::Filter;
-use self::geometry::Geometry;
 use super::op::{ConvAttributes, Fused, FusedBackward, FusedGradients, Saved};
-use crate::ops::cube::product::has_units;
+use crate::ops::Activation;
+use crate::ops::cube::activation::derived_and_summed;
+use crate::ops::cube::geometry::Geometry;
 use crate::ops::cube::tensor::{images, pixels};
-use crate::ops::cube::{activation, sums};
+
+pub(super) use self::pooling::takes as can_pool;
 
 /// How a convolution is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,25 +37,53 @@ enum Way {
     ToMany,
     /// Many channels to few.
     ToFew,
-    /// As burn does.
-    Burn,
+    /// As a product of matrices.
+    Product,
 }
 
 impl Way {
     fn of(geometry: &Geometry) -> Self {
         match () {
-            () if !geometry.can_turn() => Self::Burn,
+            () if !geometry.can_turn() || product::is_better(geometry) => Self::Product,
             () if to_many::takes(geometry) => Self::ToMany,
             () if to_few::takes(geometry) => Self::ToFew,
-            () => Self::Burn,
+            () => Self::Product,
+        }
+    }
+
+    /// That of the gradient of the input.
+    fn turned(self) -> Self {
+        match self {
+            Self::ToMany => Self::ToFew,
+            Self::ToFew => Self::ToMany,
+            Self::Product => Self::Product,
+        }
+    }
+
+    /// The pixels of the output, from those of the input.
+    fn run(self, geometry: &Geometry, x: &CubeTensor, filter: &Filter) -> CubeTensor {
+        match self {
+            Self::ToMany => to_many::run(geometry, x, filter),
+            Self::ToFew => to_few::run(geometry, x, filter),
+            Self::Product => product::run(geometry, x, filter),
+        }
+    }
+
+    /// The gradient of the weight, from the pixels of x and of the gradient of what is activated.
+    fn weight(self, geometry: &Geometry, x: &CubeTensor, dz: &CubeTensor) -> CubeTensor {
+        match self {
+            Self::ToMany => correlate::by_outputs(geometry, x, [dz; 2], Activation::Identity).0,
+            Self::ToFew => correlate::by_inputs(geometry, x, dz),
+            Self::Product => product::backward_weight(geometry, x, dz),
         }
     }
 }
 
-/// Whether a convolution of these shapes can be one operation here: burn pads as much above as below.
+/// Whether a convolution of these shapes can be one operation here: where zeros are further out than the window reaches, the
+/// gradient of the input is burn's, who pads as much above as below.
 pub(super) fn can_fuse(x: [usize; 4], weight: [usize; 4], padding: [usize; 4]) -> bool {
     let [top, bottom, left, right] = padding;
-    top == bottom && left == right || Way::of(&Geometry::new(x, weight, padding)) != Way::Burn
+    top == bottom && left == right || Geometry::new(x, weight, padding).can_turn()
 }
 
 impl Fused for CubeBackend {
@@ -76,75 +104,45 @@ impl FusedBackward for CubeBackend {
         bias: CubeTensor,
         settings: ConvAttributes,
     ) -> Saved<CubeTensor, CubeTensor> {
-        let (geometry, activation) = (geometry(&x, &weight, &settings), settings.activation);
+        let geometry = geometry(&x, &weight, &settings);
         let bias = into_contiguous(bias);
-        let filter = || Filter::forward(&weight, bias.clone(), activation);
-        let output = match Way::of(&geometry) {
-            Way::ToMany => to_many::run(&geometry, &pixels(x.clone()), &filter()),
-            Way::ToFew => to_few::run(&geometry, &pixels(x.clone()), &filter()),
-            Way::Burn => {
-                let z = by_product_or_directly(&x, |strategy| {
-                    let (x, weight) = (x.clone(), weight.clone());
-                    conv_forward(x, weight, None, options(&settings), strategy)
-                });
-                activation::activate(pixels(z), &bias, activation)
-            }
+        let filter = Filter::forward(&weight, bias.clone(), settings.activation);
+        let maps = Way::of(&geometry).run(&geometry, &pixels(x.clone()), &filter);
+        let [output, argmax] = match settings.pool {
+            Some(windows) => pooling::pool(&maps, &geometry, windows),
+            // Without a pooling there is none.
+            None => [maps, bias],
         };
-        // There is no pooling here, and so no argmax.
-        let argmax = bias;
         Saved { x, weight, output: images(output), argmax, settings }
     }
 
     fn fused_conv2d_backward(
-        Saved { x, weight, output, settings, .. }: Saved<CubeTensor, CubeTensor>,
+        Saved { x, weight, output, argmax, settings }: Saved<CubeTensor, CubeTensor>,
         gradient: CubeTensor,
         input_too: bool,
     ) -> FusedGradients<CubeTensor> {
         let (geometry, activation) = (geometry(&x, &weight, &settings), settings.activation);
+        let (way, own) = (Way::of(&geometry), pixels(x.clone()));
         let (y, dy) = (pixels(output), pixels(gradient));
-        match Way::of(&geometry) {
-            Way::ToMany => {
-                let (dw, db) = correlate::by_outputs(&geometry, &pixels(x), [&y, &dy], activation);
-                let dx = input_too.then(|| {
-                    let dz = activation::derived(y, dy, activation);
-                    images(to_few::run(&geometry.turned(), &dz, &Filter::turned(&weight)))
-                });
-                (dx, dw, db)
-            }
-            Way::ToFew => {
-                let dz = activation::derived(y, dy, activation);
-                let db = sums::over_rows(dz.clone(), geometry.outputs);
-                let dw = correlate::by_inputs(&geometry, &pixels(x), &dz);
-                let dx = input_too.then(|| {
-                    images(to_many::run(&geometry.turned(), &dz, &Filter::turned(&weight)))
-                });
-                (dx, dw, db)
-            }
-            Way::Burn => {
-                let dz = activation::derived(y, dy, activation);
-                let db = sums::over_rows(dz.clone(), geometry.outputs);
-                let dw = columns::backward_weight(&geometry, &pixels(x.clone()), &dz);
-                let dx = input_too.then(|| {
-                    by_product_or_directly(&x, |strategy| {
-                        let (dz, weight) = (images(dz.clone()), weight.clone());
-                        let shape = x.meta.shape().clone();
-                        conv_data_backward(dz, weight, shape, options(&settings), strategy)
-                    })
-                });
-                (dx, dw, db)
-            }
+        if way == Way::ToMany && settings.pool.is_none() && !input_too {
+            let (dw, db) = correlate::by_outputs(&geometry, &own, [&y, &dy], activation);
+            return (None, dw, db);
         }
+        let (dz, db) = match settings.pool {
+            Some(windows) => pooling::unpooled([&y, &dy, &argmax], activation, &geometry, windows),
+            None => derived_and_summed(y, dy, activation, geometry.outputs),
+        };
+        let dw = way.weight(&geometry, &own, &dz);
+        let dx = input_too.then(|| match geometry.can_turn() {
+            true => images(way.turned().run(&geometry.turned(), &dz, &Filter::turned(&weight))),
+            false => {
+                let (shape, options) = (x.meta.shape().clone(), options(&settings));
+                conv_data_backward(images(dz), weight, shape, options, ConvStrategy::Direct)
+                    .expect("burn has any convolution")
+            }
+        });
+        (dx, dw, db)
     }
-}
-
-/// A convolution of burn's: as a product of matrices where the device has units for these and the shapes fit, else
-/// directly. (burn's autotune would try all of its ways, for half a minute a model, and take another one another time.)
-fn by_product_or_directly<E: Debug>(
-    x: &CubeTensor,
-    run: impl Fn(ConvStrategy) -> Result<CubeTensor, E>,
-) -> CubeTensor {
-    let by_product = has_units(x).then(|| run(ConvStrategy::ImplicitGemm).ok()).flatten();
-    by_product.unwrap_or_else(|| run(ConvStrategy::Direct).expect("burn has any convolution"))
 }
 
 fn options(settings: &ConvAttributes) -> ConvOptions<2> {

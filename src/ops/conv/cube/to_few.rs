@@ -8,10 +8,10 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::filter::{Filter, weight_at};
-use super::geometry::{Geometry, images};
 use super::window::pixel;
 use crate::ops::Activation;
 use crate::ops::cube::activation::activated;
+use crate::ops::cube::geometry::{Geometry, images};
 use crate::ops::cube::tensor::{buffer, empty_beside};
 
 /// Weights that a unit keeps in registers, as many as of the other direction.

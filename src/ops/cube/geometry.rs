@@ -2,10 +2,11 @@
 //! over a window unrolled.
 
 use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::*;
 
 /// What a kernel is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Geometry {
+pub(crate) struct Geometry {
     /// Channels of the input.
     pub inputs: usize,
     /// Rows of the input.
@@ -87,6 +88,23 @@ impl Geometry {
 }
 
 /// How many images these pixels are.
-pub(super) fn images(pixels: &CubeTensor) -> usize {
+pub(crate) fn images(pixels: &CubeTensor) -> usize {
     pixels.meta.shape()[0]
+}
+
+/// Whether a row and a column of the padded image are in the image, and where that pixel is, if each has `channels`
+/// numbers; 0 outside.
+#[cube]
+pub(crate) fn place_of(
+    image: usize,
+    row: usize,
+    column: usize,
+    c: usize,
+    channels: usize,
+    #[comptime] g: Geometry,
+) -> (bool, usize) {
+    let (top, left, height, width) = comptime!((g.top, g.left, g.height, g.width));
+    let inside = row >= top && row < height + top && column >= left && column < width + left;
+    let at = ((image * height + row - top) * width + column - left) * channels + c;
+    (inside, select(inside, at, 0usize))
 }
