@@ -34,7 +34,16 @@ const TOLERANCE: f32 = 1e-4;
 /// normalisation takes off again is 0, but for rounding.
 const LEAST: f32 = 0.1;
 /// How much further the pixels are from 0 than they should be, in the last bits of 32, to see what a model makes of that.
-const DISTURBED: [&str; 3] = ["0.5/0.49999997", "0.5/0.5000001", "0.5/0.5000003"];
+const DISTURBED: [&str; 8] = [
+    "0.5/0.49999997",
+    "0.5/0.5000001",
+    "0.5/0.5000003",
+    "0.5/0.4999998",
+    "0.5/0.4999995",
+    "0.5/0.5000005",
+    "0.5000001/0.5",
+    "0.4999998/0.5",
+];
 
 /// The devices to test.
 pub fn devices() -> Vec<DeviceName> {
