@@ -235,6 +235,25 @@ fn a_dense_layer_is_that_of_the_cpu() {
     }
 }
 
+/// NaN in an image stays through a ReLU, in this image: a run that diverges is seen.
+#[test]
+fn what_is_not_a_number_stays() {
+    for name in devices() {
+        let device = name.find().unwrap();
+        for (inputs, outputs) in [(1, 32), (16, 16), (32, 1)] {
+            let mut pixels = values(2 * inputs * 25, 1);
+            pixels[inputs * 25 + 12] = f32::NAN;
+            let x = Tensor::from_data(TensorData::new(pixels, [2, inputs, 5, 5]), &device);
+            let weight = tensor([outputs, inputs, 3, 3], 2, &device);
+            let y = floats(conv2d(x, weight, None, [1; 4], Activation::Relu));
+            let are_nan =
+                y.chunks(outputs * 25).map(|image| image.iter().filter(|y| y.is_nan()).count());
+            let are_nan: Vec<_> = are_nan.collect();
+            assert_eq!(are_nan, [0, outputs * 9], "{name}, {inputs} channels to {outputs}");
+        }
+    }
+}
+
 /// The weight alone has a gradient in a first layer; without a bias; and twice the same bits.
 #[test]
 fn a_first_layer_is_the_same_twice() {

@@ -91,7 +91,7 @@ pub(crate) fn pooled(
     fused(x, weight, bias, ConvAttributes { padding, activation, pool, level, packed })
 }
 
-/// Whether a pooling is better off as a part of the convolution: not where that is a product of
+/// Whether a pooling is better off as a part of the convolution. On the CPU: not where that is a product of
 /// matrices, which makes the maps of all images at once, and not where windows are so close that most
 /// of the maps' values have a gradient.
 pub(crate) fn can_pool(

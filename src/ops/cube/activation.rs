@@ -7,15 +7,15 @@ use crate::ops::Activation;
 use crate::ops::cube::sums;
 use crate::ops::cube::tensor::{buffer, cubes, empty_beside, empty_like};
 
-/// `activation(x)`.
+/// `activation(x)`; NaN stays.
 #[cube]
 pub(crate) fn activated(x: f32, #[comptime] activation: Activation) -> f32 {
     if comptime!(activation == Activation::Tanh) {
         x.tanh()
     } else if comptime!(activation == Activation::Relu) {
-        select(x > 0.0, x, 0.0)
+        select(x < 0.0, 0.0, x)
     } else if comptime!(activation == Activation::Relu6) {
-        select(x > 6.0, 6.0, select(x > 0.0, x, 0.0))
+        select(x > 6.0, 6.0, select(x < 0.0, 0.0, x))
     } else {
         x
     }

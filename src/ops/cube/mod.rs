@@ -4,6 +4,8 @@
 //! Kernels here are launched with their accesses checked, and read and write in an order that the sizes alone decide.
 
 pub(crate) mod activation;
+#[cfg(all(test, feature = "cuda"))]
+pub(crate) mod cards;
 pub(crate) mod gemm;
 pub(crate) mod geometry;
 pub(crate) mod sums;

@@ -170,3 +170,38 @@ fn kernel<N: Size>(
         }
     }
 }
+
+#[cfg(all(test, feature = "cuda"))]
+mod tests {
+    use super::*;
+    use crate::ops::cube::cards::{Card, any, assemble};
+
+    #[test]
+    fn cards() {
+        for (side, images) in [(3, 128), (5, 128), (5, 1024)] {
+            let padding = [side / 2; 4];
+            let geometry = Geometry::new([images, 1, 28, 28], [32, 1, side, side], padding);
+            let at_once = window::channels_of_a_unit(&geometry, images);
+            let (settings, properties, target) = Card::new(256).given();
+            let [a, b, c, d] = [(); 4].map(|()| any());
+            let kernel = kernel::Kernel::new(
+                settings,
+                properties,
+                target,
+                a,
+                b,
+                c,
+                d,
+                at_once,
+                geometry,
+                Activation::Tanh,
+                4,
+                false,
+            );
+            let name = format!("its gradient, {side}x{side}, {at_once} channels");
+            for capability in [75, 80, 90] {
+                assemble(&name, capability, &kernel);
+            }
+        }
+    }
+}

@@ -4,14 +4,16 @@
 //! y[m][n] = activation(Σ_k left[m][k] right[n][k] + bias[n])
 //! ```
 //!
-//! A cube of units has a tile of y. It goes along k in steps of 16: while it multiplies what is in one half of the shared
+//! A cube of units has a tile of y. It goes along k in steps of 16 or 32: while it multiplies what is in one half of the shared
 //! memory it reads what comes next, and leaves it in the other half. Where y has too few tiles for a GPU, k is in parts
-//! that cubes of their own sum up, and these sums are added in their order. The sizes alone decide all of this, so that
-//! two runs are equal to the last bit.
+//! that cubes of their own sum up, and these sums are added in their order. The sizes and the kind of device decide all of
+//! this, so that two runs on one are equal to the last bit.
 //!
 //! On tensor cores ([`planes`]) both sides are rounded to TF32 (ten bits), to within 0.7 of the last bit and without bias
 //! ([`shared`]); without ([`units`]) they are not.
 
+#[cfg(all(test, feature = "cuda"))]
+mod cards;
 mod operand;
 mod output;
 mod plan;
@@ -108,7 +110,7 @@ pub(crate) fn in_parts(
     let has_cores = has_cores(&left.memory);
     let tile = match has_cores {
         true => Tile::of_planes(columns),
-        false => Tile::of_units(client.properties().hardware.max_units_per_cube as usize),
+        false => Tile::of_units(&client.properties().hardware),
     };
     let tiles = rows.div_ceil(tile.rows) * columns.div_ceil(tile.columns);
     let parts = (tile.wanted / tiles).min(inner / LEAST).max(1);
@@ -129,7 +131,7 @@ pub(crate) fn in_parts(
     let bias = at_once.map_or(&left.memory, |(bias, _)| bias);
     kernel::launch(
         &client,
-        CubeCount::new_2d(tiles as u32, parts as u32),
+        grid(tiles as u32, parts as u32, client.properties().hardware.max_cube_count.0),
         CubeDim::new_1d((tile.units / tile.turns) as u32),
         plan.left.at_once,
         plan.right.at_once,
@@ -149,6 +151,12 @@ pub(crate) fn in_parts(
     (y, parts)
 }
 
+/// As many cubes as there are tiles, and some more where a device has no `most` that is as large, for each of the parts.
+fn grid(tiles: u32, parts: u32, most: u32) -> CubeCount {
+    let across = tiles.min(most);
+    CubeCount::new_3d(across, parts, tiles.div_ceil(across))
+}
+
 #[cube(launch)]
 fn kernel<L: Size, R: Size, P: Size>(
     left: &[Vector<f32, L>],
@@ -166,7 +174,12 @@ fn kernel<L: Size, R: Size, P: Size>(
     let (tile, ours, theirs) = comptime!((plan.tile, plan.left(), plan.right()));
     let turns = comptime!(tile.turns);
     let across = columns.div_ceil(comptime!(tile.columns));
-    let (part, number) = (CUBE_POS_Y as usize, CUBE_POS_X as usize);
+    let part = CUBE_POS_Y as usize;
+    let number = CUBE_POS_Z as usize * CUBE_COUNT_X as usize + CUBE_POS_X as usize;
+    // The whole cube of units, before any waits for the others.
+    if number >= rows.div_ceil(comptime!(tile.rows)) * across {
+        terminate!();
+    }
     let row = number / across * comptime!(tile.rows);
     let column = number % across * comptime!(tile.columns);
     let begin = part * each;

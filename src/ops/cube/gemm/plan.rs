@@ -1,5 +1,7 @@
 //! What a kernel for a product is compiled for: the tile of a cube of units, and who multiplies.
 
+use cubecl::ir::HardwareProperties;
+
 use super::operand::{Operand, PLANE, Part};
 use crate::ops::Activation;
 
@@ -17,7 +19,8 @@ pub(super) struct Tile {
     pub turns: usize,
     /// Planes beside each other.
     pub across: usize,
-    /// Tiles that there are to be at least: as many as the largest GPUs have room for (132 multiprocessors).
+    /// How many tiles a product that has fewer is cut into at most: the largest GPUs have room for them (132
+    /// multiprocessors).
     pub wanted: usize,
 }
 
@@ -32,27 +35,23 @@ impl Tile {
         Self { rows: 128, columns, blocks, units: 128, turns: 1, across, wanted }
     }
 
-    /// For units without tensor cores, of which there can be so `many` in a cube.
-    pub fn of_units(many: usize) -> Self {
-        match many >= 128 {
-            true => Self {
-                rows: 128,
-                columns: 64,
-                blocks: 1,
-                units: 128,
-                turns: 1,
-                across: 1,
-                wanted: 264,
-            },
-            false => Self {
-                rows: 32,
-                columns: 32,
-                blocks: 2,
-                units: 64,
-                turns: 64,
-                across: 1,
-                wanted: 64,
-            },
+    /// For units without tensor cores: as many as share what a cube of this hardware can keep, or, on a processor, one that
+    /// has everybody's turn.
+    pub fn of_units(hardware: &HardwareProperties) -> Self {
+        let (many, memory) = (hardware.max_units_per_cube, hardware.max_shared_memory_size);
+        let (rows, columns, blocks, units, turns) = match many {
+            128.. if memory >= 24_576 => (128, 64, 1, 128, 1),
+            64.. => (64, 64, 1, 64, 1),
+            _ => (32, 32, 2, 64, 64),
+        };
+        Self {
+            rows,
+            columns,
+            blocks,
+            units,
+            turns,
+            across: 1,
+            wanted: if turns > 1 { 64 } else { 264 },
         }
     }
 }

@@ -95,7 +95,9 @@ fn of_four(
     four
 }
 
-/// What the units multiply, zeros where it is not there.
+/// What the units multiply, zeros where it is not there. (On tensor cores these are 0 times the first number in memory: NaN
+/// where that is not finite, and the run has diverged. A choice would be one more instruction
+/// for each number.)
 #[cube]
 fn scaled(
     vector: Vector<f32, Const<VECTOR>>,
