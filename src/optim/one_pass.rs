@@ -67,7 +67,8 @@ pub fn update<R: Elementwise<N>, const N: usize, const D: usize>(
         std::iter::once(parameter).chain(slots)
     });
     let mut given = slots.into_iter().map(Tensor::into_dispatch);
-    let filler = gradient.clone().into_dispatch();
+    // Where there is no slot: the parameter lies in order, which the gradient may have to be brought in.
+    let filler = parameter.clone().into_dispatch();
     let [slot0, slot1, slot2, slot3] =
         std::array::from_fn(|_| given.next().unwrap_or(filler.clone()));
     let (parameter, gradient) = (parameter.into_dispatch(), gradient.into_dispatch());
@@ -92,14 +93,7 @@ impl OnePass for CubeBackend {
         Update { program, scalars }: Update,
     ) -> Updated<CubeTensor> {
         let slots = program.results.len() - 1;
-        let [old, gradient] = [parameter, gradient].map(into_contiguous);
-        // In the place of slots that there are not is the gradient, which is brought in order once.
-        let mut slot = 0;
-        let [slot0, slot1, slot2, slot3] = [slot0, slot1, slot2, slot3].map(|given| {
-            slot += 1;
-            if slot <= slots { into_contiguous(given) } else { gradient.clone() }
-        });
-        let read = [old, gradient, slot0, slot1, slot2, slot3];
+        let read = [parameter, gradient, slot0, slot1, slot2, slot3].map(into_contiguous);
         let parameter = empty_like(&read[0]);
         // A kernel has as many buffers as it has parameters, whether it uses them or not.
         let written: [CubeTensor; SLOTS] = std::array::from_fn(|slot| match slot < slots {

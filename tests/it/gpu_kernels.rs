@@ -171,12 +171,7 @@ fn a_pooled_convolution_is_that_of_the_cpu() {
             let mut context = ForwardContext::training(1);
             let y = layer.forward_max_pool(x.clone(), window, stride, &mut context);
             let loss = (y.clone() * tensor(y.dims(), 2, &device)).sum();
-            let gradients = loss.backward();
-            let dx = floats(x.grad(&gradients).unwrap());
-            let gradients = GradientsParams::from_grads(gradients, &layer);
-            let mut found = Gradients(&gradients, Vec::new());
-            layer.visit(&mut found);
-            let [dw, db] = found.1.try_into().unwrap();
+            let [dx, dw, db] = gradients(loss, x, &layer);
             [floats(y.inner()), dx, dw, db]
         };
         let expected = passes(&Device::flex());
@@ -201,6 +196,17 @@ impl ModuleVisitor for Gradients<'_> {
     }
 }
 
+/// Of x, and of a layer's weight and bias.
+fn gradients<const D: usize>(loss: Tensor<1>, x: Tensor<D>, layer: &impl Module) -> [Vec<f32>; 3] {
+    let gradients = loss.backward();
+    let dx = floats(x.grad(&gradients).unwrap());
+    let gradients = GradientsParams::from_grads(gradients, layer);
+    let mut found = Gradients(&gradients, Vec::new());
+    layer.visit(&mut found);
+    let [dw, db] = found.1.try_into().unwrap();
+    [dx, dw, db]
+}
+
 /// Examples, inputs and outputs: sums in one part and in several; sides that no tile divides; sides that no vector does.
 #[test]
 fn a_dense_layer_is_that_of_the_cpu() {
@@ -215,12 +221,7 @@ fn a_dense_layer_is_that_of_the_cpu() {
             let x = tensor([batch, inputs], 1, &device).require_grad();
             let y = layer.forward(x.clone(), &mut ForwardContext::training(1));
             let loss = (y.clone() * tensor([batch, outputs], 2, &device)).sum();
-            let gradients = loss.backward();
-            let dx = floats(x.grad(&gradients).unwrap());
-            let gradients = GradientsParams::from_grads(gradients, &layer);
-            let mut found = Gradients(&gradients, Vec::new());
-            layer.visit(&mut found);
-            let [dw, db] = found.1.try_into().unwrap();
+            let [dx, dw, db] = gradients(loss, x, &layer);
             [floats(y.inner()), dx, dw, db]
         };
         let expected = passes(&Device::flex());

@@ -5,7 +5,7 @@ use cubecl::prelude::*;
 
 use crate::ops::Activation;
 use crate::ops::cube::sums;
-use crate::ops::cube::tensor::{buffer, cubes, empty_beside, empty_like};
+use crate::ops::cube::tensor::{UNITS, at_once, buffer, cubes, empty_beside, empty_like};
 
 /// `activation(x)`; NaN stays.
 #[cube]
@@ -37,10 +37,6 @@ pub(crate) fn inactivated(y: f32, dy: f32, #[comptime] activation: Activation) -
 
 /// Rows that a unit goes through at most: as few as keep the largest GPUs busy.
 const ROWS: usize = 64;
-/// Units that are to have work.
-const UNITS: usize = 1 << 16;
-/// Numbers that a unit has beside each other, where there is a multiple of them.
-const VECTOR: usize = 4;
 
 /// The gradient of z, of that of `y = activation(z)`: `dy`, which lies as that does; and its sum over the rows of
 /// `[rows, channels]`, the gradient of a bias.
@@ -69,11 +65,6 @@ pub(crate) fn derived_and_summed(
 /// How many rows a unit goes through where there are so many vectors.
 pub(crate) fn rows_each(vectors: usize) -> usize {
     (vectors / UNITS).next_power_of_two().min(ROWS)
-}
-
-/// How many channels a unit has.
-fn at_once(channels: usize) -> usize {
-    if channels.is_multiple_of(VECTOR) { VECTOR } else { 1 }
 }
 
 /// Of the numbers of a vector.

@@ -9,6 +9,16 @@ use burn_cubecl::ops::{permute_nchw_to_nhwc, permute_nhwc_to_nchw};
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
+/// Numbers that a unit reads at once, where there is a multiple of them.
+pub(crate) const VECTOR: usize = 4;
+/// Units that are to have work, before one gets more of it.
+pub(crate) const UNITS: usize = 1 << 16;
+
+/// How many of `numbers` beside each other a unit reads at once.
+pub(crate) fn at_once(numbers: usize) -> usize {
+    if numbers.is_multiple_of(VECTOR) { VECTOR } else { 1 }
+}
+
 /// The pixels `[batch, height, width, channels]` of `images` `[batch, channels, height, width]`, in this order.
 pub(crate) fn pixels(images: CubeTensor) -> CubeTensor {
     into_contiguous(permute_nchw_to_nhwc(images))

@@ -9,8 +9,8 @@
 //! On Burn's Flex backend (CPU) this is an operation of our own: Burn's copies images whose channels
 //! lie together, as our convolutions write them. As a part of a convolution ([`conv::can_pool`]) the maps
 //! of an image are pooled while they are in the cache, and never written to memory; their gradient, of
-//! which most is zero, is never made. On a GPU it is a part of a convolution where windows lie beside each other, and the places
-//! are kept instead of the maps; else it is Burn's.
+//! which most is zero, is never made. On a GPU it is a part of a convolution where windows lie beside
+//! each other, and the places are kept instead of the maps; else it is Burn's.
 
 mod op;
 

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! A unit has four channels of the side that has many, or one, in some rows of one image; it keeps the sums of all that
-//! belong to them in registers. The sums of all parts are added up in a second pass. From many channels to few it is the same of the
-//! turned convolution, from dz to x.
+//! belong to them in registers. The sums of all parts are added up in a second pass. From many channels to few it is the
+//! same of the turned convolution, from dz to x.
 
 use burn_cubecl::ops::reshape;
 use burn_cubecl::tensor::CubeTensor;
@@ -174,17 +174,14 @@ fn kernel<N: Size>(
 #[cfg(all(test, feature = "cuda"))]
 mod tests {
     use super::*;
-    use crate::ops::cube::cards::{Card, any, assemble};
+    use crate::ops::cube::cards::any;
 
     #[test]
     fn cards() {
-        for (side, images) in [(3, 128), (5, 128), (5, 1024)] {
-            let padding = [side / 2; 4];
-            let geometry = Geometry::new([images, 1, 28, 28], [32, 1, side, side], padding);
-            let at_once = window::channels_of_a_unit(&geometry, images);
-            let (settings, properties, target) = Card::new(256).given();
+        window::on_cards("its gradient", |card, channels, geometry| {
+            let (settings, properties, target) = card.given();
             let [a, b, c, d] = [(); 4].map(|()| any());
-            let kernel = kernel::Kernel::new(
+            kernel::Kernel::new(
                 settings,
                 properties,
                 target,
@@ -192,16 +189,12 @@ mod tests {
                 b,
                 c,
                 d,
-                at_once,
+                channels,
                 geometry,
                 Activation::Tanh,
                 4,
                 false,
-            );
-            let name = format!("its gradient, {side}x{side}, {at_once} channels");
-            for capability in [75, 80, 90] {
-                assemble(&name, capability, &kernel);
-            }
-        }
+            )
+        });
     }
 }

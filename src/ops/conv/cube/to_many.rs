@@ -108,17 +108,14 @@ fn kernel<N: Size>(
 #[cfg(all(test, feature = "cuda"))]
 mod tests {
     use super::*;
-    use crate::ops::cube::cards::{Card, any, assemble};
+    use crate::ops::cube::cards::any;
 
     #[test]
     fn cards() {
-        for (side, images) in [(3, 128), (5, 128), (5, 1024)] {
-            let padding = [side / 2; 4];
-            let geometry = Geometry::new([images, 1, 28, 28], [32, 1, side, side], padding);
-            let at_once = window::channels_of_a_unit(&geometry, images);
-            let (settings, properties, target) = Card::new(256).given();
+        window::on_cards("to many", |card, channels, geometry| {
+            let (settings, properties, target) = card.given();
             let [a, b, c, d] = [(); 4].map(|()| any());
-            let kernel = kernel::Kernel::new(
+            kernel::Kernel::new(
                 settings,
                 properties,
                 target,
@@ -126,16 +123,12 @@ mod tests {
                 b,
                 c,
                 d,
-                at_once,
+                channels,
                 geometry,
                 Activation::Relu,
                 true,
                 false,
-            );
-            let name = format!("to many, {side}x{side}, {at_once} channels");
-            for capability in [75, 80, 90] {
-                assemble(&name, capability, &kernel);
-            }
-        }
+            )
+        });
     }
 }

@@ -6,21 +6,34 @@ use std::ops::RangeInclusive;
 
 use cubecl::prelude::*;
 
+#[cfg(all(test, feature = "cuda"))]
+use crate::ops::cube::cards::{Card, assemble};
 use crate::ops::cube::geometry::{Geometry, place_of};
+use crate::ops::cube::tensor::{UNITS, VECTOR, at_once};
 
 /// Numbers of a window for which a unit has four channels: there are more to share than to keep in registers. (With 9
 /// SingleLayerCAE was half as fast at batch 128 on an H100.)
 const SHARED: RangeInclusive<usize> = 25..=27;
-/// Units that are to have work.
-const UNITS: usize = 1 << 16;
 
 /// How many channels of the side that has many a unit has: four share what they read of the other, in images that are
 /// enough for all units.
 pub(super) fn channels_of_a_unit(geometry: &Geometry, images: usize) -> usize {
     let is_shared = SHARED.contains(&(geometry.inputs * geometry.window()));
-    let units = images * geometry.out_height * geometry.outputs / 4;
-    let is_enough = units >= UNITS && geometry.outputs.is_multiple_of(4);
-    if is_shared && is_enough { 4 } else { 1 }
+    let is_enough = images * geometry.out_height * geometry.outputs / VECTOR >= UNITS;
+    if is_shared && is_enough { at_once(geometry.outputs) } else { 1 }
+}
+
+/// Compiles the kernel of `name`, made for so many channels a unit, for cards, with each kind of window.
+#[cfg(all(test, feature = "cuda"))]
+pub(super) fn on_cards<K: CubeKernel>(name: &str, kernel: impl Fn(Card, usize, Geometry) -> K) {
+    for (side, images) in [(3, 128), (5, 128), (5, 1024)] {
+        let geometry = Geometry::new([images, 1, 28, 28], [32, 1, side, side], [side / 2; 4]);
+        let channels = channels_of_a_unit(&geometry, images);
+        let kernel = kernel(Card::new(256), channels, geometry);
+        for capability in [75, 80, 90] {
+            assemble(&format!("{name}, {side}x{side}, {channels} channels"), capability, &kernel);
+        }
+    }
 }
 
 /// The number of a row and a column of the padded image, in one channel: 0 outside of the image.

@@ -33,7 +33,7 @@ fn ptx(name: &str, capability: u32, plan: Plan) -> String {
     let units = plan.tile.units / plan.tile.turns;
     let (settings, properties, target) = Card::new(units as u32).given();
     let (left, right) = (plan.left.at_once, plan.right.at_once);
-    let pairs = if plan.pairs { 2 } else { 1 };
+    let written = plan.written_at_once();
     let kernel = kernel::Kernel::new(
         settings,
         properties,
@@ -50,7 +50,7 @@ fn ptx(name: &str, capability: u32, plan: Plan) -> String {
         (),
         left,
         right,
-        pairs,
+        written,
         plan,
     );
     assemble(name, capability, &kernel)

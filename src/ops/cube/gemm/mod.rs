@@ -4,8 +4,8 @@
 //! y[m][n] = activation(Σ_k left[m][k] right[n][k] + bias[n])
 //! ```
 //!
-//! A cube of units has a tile of y. It goes along k in steps of 16 or 32: while it multiplies what is in one half of the shared
-//! memory it reads what comes next, and leaves it in the other half. Where y has too few tiles for a GPU, k is in parts
+//! A cube of units has a tile of y. It goes along k in steps of 16 or 32: while it multiplies what is in one half of the
+//! shared memory it reads what comes next, and leaves it in the other half. Where y has too few tiles for a GPU, k is in parts
 //! that cubes of their own sum up, and these sums are added in their order. The sizes and the kind of device decide all of
 //! this, so that two runs on one are equal to the last bit.
 //!
@@ -30,12 +30,12 @@ use cubecl::ir::{ElemType, FloatKind};
 use cubecl::prelude::*;
 
 pub(crate) use self::operand::Together;
-use self::operand::{INNER, Range, VECTOR, fetch};
+use self::operand::{INNER, Range, fetch};
 use self::output::{Output, finish};
 use self::plan::{Plan, Tile};
 use self::shared::put;
 pub(crate) use self::side::Side;
-use super::tensor::{buffer, cubes, empty_beside};
+use super::tensor::{VECTOR, at_once, buffer, cubes, empty_beside};
 use crate::ops::Activation;
 
 /// The shortest sum that is worth a part of its own.
@@ -86,7 +86,7 @@ pub(crate) fn multiply(
     }
     let Sizes { rows, columns, .. } = sizes;
     let y = empty_beside(&sums, [rows * columns]);
-    let at_once = if columns.is_multiple_of(VECTOR) { VECTOR } else { 1 };
+    let at_once = at_once(columns);
     let (count, size) = cubes(&y, rows * columns / at_once);
     let (bias, activation) = then.unwrap_or((&sums, Activation::Identity));
     let [from, bias, to] = [&sums, bias, &y].map(buffer);
@@ -135,7 +135,7 @@ pub(crate) fn in_parts(
         CubeDim::new_1d((tile.units / tile.turns) as u32),
         plan.left.at_once,
         plan.right.at_once,
-        if pairs { 2 } else { 1 },
+        plan.written_at_once(),
         buffer(&left.memory),
         buffer(&right.memory),
         buffer(bias),
@@ -155,6 +155,12 @@ pub(crate) fn in_parts(
 fn grid(tiles: u32, parts: u32, most: u32) -> CubeCount {
     let across = tiles.min(most);
     CubeCount::new_3d(across, parts, tiles.div_ceil(across))
+}
+
+/// The unit whose turn it is.
+#[cube]
+fn unit_of(turn: usize, #[comptime] tile: Tile) -> usize {
+    turn * comptime!(tile.units / tile.turns) + UNIT_POS as usize
 }
 
 #[cube(launch)]
@@ -219,7 +225,7 @@ fn kernel<L: Size, R: Size, P: Size>(
         let place = begin + step * of_step;
         #[unroll(turns == 1)]
         for turn in 0..turns {
-            let unit = turn * comptime!(tile.units / turns) + UNIT_POS as usize;
+            let unit = unit_of(turn, tile);
             are_left[turn] = fetch(&mut own_left, turn, left, unit, place, &of_left, ours);
             are_right[turn] = fetch(&mut own_right, turn, right, unit, place, &of_right, theirs);
         }
@@ -233,7 +239,7 @@ fn kernel<L: Size, R: Size, P: Size>(
                 } else {
                     #[unroll(turns == 1)]
                     for turn in 0..turns {
-                        let unit = turn * comptime!(tile.units / turns) + UNIT_POS as usize;
+                        let unit = unit_of(turn, tile);
                         let first = turn * many;
                         units::add(&mut of_units, first, &shares, at_left, at_right, unit, plan);
                     }
@@ -242,7 +248,7 @@ fn kernel<L: Size, R: Size, P: Size>(
         }
         #[unroll(turns == 1)]
         for turn in 0..turns {
-            let unit = turn * comptime!(tile.units / turns) + UNIT_POS as usize;
+            let unit = unit_of(turn, tile);
             let (at_left, at_right) =
                 (other * comptime!(ours.size()), other * comptime!(theirs.size()));
             put(&own_left, turn, are_left[turn], &mut shares.left, at_left, unit, ours);
@@ -256,7 +262,7 @@ fn kernel<L: Size, R: Size, P: Size>(
     } else {
         #[unroll(turns == 1)]
         for turn in 0..turns {
-            let unit = turn * comptime!(tile.units / turns) + UNIT_POS as usize;
+            let unit = unit_of(turn, tile);
             units::put(&of_units, turn * many, unit, y, bias, &output, plan);
         }
     }

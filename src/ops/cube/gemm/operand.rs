@@ -7,9 +7,8 @@
 use cubecl::prelude::*;
 
 use crate::ops::cube::geometry::{Geometry, place_of};
+use crate::ops::cube::tensor::{VECTOR, at_once};
 
-/// Numbers that are read at once, where lines are of a multiple of them.
-pub(super) const VECTOR: usize = 4;
 /// Places of the inner dimension that are multiplied at a time.
 pub(super) const INNER: usize = 16;
 /// Rows of a group, of which each unit of four has one.
@@ -40,15 +39,13 @@ pub(crate) struct Operand {
 impl Operand {
     /// A matrix whose lines have `line` numbers and begin `apart`.
     pub fn matrix(together: Together, line: usize, apart: usize) -> Self {
-        let is_even = line.is_multiple_of(VECTOR) && apart.is_multiple_of(VECTOR);
-        Self { together, windows: None, at_once: if is_even { VECTOR } else { 1 } }
+        let at_once = at_once(line).min(at_once(apart));
+        Self { together, windows: None, at_once }
     }
 
     /// The windows of images.
     pub fn windows(together: Together, geometry: Geometry) -> Self {
-        let is_even = geometry.inputs.is_multiple_of(VECTOR);
-        let at_once = if is_even { VECTOR } else { 1 };
-        Self { together, windows: Some(geometry), at_once }
+        Self { together, windows: Some(geometry), at_once: at_once(geometry.inputs) }
     }
 }
 

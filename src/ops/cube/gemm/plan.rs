@@ -2,7 +2,7 @@
 
 use cubecl::ir::HardwareProperties;
 
-use super::operand::{Operand, PLANE, Part};
+use super::operand::{GROUP, Operand, PLANE, Part};
 use crate::ops::Activation;
 
 /// Rows and columns of y that a cube of units has.
@@ -93,9 +93,14 @@ impl Plan {
         (rows / (units / PLANE / across), columns / across)
     }
 
+    /// How many numbers are written at once.
+    pub fn written_at_once(self) -> usize {
+        if self.pairs { 2 } else { 1 }
+    }
+
     /// Fragments of a plane, which has the sums of two rows and two columns in each unit.
     pub fn fragments(self) -> usize {
         let (rows, columns) = self.each();
-        if self.has_cores { rows / 16 * (columns / 8) } else { 0 }
+        if self.has_cores { rows / (2 * GROUP) * (columns / GROUP) } else { 0 }
     }
 }

@@ -8,7 +8,8 @@
 
 use cubecl::prelude::*;
 
-use super::operand::{GROUP, PLANE, Part, Together, VECTOR};
+use super::operand::{GROUP, PLANE, Part, Together};
+use crate::ops::cube::tensor::VECTOR;
 
 /// What numbers are multiplied with for the tensor cores, which cut 13 bits off: that takes half of the last bit that is
 /// left on average, ln 2 / 2048 of a number whose logarithm is uniform, and this gives it back. (Rounding each to the nearest

@@ -5,10 +5,11 @@
 use cubecl::prelude::*;
 
 use super::Shares;
-use super::operand::{GROUP, PLANE, VECTOR};
+use super::operand::{GROUP, PLANE};
 use super::output::{Output, put_number};
 use super::plan::Plan;
 use super::shared::{lane, pair_of, row_of_group, take};
+use crate::ops::cube::tensor::VECTOR;
 
 /// Units that have the same rows, or columns, of other groups.
 const SET: usize = GROUP * GROUP;
