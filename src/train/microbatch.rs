@@ -1,7 +1,8 @@
 //! How many examples a thread takes through the layers of a model at a time, on the CPU.
 //!
-//! As many as keep the activations between layers in the cache, which are less the larger the images are; and more where a
-//! gradient of the weights of convolutions for each microbatch would take as long as the rest. It is a function of the
+//! As many as keep the activations between layers in the cache, which are less the larger the images are; more where a
+//! gradient of the weights of convolutions for each microbatch would take as long as the rest, and where there is none, as the
+//! activations of dense layers are few and their weights many. It is a function of the
 //! model, the images and the batch alone, as the bits of a sum are those of its parts.
 
 use crate::nn::Parameter;
@@ -16,7 +17,8 @@ const MANY_WEIGHTS: usize = 1 << 22;
 /// How a model's batches are cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cut {
-    has_many_weights: bool,
+    /// Into a few large microbatches.
+    into_few: bool,
     /// Of an image.
     pixels: usize,
 }
@@ -26,12 +28,12 @@ impl Cut {
     pub fn new(parameters: &[Parameter], [_, height, width]: [usize; 3]) -> Self {
         let convolutions = parameters.iter().filter(|parameter| parameter.shape.len() == 4);
         let weights: usize = convolutions.map(|one| one.shape.iter().product::<usize>()).sum();
-        Self { has_many_weights: weights >= MANY_WEIGHTS, pixels: height * width }
+        Self { into_few: weights == 0 || weights >= MANY_WEIGHTS, pixels: height * width }
     }
 
     /// Examples in each microbatch of a batch of so many `examples`, but for the last.
     pub fn microbatch(self, examples: usize) -> usize {
-        let most = if self.has_many_weights { microbatch_of(examples) } else { MICROBATCH };
+        let most = if self.into_few { microbatch_of(examples) } else { MICROBATCH };
         (most * PIXELS / self.pixels).clamp(1, most)
     }
 }
@@ -61,10 +63,11 @@ mod tests {
     }
 
     #[test]
-    fn large_convolutions_have_more_at_a_time() {
-        let large = cut(&[&[1024, 1024, 3, 3]], 32);
+    fn large_convolutions_and_dense_layers_have_more_at_a_time() {
+        let (large, dense) = (cut(&[&[1024, 1024, 3, 3]], 32), cut(&[&[784, 512], &[512, 10]], 28));
         for (batch, examples) in [(1, 16), (32, 16), (128, 32), (130, 33), (256, 64), (1024, 64)] {
             assert_eq!(large.microbatch(batch), examples, "{batch}");
+            assert_eq!(dense.microbatch(batch), examples, "{batch}");
         }
     }
 }

@@ -204,12 +204,15 @@ fn threads_do_not_change_a_bit_of_convolutions() {
         Tensor::<4>::from_data(TensorData::new(values, shape), &device).require_grad()
     };
     let geometry = Geometry { kernel: [3, 3], stride: 2, dilation: 1, padding: [1; 4] };
-    let passes: [&(dyn Fn(Tensor<4>, Tensor<4>) -> Tensor<4> + Sync); 3] = [
+    let even = Geometry { kernel: [4, 4], ..geometry };
+    let passes: [&(dyn Fn(Tensor<4>, Tensor<4>) -> Tensor<4> + Sync); 5] = [
         &|x, w| columns::conv2d(x, w, None, geometry, Activation::Tanh),
         &|x, w| columns::conv_transpose2d(x, w, None, geometry, [32, 31], Activation::Relu),
+        &|x, w| columns::conv2d(x, w, None, even, Activation::Tanh),
+        &|x, w| columns::conv_transpose2d(x, w, None, even, [32, 33], Activation::Relu),
         &|x, w| depthwise_conv2d(x, w, None, geometry, Activation::Relu),
     ];
-    let weights = [[24, 16, 3, 3], [16, 24, 3, 3], [16, 1, 3, 3]];
+    let weights = [[24, 16, 3, 3], [16, 24, 3, 3], [24, 16, 4, 4], [16, 24, 4, 4], [16, 1, 3, 3]];
     for (pass, weight) in passes.into_iter().zip(weights) {
         let on = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

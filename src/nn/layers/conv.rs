@@ -206,7 +206,7 @@ impl Conv {
         if self.is_dense() {
             return conv2d_packed(images, weight, bias, geometry.padding, activation, packed);
         }
-        columns::conv2d(images, weight, bias, geometry, activation)
+        columns::conv2d_packed(images, (weight, packed), bias, geometry, activation)
     }
 
     /// Whether neighbouring windows share most of their pixels, which the direct kernels read once.

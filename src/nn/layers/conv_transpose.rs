@@ -29,7 +29,8 @@ use crate::nn::ForwardContext;
 use crate::nn::trace::{Node, NodeKind};
 use crate::nn::{Initializer, WeightInit};
 use crate::ops::Activation;
-use crate::ops::columns::conv_transpose2d;
+use crate::ops::columns::conv_transpose2d_packed;
+use crate::ops::conv::PackedWeights;
 
 /// How to make a [`ConvTranspose`].
 #[derive(Clone, Copy, Debug)]
@@ -152,18 +153,19 @@ impl ConvTranspose {
         }
         let [.., rows, columns] = weight.dims();
         let geometry = self.padding.geometry(size, [rows, columns], [self.stride, 1]);
-        let images = |maps: Tensor<4>, activation| {
-            let (weight, bias) = (weight.clone(), Some(self.bias.val()));
-            conv_transpose2d(maps, weight, bias, geometry, size, activation)
+        let images = |maps: Tensor<4>, activation, packed| {
+            let (weight, bias) = ((weight.clone(), packed), Some(self.bias.val()));
+            conv_transpose2d_packed(maps, weight, bias, geometry, size, activation)
         };
         if let Some(recorder) = context.recorder() {
             recorder.parameters(self.weight.id, weight.clone(), Some(self.bias.val()));
             let first = maps.clone().narrow(0, 0, 1);
-            let before = images(first.clone(), Activation::Identity);
-            recorder.activations(self.weight.id, before, images(first, self.activation));
+            let of_first = |activation| images(first.clone(), activation, PackedWeights::default());
+            let before = of_first(Activation::Identity);
+            recorder.activations(self.weight.id, before, of_first(self.activation));
         }
         let ([.., height, width], input) = (maps.dims(), context.input(&maps));
-        let images = images(maps, self.activation);
+        let images = images(maps, self.activation, context.packed(self.weight.id));
         if let Some(recorder) = context.recorder() {
             let kind = "Conv2DBackpropInput";
             recorder.operation(kind, Some(self.weight.id), self.activation, &images);

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! with stride s and dilation d, x being zero outside of the images. On Burn's Flex backend (CPU) this is one
-//! operation with its own backward pass, of products of matrices that stay in the cache; on others it is composed of
-//! Burn's operations. A kernel of 1x1 is a product of matrices as it is.
+//! operation with its own backward pass, of products of matrices that stay in the cache, of stride 2 in Winograd's tiles where
+//! those are fewer; on others it is composed of Burn's operations. A kernel of 1x1 is a product of matrices as it is.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -23,7 +23,9 @@
 //! assert_eq!(x.dims(), [1, 3, 8, 8]);
 //! ```
 
+mod im2col;
 mod op;
+mod phases;
 mod products;
 pub(in crate::ops) mod sliding;
 
@@ -33,6 +35,7 @@ use burn::tensor::{DType, Tensor, module};
 
 use crate::device::is_cpu;
 use crate::ops::Activation;
+use crate::ops::conv::PackedWeights;
 use op::{ColumnsAttributes, Direction, Slid};
 pub use sliding::Geometry;
 
@@ -47,12 +50,32 @@ pub fn conv2d(
     geometry: Geometry,
     activation: Activation,
 ) -> Tensor<4> {
+    conv2d_packed(x, (weight, PackedWeights::default()), bias, geometry, activation)
+}
+
+/// [`conv2d`], where passes with the same weight share what is packed of it.
+///
+/// # Panics
+/// As that does.
+pub(crate) fn conv2d_packed(
+    x: Tensor<4>,
+    (weight, packed): (Tensor<4>, PackedWeights),
+    bias: Option<Tensor<1>>,
+    geometry: Geometry,
+    activation: Activation,
+) -> Tensor<4> {
     let ([_, inputs, rows, columns], [outputs, of, ..]) = (x.dims(), weight.dims());
     assert_eq!(inputs, of, "conv2d: channels of the input and of the weight");
     check(&geometry, [rows, columns]);
     let bias = bias.unwrap_or_else(|| Tensor::zeros([outputs], &x.device()));
     if is_ours(&x, &weight) {
-        return ours(x, weight, bias, geometry, Direction::Convolution, activation);
+        let direction = Direction::Convolution;
+        return ours(
+            x,
+            weight,
+            bias,
+            ColumnsAttributes { geometry, direction, activation, packed },
+        );
     }
     let Geometry { stride, dilation, padding: [top, bottom, left, right], .. } = geometry;
     let x = x.pad([(top, bottom), (left, right)], PadMode::Constant(0.0));
@@ -73,13 +96,35 @@ pub fn conv_transpose2d(
     size: [usize; 2],
     activation: Activation,
 ) -> Tensor<4> {
+    let weight = (weight, PackedWeights::default());
+    conv_transpose2d_packed(x, weight, bias, geometry, size, activation)
+}
+
+/// [`conv_transpose2d`], where passes with the same weight share what is packed of it.
+///
+/// # Panics
+/// As that does.
+pub(crate) fn conv_transpose2d_packed(
+    x: Tensor<4>,
+    (weight, packed): (Tensor<4>, PackedWeights),
+    bias: Option<Tensor<1>>,
+    geometry: Geometry,
+    size: [usize; 2],
+    activation: Activation,
+) -> Tensor<4> {
     let ([_, inputs, rows, columns], [of, outputs, ..]) = (x.dims(), weight.dims());
     assert_eq!(inputs, of, "conv_transpose2d: channels of the input and of the weight");
     let small = check(&geometry, size);
     assert_eq!(small, [rows, columns], "conv_transpose2d: images of this size come from others");
     let bias = bias.unwrap_or_else(|| Tensor::zeros([outputs], &x.device()));
     if is_ours(&x, &weight) {
-        return ours(x, weight, bias, geometry, Direction::Transposed(size), activation);
+        let direction = Direction::Transposed(size);
+        return ours(
+            x,
+            weight,
+            bias,
+            ColumnsAttributes { geometry, direction, activation, packed },
+        );
     }
     let Geometry { stride, dilation, padding: [top, _, left, _], .. } = geometry;
     let options = ConvTransposeOptions::new([stride; 2], [0; 2], [0; 2], [dilation; 2], 1);
@@ -108,11 +153,11 @@ fn ours(
     x: Tensor<4>,
     weight: Tensor<4>,
     bias: Tensor<1>,
-    geometry: Geometry,
-    direction: Direction,
-    activation: Activation,
+    attributes: ColumnsAttributes,
 ) -> Tensor<4> {
-    let attributes = ColumnsAttributes { geometry, direction, activation };
     let (x, weight, bias) = (x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch());
     Tensor::from_dispatch(Dispatch::slid_conv2d(x, weight, bias, attributes))
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,14 +8,14 @@ use burn::backend::{Autodiff, Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Shape;
 use burn_flex::{FlexTensor, Layout};
 
-use super::products::Products;
+use super::products::{Ending, products};
 use super::sliding::{Geometry, Sliding};
 use crate::ops::Activation;
+use crate::ops::conv::PackedWeights;
 use crate::ops::flex_tensor::{Batch, flat, size, tensor, values};
 use crate::ops::gradients::{AddGradients, register_of_layer};
 use crate::ops::layout::{ImageLayout, Images, Size};
-use crate::ops::parallel::{GROUP, for_groups};
-use crate::ops::simd::{Activate, SimdLevel};
+use crate::ops::simd::SimdLevel;
 use crate::ops::sums::{derived, sums_of_channels};
 
 /// Which way a kernel goes.
@@ -28,12 +28,14 @@ pub enum Direction {
 }
 
 /// What does not depend on the tensors.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ColumnsAttributes {
     pub geometry: Geometry,
     pub direction: Direction,
     /// Applied to each output.
     pub activation: Activation,
+    /// The weights as they were brought in order, once this has been done.
+    pub packed: PackedWeights,
 }
 
 /// Backends with kernels that slide.
@@ -93,15 +95,13 @@ impl Slid for Flex {
     ) -> FlexTensor {
         let (sliding, output) = sizes(size(&x.shape()), &weight.shape(), &attributes);
         let (images, outputs) = (Batch::new(&x), weight.shape()[0]);
-        let products = Products { sliding, outputs, weight: &values(&weight) };
-        let mut out = match attributes.direction {
-            Direction::Convolution => products.small(images.images()),
-            Direction::Transposed(_) => products.large(images.images()),
+        let (weight, bias) = (values(&weight), values(&bias));
+        let products = products(sliding, outputs, &weight, &attributes.packed);
+        let ending = Some(Ending { bias: &bias, activation: attributes.activation });
+        let out = match attributes.direction {
+            Direction::Convolution => products.small(images.images(), ending),
+            Direction::Transposed(_) => products.large(images.images(), ending),
         };
-        let (bias, activation) = (&values(&bias)[..], attributes.activation);
-        for_groups(&mut out, GROUP * output.len(), |_, out| {
-            SimdLevel::best().run(Activate { activation, bias, out });
-        });
         tensor(out, x.shape()[0], output, ImageLayout::Nhwc)
     }
 }
@@ -119,13 +119,14 @@ impl SlidBackward for Flex {
         let dz = derived(level, activation, y.images(), gradient.images());
         let dz = Images { values: &dz, size, layout: ImageLayout::Nhwc };
         let x = x.images();
-        let products = Products { sliding, outputs: shape[0], weight: &values(&weight) };
+        let weight = values(&weight);
+        let products = products(sliding, shape[0], &weight, &attributes.packed);
         let (dx, dw) = match attributes.direction {
             Direction::Convolution => {
-                (input_too.then(|| products.large(dz)), products.weights(x, dz))
+                (input_too.then(|| products.large(dz, None)), products.weights(x, dz))
             }
             Direction::Transposed(_) => {
-                (input_too.then(|| products.small(dz)), products.weights(dz, x))
+                (input_too.then(|| products.small(dz, None)), products.weights(dz, x))
             }
         };
         let db = sums_of_channels(dz);
@@ -166,7 +167,7 @@ impl<B: SlidBackward, C: CheckpointStrategy> Slid for Autodiff<B, C> {
         match step.compute_bound().stateful() {
             OpsKind::UnTracked(step) => step.finish(B::slid_conv2d(x, weight, bias, attributes)),
             OpsKind::Tracked(step) => {
-                let output = B::slid_conv2d(x.clone(), weight.clone(), bias, attributes);
+                let output = B::slid_conv2d(x.clone(), weight.clone(), bias, attributes.clone());
                 let state = SlidState { x, weight, output: output.clone(), attributes };
                 step.finish(state, output)
             }

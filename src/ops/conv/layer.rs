@@ -30,7 +30,7 @@ pub(super) enum Method {
 
 /// What a layer computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Layer {
+pub(in crate::ops) struct Layer {
     pub level: SimdLevel,
     pub activation: Activation,
     pub input: Size,
@@ -44,7 +44,7 @@ pub(super) struct Layer {
 
 /// What a layer put out, and the gradient of that.
 #[derive(Clone, Copy)]
-pub(super) struct Outputs<'a> {
+pub(in crate::ops) struct Outputs<'a> {
     pub y: Images<'a>,
     pub gradient: Images<'a>,
     /// Of each y in its window, in the order of [`Layer::output_layout`]; none without a pooling.
@@ -52,7 +52,7 @@ pub(super) struct Outputs<'a> {
 }
 
 /// The gradients of a layer.
-pub(super) struct LayerGradients {
+pub(in crate::ops) struct LayerGradients {
     /// Of the input, and its order; `None` if not asked for.
     pub input: Option<(Recycled, ImageLayout)>,
     /// `[outputs, inputs, kernel rows, kernel columns]`.
@@ -72,7 +72,7 @@ impl Layer {
     }
 
     /// The size of the maps, which may be pooled.
-    pub(super) fn maps(&self) -> Size {
+    pub(in crate::ops) fn maps(&self) -> Size {
         let padded = self.padded();
         let (rows, columns) =
             (padded.rows + 1 - self.kernel[0], padded.columns + 1 - self.kernel[1]);

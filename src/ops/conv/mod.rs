@@ -29,10 +29,10 @@ mod forward;
 mod implicit_gemm;
 mod kernel_block;
 pub(in crate::ops) mod kernels;
-mod layer;
+pub(in crate::ops) mod layer;
 mod op;
 mod sparse;
-mod winograd;
+pub(in crate::ops) mod winograd;
 
 use crate::device::is_cpu;
 use crate::ops::{Activation, simd::SimdLevel, windows::Windows};
@@ -41,6 +41,7 @@ use burn::tensor::ops::{ConvOptions, PadMode};
 use burn::tensor::{DType, Tensor, module};
 
 pub(crate) use op::PackedWeights;
+pub(in crate::ops) use op::Packing;
 use op::{ConvAttributes, Fused};
 
 /// `activation(x * weight + bias)`, stride 1: x `[batch, in, h, w]`, weight `[out, in, kh, kw]`,

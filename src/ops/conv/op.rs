@@ -46,7 +46,7 @@ const MANY_WEIGHTS: usize = 1 << 18;
 
 /// What weights are packed for: a layer that meets maps of several sizes may need more than one.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Packing {
+pub(in crate::ops) enum Packing {
     /// Taps of the kernel.
     Taps,
     TapsTransposed,
@@ -59,10 +59,15 @@ pub(super) enum Packing {
     /// Tiles of 4 x 4 for kernels of 5 x 5.
     WideTiles,
     WideTilesTransposed,
+    /// Tiles of 4 x 4 for kernels of 2 x 2.
+    TilesOfTwo,
+    TilesOfTwoTransposed,
+    /// Even and odd rows and columns apart.
+    Phases,
 }
 
 impl Packing {
-    const COUNT: usize = Self::WideTilesTransposed as usize + 1;
+    const COUNT: usize = Self::Phases as usize + 1;
 }
 
 impl PackedWeights {
@@ -81,7 +86,7 @@ impl PackedWeights {
     }
 
     /// The weights packed for `packing`, which `pack` does if it has not been done.
-    pub(super) fn get_or_pack(
+    pub(in crate::ops) fn get_or_pack(
         &self,
         packing: Packing,
         pack: impl FnOnce() -> FlexTensor,

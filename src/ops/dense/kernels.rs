@@ -53,10 +53,9 @@ impl Kernel for Forward<'_> {
         let mut block = vec![0.0; examples * INPUTS];
         for from in (0..inputs).step_by(INPUTS) {
             let count = INPUTS.min(inputs - from);
-            for (i, values) in block.chunks_exact_mut(examples).take(count).enumerate() {
-                for (e, value) in values.iter_mut().enumerate() {
-                    *value = self.x[e * inputs + from + i];
-                }
+            for (e, x) in self.x.chunks_exact(inputs).enumerate() {
+                let values = block[e..].iter_mut().step_by(examples);
+                values.zip(&x[from..from + count]).for_each(|(value, x)| *value = *x);
             }
             let weight = &self.weight[from * outputs..][..count * outputs];
             let product = Product { values: &block[..count * examples], examples, weight, outputs };

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::kernels::{Forward, InputGradient};
 use crate::ops::Activation;
 use crate::ops::conv::kernels::Outer;
-use crate::ops::parallel::{MICROBATCH, for_groups};
+use crate::ops::parallel::{LARGE_MICROBATCH, MICROBATCH, for_microbatches};
 use crate::ops::simd::{Derive, MAX_LANES, SimdLevel};
 use crate::ops::sums::sums_of_columns;
 use crate::util::parallel::for_items;
@@ -47,6 +47,13 @@ impl Operands {
     }
 }
 
+/// Examples for which a thread reads the weights once: no bit of theirs depends on it. The threads share a batch, but not
+/// the few of a microbatch, of which each has its own.
+fn examples_at_a_time(examples: usize) -> usize {
+    let share = examples.div_ceil(rayon::current_num_threads());
+    share.clamp(2 * MICROBATCH, LARGE_MICROBATCH)
+}
+
 /// `[batch, outputs]`: the activated sums of `x` `[batch, inputs]`.
 pub(super) fn forward(
     level: SimdLevel,
@@ -57,8 +64,9 @@ pub(super) fn forward(
 ) -> Vec<f32> {
     let (outputs, inputs) = (bias.len(), weight.len() / bias.len());
     let mut y = vec![0.0; x.len() / inputs * outputs];
-    for_groups(&mut y, MICROBATCH * outputs, |group, y| {
-        let x = &x[group * MICROBATCH * inputs..][..y.len() / outputs * inputs];
+    let each = examples_at_a_time(x.len() / inputs);
+    for_microbatches(&mut y, each * outputs, |group, y| {
+        let x = &x[group * each * inputs..][..y.len() / outputs * inputs];
         level.run(Forward { x, weight, bias, activation, y });
     });
     y
@@ -88,8 +96,9 @@ pub(super) fn backward_input(
 ) -> Vec<f32> {
     let inputs = weight.len() / outputs;
     let mut dx = vec![0.0; dz.len() / outputs * inputs];
-    for_groups(&mut dx, MICROBATCH * inputs, |group, dx| {
-        let dz = &dz[group * MICROBATCH * outputs..][..dx.len() / inputs * outputs];
+    let each = examples_at_a_time(dz.len() / outputs);
+    for_microbatches(&mut dx, each * inputs, |group, dx| {
+        let dz = &dz[group * each * outputs..][..dx.len() / inputs * outputs];
         level.run(InputGradient { dz, weight, outputs, dx });
     });
     dx

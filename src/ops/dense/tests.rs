@@ -15,6 +15,7 @@ const CASES: &[[usize; 3]] = &[
     [33, 300, 260],
     [5, 129, 513],
     [40, 31, 1024],
+    [131, 70, 24],
 ];
 
 fn random<const D: usize>(shape: [usize; D], seed: u64, device: &Device) -> Tensor<D> {

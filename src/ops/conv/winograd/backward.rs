@@ -8,7 +8,7 @@ use super::{Winograd, nhwc};
 use crate::ops::conv::layer::{LayerGradients, Outputs};
 use crate::ops::conv::op::PackedWeights;
 use crate::ops::layout::{ImageLayout, Images};
-use crate::ops::parallel::sum_in_order;
+use crate::ops::parallel::{for_microbatches, sum_in_order};
 use crate::ops::product::{Product, Strided, matrix_pitch, panels_pitch, pitch};
 use crate::ops::recycled::Recycled;
 use crate::ops::sums::{add_rows, derived, sums_of_channels};
@@ -40,7 +40,7 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
             let x = nhwc(x, number * each, each, &mut buffers.x);
             let transformed = &mut buffers.transformed;
             match layer.pool {
-                None => self.backward_images(x, dz, (dx, u), transformed, false),
+                None => self.backward_images(Some(x), dz, (dx, u), transformed, false),
                 Some(windows) => {
                     let from = number * each * size.len();
                     let argmax = &outputs.argmax[from..from + dz.len()];
@@ -61,6 +61,26 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
         SPARE.give_back(sum);
         let input = input_too.then_some((dx, ImageLayout::Nhwc));
         LayerGradients { input, weight, bias }
+    }
+
+    /// What [`transposed`](super::transposed) returns.
+    pub(super) fn inputs(
+        &self,
+        dz: Images,
+        (weight, packed): (&[f32], &PackedWeights),
+    ) -> Recycled {
+        let each = packed.images_at_a_time(dz.count(), weight.len());
+        let [_, packing] = F::PACKINGS;
+        let u = packed.get_or_pack(packing, || self.weights(weight, true));
+        let mut dx = Recycled::unset(dz.count() * self.input.len());
+        for_microbatches(&mut dx, each * self.input.len(), |number, dx| {
+            let mut buffers = SPARE.take();
+            let dz = nhwc(dz, number * each, each, &mut buffers.x);
+            let u = Some(u.storage());
+            self.backward_images(None, dz, (dx, u), &mut buffers.transformed, false);
+            SPARE.give_back(buffers);
+        });
+        dx
     }
 
     /// [`Winograd::backward_images`] from the gradients of pooled outputs: of a few images at a time, whose maps' gradients
@@ -90,17 +110,17 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
                 level.run(MaxPoolBackward { windows, size, layout, argmax, gradient, dx });
             }
             let dx = dxs.next().unwrap_or_default();
-            self.backward_images(x, all, (dx, u), buffers, number > 0);
+            self.backward_images(Some(x), all, (dx, u), buffers, number > 0);
         }
         buffers.maps = all;
     }
 
-    /// Backward through the images `x`, in NHWC, whose sums before the activation have the gradients `dz`, on this thread:
-    /// writes those of their pixels to `dx`, where the transposed `u` is there, and writes dU `[IN * IN, inputs, outputs]`
-    /// to the buffers, or `adds` it.
+    /// Backward through images, in NHWC, whose sums before the activation have the gradients `dz`, on this thread: writes
+    /// those of their pixels to `dx`, where the transposed `u` is there, and, where the images `x` are, writes dU
+    /// `[IN * IN, inputs, outputs]` to the buffers, or `adds` it.
     fn backward_images(
         &self,
-        x: &[f32],
+        x: Option<&[f32]>,
         dz: &[f32],
         (dx, u): (&mut [f32], Option<&[f32]>),
         buffers: &mut Transformed,
@@ -111,9 +131,12 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
         du.resize(IN * IN * matrix_pitch(inputs, outputs), 0.0);
         // Tiles overlap: what a pixel has in each is added up.
         dx.fill(0.0);
-        for (number, tiles) in self.parts(x.len() / self.input.len()).enumerate() {
+        for (number, tiles) in self.parts(dz.len() / self.maps.len()).enumerate() {
             let n = tiles.len();
-            self.input(&tiles, x, v);
+            match x {
+                Some(x) => self.input(&tiles, x, v),
+                None => v.resize(IN * IN * matrix_pitch(n, inputs), 0.0),
+            }
             p.resize(IN * IN * matrix_pitch(n, outputs), 0.0);
             let (images, size) = (dz, self.maps);
             level.run(OutputAdjoint::<F, IN, OUT, K> { tile, tiles: &tiles, images, size, out: p });
@@ -121,9 +144,11 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
             let vs = v.chunks_exact_mut(matrix_pitch(n, inputs));
             let dus = du.chunks_exact_mut(matrix_pitch(inputs, outputs));
             for (i, ((v, dp), out)) in vs.zip(dps).zip(dus).enumerate() {
-                let (a, b) = (Strided::columns(v, inputs), Strided::wide_rows(dp, outputs));
-                let (shape, adds) = ([inputs, n, outputs], adds || number > 0);
-                level.run(Product { shape, a, b, out, out_row: pitch(outputs), adds });
+                if x.is_some() {
+                    let (a, b) = (Strided::columns(v, inputs), Strided::wide_rows(dp, outputs));
+                    let (shape, adds) = ([inputs, n, outputs], adds || number > 0);
+                    level.run(Product { shape, a, b, out, out_row: pitch(outputs), adds });
+                }
                 let Some(u) = u else { continue };
                 let u = &u[i * panels_pitch(outputs, inputs)..];
                 let (a, b) = (Strided::rows(dp, outputs), Strided::panels(u, outputs));

@@ -1,4 +1,4 @@
-//! Winograd's minimal filtering: a 3x3 or 5x5 convolution with a sixth to a half of the products.
+//! Winograd's minimal filtering: a 2x2, 3x3 or 5x5 convolution with a sixth to a half of the products.
 //!
 //! The outputs of an image are cut into tiles of m x m, 4 x 4 or of small maps 2 x 2, and
 //!
@@ -9,13 +9,14 @@
 //!
 //! where each [transform](tile) is linear, and the backward pass is that of a chain of linear maps:
 //! dV[p] = dP[p] U[p]ᵀ, dU[p] = V[p]ᵀ dP[p]. A few rows of tiles go all of this way at a time, so that their V and P stay in
-//! the second cache, and their part of dU is added to that of those before: how many is a function of the shapes. The
+//! the second cache, or more where U does not, and their part of dU is added to that of those before: how many is a function
+//! of the shapes. The
 //! gradient of pooled maps goes through it whole, zeros included: a quarter of the products, in no order that is known
 //! before, takes longer.
 //!
 //! The numbers are not those of the sum over the kernel to the last bit: the root mean square of the error is 4e-7 of that
-//! of the outputs for tiles of 2 x 2, as for the sum itself, 2e-6 for those of 4 x 4 and 4e-6 for kernels of 5 x 5 (the test
-//! below).
+//! of the outputs for tiles of 2 x 2, as for the sum itself, 2e-6 for those of 4 x 4 (1.3e-6 for kernels of 2 x 2) and 4e-6 for
+//! kernels of 5 x 5 (the test below).
 //!
 //! Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks"; Winograd 1980.
 
@@ -32,7 +33,7 @@ use std::ops::Range;
 use burn::tensor::Shape;
 use burn_flex::{FlexTensor, Layout};
 
-use self::tile::{Eight, Four, Six, Tile};
+use self::tile::{Eight, Five, Four, Six, Tile};
 use self::transforms::{Input, Tiles};
 use self::weights::Weights;
 use crate::ops::conv::kernel_block::places;
@@ -48,6 +49,11 @@ use crate::ops::recycled::Recycled;
 const NEAR: usize = 1 << 17;
 /// Tiles at a time, at least: fewer are products of small matrices.
 const FEWEST_TILES: usize = 32;
+/// The same where U fits no second cache, and is read, and its gradient read and written, for each of these. (`benches/peer.rs`
+/// with VGG on a Xeon with 2 MB of it: 1.15 times as fast as with 32, 256 as fast as 128 within the noise.)
+const FEWEST_TILES_OF_MANY_WEIGHTS: usize = 128;
+/// Numbers in such a U: two megabytes.
+const MANY_WEIGHTS: usize = 1 << 19;
 
 /// Channels from which on it is faster than the sum over the kernel: those of the widest vectors (`benches/peer.rs` with
 /// ResNet20 on an EPYC, Zen 4: 1.18 times as fast as with 32).
@@ -55,13 +61,15 @@ const FEWEST_CHANNELS: usize = 16;
 
 /// The kind of tiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tiling {
+pub(in crate::ops) enum Tiling {
     /// 2 x 2 outputs of a 3x3 kernel.
     Small,
     /// 4 x 4 outputs of a 3x3 kernel.
     Large,
     /// 4 x 4 outputs of a 5x5 kernel.
     OfFive,
+    /// 4 x 4 outputs of a 2x2 kernel.
+    OfTwo,
 }
 
 impl Tiling {
@@ -76,29 +84,38 @@ impl Tiling {
             ([3, 3], 3..6) => Some(Self::Small),
             ([3, 3], 6..) => Some(Self::Large),
             ([5, 5], 4..) => Some(Self::OfFive),
+            ([2, 2], 3..) => Some(Self::OfTwo),
             // Of fewer outputs there is one tile, and U is more weights to be read for it than the kernel has.
             _ => None,
         }
     }
 }
 
+/// Calls a method of the [`Winograd`] of a tiling.
+macro_rules! tiled {
+    ($tiling:expr, $layer:expr, $method:ident($($argument:expr),*)) => {
+        match $tiling {
+            Tiling::Small => Winograd::<Four, 4, 2, 3>::new($layer).$method($($argument),*),
+            Tiling::Large => Winograd::<Six, 6, 4, 3>::new($layer).$method($($argument),*),
+            Tiling::OfFive => Winograd::<Eight, 8, 4, 5>::new($layer).$method($($argument),*),
+            Tiling::OfTwo => Winograd::<Five, 5, 4, 2>::new($layer).$method($($argument),*),
+        }
+    };
+}
+
 /// The activated outputs of all images, in NHWC, and, of a pooling, their places in their windows.
-pub(super) fn forward(
+pub(in crate::ops) fn forward(
     tiling: Tiling,
     layer: &Layer,
     x: Images,
     weights: (&[f32], &PackedWeights),
     bias: &[f32],
 ) -> (Recycled, Vec<u8>) {
-    match tiling {
-        Tiling::Small => Winograd::<Four, 4, 2, 3>::new(layer).outputs(x, weights, bias),
-        Tiling::Large => Winograd::<Six, 6, 4, 3>::new(layer).outputs(x, weights, bias),
-        Tiling::OfFive => Winograd::<Eight, 8, 4, 5>::new(layer).outputs(x, weights, bias),
-    }
+    tiled!(tiling, layer, outputs(x, weights, bias))
 }
 
 /// The gradients, from that of the activated output.
-pub(super) fn backward(
+pub(in crate::ops) fn backward(
     tiling: Tiling,
     layer: &Layer,
     x: Images,
@@ -106,17 +123,18 @@ pub(super) fn backward(
     weights: (&[f32], &PackedWeights),
     input_too: bool,
 ) -> LayerGradients {
-    match tiling {
-        Tiling::Small => {
-            Winograd::<Four, 4, 2, 3>::new(layer).backward(x, outputs, weights, input_too)
-        }
-        Tiling::Large => {
-            Winograd::<Six, 6, 4, 3>::new(layer).backward(x, outputs, weights, input_too)
-        }
-        Tiling::OfFive => {
-            Winograd::<Eight, 8, 4, 5>::new(layer).backward(x, outputs, weights, input_too)
-        }
-    }
+    tiled!(tiling, layer, backward(x, outputs, weights, input_too))
+}
+
+/// The gradient of the input alone, in NHWC, from that of the sums before the activation, `dz`: a transposed convolution. Of
+/// a layer without a pooling.
+pub(in crate::ops) fn transposed(
+    tiling: Tiling,
+    layer: &Layer,
+    dz: Images,
+    weights: (&[f32], &PackedWeights),
+) -> Recycled {
+    tiled!(tiling, layer, inputs(dz, weights))
 }
 
 /// A layer's geometry in tiles.
@@ -148,7 +166,11 @@ impl<'a, F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
     fn parts(&self, images: usize) -> impl Iterator<Item = Tiles> {
         let near = NEAR / (IN * IN * (self.input.channels + self.maps.channels));
         let all = images * self.grid[0];
-        let each = (near.max(FEWEST_TILES) / self.grid[1]).max(1);
+        let fewest = match IN * IN * self.input.channels * self.maps.channels {
+            MANY_WEIGHTS.. => FEWEST_TILES_OF_MANY_WEIGHTS,
+            _ => FEWEST_TILES,
+        };
+        let each = (near.max(fewest) / self.grid[1]).max(1);
         (0..all).step_by(each).map(move |first| self.tiles(first..all.min(first + each)))
     }
 

@@ -7,14 +7,16 @@
 //! ```
 //!
 //! and tiles of m x m outputs by the same from both sides. The matrices are Lavin and Gray's ("Fast Algorithms for
-//! Convolutional Neural Networks", CVPR 2016, section 4): [F(2, 3)](Four) interpolates at 0, 1, -1, [F(4, 3)](Six) at
-//! 0, 1, -1, 2, -2, and [F(4, 5)](Eight) at 0, 1, -1, 2, -2, 1/2, -1/2, and ∞ each.
+//! Convolutional Neural Networks", CVPR 2016, section 4): [F(2, 3)](Four) interpolates at 0, 1, -1, [F(4, 2)](Five) at
+//! 0, 1, -1, 2, [F(4, 3)](Six) at 0, 1, -1, 2, -2, and [F(4, 5)](Eight) at 0, 1, -1, 2, -2, 1/2, -1/2, and ∞ each.
 
 mod eight;
+mod five;
 mod four;
 mod six;
 
 pub(super) use eight::Eight;
+pub(super) use five::Five;
 pub(super) use four::Four;
 pub(super) use six::Six;
 
@@ -111,6 +113,7 @@ mod tests {
     #[test]
     fn outputs_are_the_filters() {
         check::<Four, 4, 2, 3>();
+        check::<Five, 5, 4, 2>();
         check::<Six, 6, 4, 3>();
         check::<Eight, 8, 4, 5>();
     }
