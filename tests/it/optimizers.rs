@@ -220,13 +220,13 @@ fn threads_do_not_change_a_bit_of_many() {
         Tensor::from_data(TensorData::new(values, shape), device)
     }
     let (n, m) = (SHAPES.0.iter().product(), SHAPES.1.iter().product());
+    let [first, gradients @ ..] = [1, 5, 9].map(|seed| (values(seed, n), values(seed + 1, m)));
     for entry in OPTIMIZERS {
         let run = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 let (device, plain) = (Device::flex().autodiff(), Device::flex());
-                let of = |seed| (values(seed, n), values(seed + 1, m));
-                let (matrix, kernel) = of(1);
+                let (matrix, kernel) = first.clone();
                 let mut many = Many {
                     matrix: Param::from_tensor(tensor(matrix, SHAPES.0, &device)),
                     kernel: Param::from_tensor(tensor(kernel, SHAPES.1, &device)),
@@ -235,8 +235,7 @@ fn threads_do_not_change_a_bit_of_many() {
                 let mut given = Map::from_iter(own.map(|own| (own.name.to_owned(), 0.9.into())));
                 given.insert("learning_rate".into(), 0.01.into());
                 let mut optimizer = (entry.build)(&Arguments::new(entry, given).unwrap());
-                for seed in [5, 9] {
-                    let (matrix, kernel) = of(seed);
+                for (matrix, kernel) in gradients.clone() {
                     let mut gradients = GradientsParams::new();
                     gradients.register(many.matrix.id, tensor(matrix, SHAPES.0, &plain));
                     gradients.register(many.kernel.id, tensor(kernel, SHAPES.1, &plain));
