@@ -27,6 +27,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SMALL = "28x28x1"
 SHAPES = {"LeNet": SMALL, "LeNetBN": SMALL, "LeNetDropout": SMALL, "SingleLayerCAE": SMALL, "StackedCAE": SMALL,
           "SingleLayerCAEClassifier": SMALL, "StackedDenoisingCAE": SMALL, "ConvAE": SMALL, "VAE": SMALL, "MLP": SMALL,
+          "BetaVAE": SMALL, "VQVAE": SMALL, "LeNetCAE": SMALL,
           "VGG": "32x32x3", "VGGBN": "32x32x3", "ResNet20": "32x32x3", "WideResNet16_4": "32x32x3",
           "ConvMixer": "32x32x3", "MobileNetV2": "32x32x3"}
 # All that another processor would not have, for each of the libraries below PyTorch, TensorFlow and JAX.

@@ -75,28 +75,55 @@ class Stacked(nn.Module):
         return losses
 
 
-class WithCode(nn.Module):
-    """ConvAE, VAE and BetaVAE: 4x4 convolutions of stride 2, a code, transposed convolutions."""
+def halvings(channels):
+    return [nn.Conv2d(channels, 32, 4, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU()]
 
-    def __init__(self, channels, side, variational):
+
+def doublings(channels):
+    return [nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(32, channels, 4, 2, 1), nn.Tanh()]
+
+
+class WithCode(nn.Module):
+    """ConvAE and, with a weight of the KL divergence, VAE and BetaVAE: a code between 4x4 convolutions of stride 2."""
+
+    def __init__(self, channels, side, beta=None):
         super().__init__()
-        self.variational, code, self.small = variational, 32, side // 4
-        neurons = 64 * self.small * self.small
-        self.down = nn.Sequential(nn.Conv2d(channels, 32, 4, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(),
-                                  nn.Flatten())
-        self.code = nn.Linear(neurons, 2 * code if variational else code)
-        self.up = nn.Sequential(nn.Linear(code, neurons), nn.ReLU(),
-                                nn.Unflatten(1, (64, self.small, self.small)), nn.ConvTranspose2d(64, 32, 4, 2, 1),
-                                nn.ReLU(), nn.ConvTranspose2d(32, channels, 4, 2, 1), nn.Tanh())
+        self.beta, code, small = beta, 32, side // 4
+        neurons = 64 * small * small
+        self.down = nn.Sequential(*halvings(channels), nn.Flatten())
+        self.code = nn.Linear(neurons, code if beta is None else 2 * code)
+        self.up = nn.Sequential(nn.Linear(code, neurons), nn.ReLU(), nn.Unflatten(1, (64, small, small)),
+                                *doublings(channels))
 
     def loss(self, images, _):
         code = self.code(self.down(images))
-        if not self.variational:
+        if self.beta is None:
             return mse(self.up(code), images)
         mean, log_variance = code.chunk(2, 1)
         sample = mean + torch.exp(log_variance / 2) * torch.randn_like(mean)
         kl = -0.5 * (1 + log_variance - mean ** 2 - log_variance.exp()).sum(1).mean()
-        return mse(self.up(sample), images) + kl / images[0].numel()
+        return mse(self.up(sample), images) + self.beta * kl / images[0].numel()
+
+
+class Quantised(nn.Module):
+    """VQVAE: of each pixel of the encoder's maps the nearest of 128 vectors of 16 numbers."""
+
+    def __init__(self, channels, code=16, codes=128, commitment=0.25):
+        super().__init__()
+        self.commitment = commitment
+        self.down = nn.Sequential(*halvings(channels), nn.Conv2d(64, code, 1))
+        self.codebook = nn.Parameter((torch.rand(codes, code) * 2 - 1) / codes)
+        self.up = nn.Sequential(nn.Conv2d(code, 64, 1), nn.ReLU(), *doublings(channels))
+
+    def loss(self, images, _):
+        z = self.down(images).permute(0, 2, 3, 1)
+        flat = z.flatten(0, 2)
+        with torch.no_grad():
+            distances = self.codebook.square().sum(1) - 2 * flat @ self.codebook.T
+        vectors = self.codebook[distances.argmin(1)].view_as(z)
+        straight_through = (z + (vectors - z).detach()).permute(0, 3, 1, 2)
+        moved, commitment = F.mse_loss(vectors, z.detach()), F.mse_loss(z, vectors.detach())
+        return mse(self.up(straight_through), images) + moved + self.commitment * commitment
 
 
 def with_norm(channels, to, kernel, stride=1, groups=1, relu=nn.ReLU):
@@ -205,9 +232,14 @@ def model(name, channels, side):
             nn.Linear(32 * (side // 2 + 1) ** 2, CLASSES)),
         "StackedCAE": lambda: Stacked(channels, False),
         "StackedDenoisingCAE": lambda: Stacked(channels, True),
-        "ConvAE": lambda: WithCode(channels, side, False),
-        "VAE": lambda: WithCode(channels, side, True),
-        "BetaVAE": lambda: WithCode(channels, side, True),
+        "ConvAE": lambda: WithCode(channels, side),
+        "VAE": lambda: WithCode(channels, side, 1),
+        "BetaVAE": lambda: WithCode(channels, side, 4),
+        "VQVAE": lambda: Quantised(channels),
+        "LeNetCAE": lambda: Autoencoder(
+            nn.Conv2d(channels, 32, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 5, padding=2),
+            nn.ReLU(), nn.MaxPool2d(2), nn.ConvTranspose2d(64, 32, 5, 2, 2, 1), nn.ReLU(),
+            nn.ConvTranspose2d(32, channels, 5, 2, 2, 1), nn.Tanh()),
         "MLP": lambda: Classifier(nn.Flatten(), nn.Linear(pixels, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(),
                                   nn.Linear(512, CLASSES)),
         "ResNet20": lambda: resnet(channels, 3),
