@@ -63,6 +63,11 @@ impl Album {
         let label = self.examples.labels()[at] as usize;
         self.classes.as_ref().map(|classes| classes[label].as_str())
     }
+
+    /// The same in a table: nothing where it is not known.
+    pub fn class_cell(&self, at: usize) -> String {
+        self.class(at).unwrap_or_default().to_owned()
+    }
 }
 
 /// What a layer makes of images.

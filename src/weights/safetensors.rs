@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use anyhow::Result;
 use burn::tensor::DType;
 use safetensors::{Dtype, SafeTensors, View};
+use serde_json::Value;
 
 use super::names::{NUM_BATCHES, from_pytorch, to_pytorch};
 use super::{Found, Values, Weights};
@@ -28,8 +29,24 @@ impl Weights {
         let metadata = metadata.iter().chain([&("format", "pt")]);
         let metadata: HashMap<_, _> =
             metadata.map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-        Ok(safetensors::serialize(to_pytorch(self), Some(metadata))?)
+        Ok(with_metadata_in_order(safetensors::serialize(to_pytorch(self), Some(metadata))?))
     }
+}
+
+/// The `file` with its metadata sorted by their names: they come from a hash map, in another order each time.
+fn with_metadata_in_order(mut file: Vec<u8>) -> Vec<u8> {
+    let Some((length, rest)) = file.split_first_chunk_mut::<8>() else { return file };
+    let header = &mut rest[..u64::from_le_bytes(*length) as usize];
+    if let Ok(Value::Object(mut parsed)) = serde_json::from_slice(header) {
+        if let Some(Value::Object(metadata)) = parsed.get_mut("__metadata__") {
+            metadata.sort_keys();
+        }
+        let sorted = Value::Object(parsed).to_string();
+        // The same text in another order, filled up with blanks as it has been.
+        header[..sorted.len()].copy_from_slice(sorted.as_bytes());
+        header[sorted.len()..].fill(b' ');
+    }
+    file
 }
 
 impl Found {
@@ -95,6 +112,13 @@ mod tests {
         assert_eq!(weights.len(), 3);
         let bias = weights.get("fc.bias").unwrap().values();
         assert_eq!(bias.iter().map(|b| b.to_bits()).collect::<Vec<_>>()[1], 0x8000_0000);
+        let metadata: Vec<_> = ["z", "y", "x", "w", "v", "é"].map(|name| (name, "\"text\"")).into();
+        let files = || weights.to_safetensors(&metadata).unwrap();
+        assert!((0..8).all(|_| files() == files()), "metadata in another order each time");
+        assert_eq!(
+            SafeTensors::read_metadata(&files()).unwrap().1.metadata().as_ref().unwrap().len(),
+            7
+        );
         let again = weights.to_safetensors(&[]).unwrap();
         assert_eq!(Weights::from_safetensors(&again).unwrap(), weights);
         let (_, header) = SafeTensors::read_metadata(&file()).unwrap();

@@ -56,11 +56,6 @@ fn csv(album: &Album, head: Vec<String>, cells: impl Iterator<Item = Vec<String>
     let head = [vec!["image".to_owned(), "class".to_owned()], head].concat();
     let rows = album.names.iter().enumerate().zip(cells);
     let lines =
-        rows.map(|((at, name), cells)| [vec![name.clone(), class(album, at)], cells].concat());
+        rows.map(|((at, name), cells)| [vec![name.clone(), album.class_cell(at)], cells].concat());
     to_csv([head].into_iter().chain(lines))
-}
-
-/// The name of the class of the image `at`; nothing where it is not known.
-pub(super) fn class(album: &Album, at: usize) -> String {
-    album.class(at).unwrap_or_default().to_owned()
 }

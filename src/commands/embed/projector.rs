@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::files::class;
 use crate::train::{Album, Embedding};
 use crate::util::atomic_file::write_atomically;
 use crate::viz::sprite;
@@ -64,7 +63,7 @@ fn metadata(album: &Album) -> String {
     // A tab or an end of a line in a name would be one of the file's.
     let plain = |text: &str| text.replace(|c: char| c.is_control(), " ");
     let lines = album.names.iter().enumerate().map(|(at, name)| {
-        let class = class(album, at);
+        let class = album.class_cell(at);
         let class = if class.is_empty() { "-" } else { &class };
         format!("{}\t{}\n", plain(name), plain(class))
     });

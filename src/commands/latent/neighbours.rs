@@ -81,15 +81,14 @@ pub(super) fn draw(sight: &Sight, among: &Among, found: &[Found]) -> Result<Vec<
 pub(super) fn csv(sight: &Sight, among: &Among, found: &[Found]) -> String {
     let head =
         ["image", "class", "rank", "neighbour", "neighbour_class", "distance"].map(str::to_owned);
-    let class = |album: &Album, at: usize| album.class(at).unwrap_or_default().to_owned();
     let lines = found.iter().flat_map(|Found { image, neighbours }| {
         neighbours.iter().enumerate().map(|(rank, (place, distance))| {
             [
                 sight.album.numbers[*image].to_string(),
-                class(sight.album, *image),
+                sight.album.class_cell(*image),
                 (rank + 1).to_string(),
                 among.album.numbers[*place].to_string(),
-                class(&among.album, *place),
+                among.album.class_cell(*place),
                 distance.to_string(),
             ]
         })
