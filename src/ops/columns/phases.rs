@@ -24,6 +24,10 @@ use crate::ops::parallel::of_images;
 use crate::ops::recycled::Recycled;
 use crate::ops::simd::SimdLevel;
 
+/// The side of a kernel from which on the products that are saved are worth the transforms: of those of 3x3, which is one of
+/// 2x2 with zeros, a third would be.
+const SMALLEST: usize = 4;
+
 /// A kernel that slides two pixels at a time, and its weights.
 pub(super) struct Phases<'a> {
     sliding: Sliding,
@@ -36,7 +40,7 @@ pub(super) struct Phases<'a> {
 }
 
 impl<'a> Phases<'a> {
-    /// For small images of so many channels; `None` where [`Im2col`](super::im2col::Im2col) are as fast.
+    /// For small images of so many channels; `None` where [`Im2col`](super::im2col::Im2col) is as fast.
     pub fn of(
         sliding: Sliding,
         outputs: usize,
@@ -44,7 +48,7 @@ impl<'a> Phases<'a> {
         packed: &'a PackedWeights,
     ) -> Option<Self> {
         let Geometry { kernel, stride, dilation, .. } = sliding.geometry;
-        if [stride, dilation] != [2, 1] {
+        if [stride, dilation] != [2, 1] || kernel.iter().any(|&side| side < SMALLEST) {
             return None;
         }
         let (small, kernel) = (sliding.small(), kernel.map(|side| side.div_ceil(2)));
