@@ -4,17 +4,11 @@ use super::products::{Ending, Products};
 use super::sliding::{Geometry, Sliding};
 use crate::ops::Activation;
 use crate::ops::conv::PackedWeights;
+use crate::ops::conv::winograd::tests::error;
 use crate::ops::layout::{ImageLayout, Images, Size};
 
 fn noise(n: usize, seed: usize) -> Vec<f32> {
     (0..n).map(|i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 1009.0 - 0.5).collect()
-}
-
-/// The root mean square of the error of `got`, as a share of that of `want`.
-fn error(got: &[f32], want: &[f64]) -> f64 {
-    assert_eq!(got.len(), want.len());
-    let errors = got.iter().zip(want).map(|(got, want)| (f64::from(*got) - want).powi(2));
-    (errors.sum::<f64>() / want.iter().map(|want| want * want).sum::<f64>()).sqrt()
 }
 
 /// The small and the large images and the gradient of the weights in 64 bits, of images NHWC.

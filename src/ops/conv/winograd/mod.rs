@@ -230,4 +230,4 @@ fn nhwc<'s, 'a: 's>(
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::ops) mod tests;

@@ -10,7 +10,7 @@ fn noise(n: usize, seed: u64) -> Vec<f32> {
 }
 
 /// The root mean square of the error of `got`, as a share of that of `want`.
-fn error(got: &[f32], want: &[f64]) -> f64 {
+pub(in crate::ops) fn error(got: &[f32], want: &[f64]) -> f64 {
     assert_eq!(got.len(), want.len());
     let errors = got.iter().zip(want).map(|(got, want)| (f64::from(*got) - want).powi(2));
     (errors.sum::<f64>() / want.iter().map(|want| want * want).sum::<f64>()).sqrt()
