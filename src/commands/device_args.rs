@@ -5,14 +5,14 @@ use burn::tensor::Device;
 use clap::Args;
 
 use super::values;
-use crate::device::DeviceName;
+use crate::device::{DeviceName, DeviceNames};
 
 /// The devices that train and evaluate.
 #[derive(Args, Clone, Debug)]
 pub(super) struct DeviceArgs {
-    /// Device that trains: /gpu:N, /cpu:0, cuda:N, wgpu:N or cpu [default: /gpu:0 where there is one]
-    #[arg(long = "train_device", alias = "train-device", value_name = "DEVICE")]
-    train_device: Option<DeviceName>,
+    /// Device that trains: /gpu:N, /cpu:0, cuda:N, wgpu:N or cpu; or several, as /gpu:0,/gpu:1, which share each batch [default: /gpu:0 where there is one]
+    #[arg(long = "train_device", alias = "train-device", value_name = "DEVICE[,..]")]
+    train_device: Option<DeviceNames>,
     /// Device that evaluates [default: /gpu:0 where there is one]
     #[arg(long = "eval_device", alias = "eval-device", value_name = "DEVICE")]
     eval_device: Option<DeviceName>,
@@ -28,31 +28,43 @@ pub(super) struct DeviceArgs {
 }
 
 impl DeviceArgs {
-    /// The device that trains and the one that evaluates, one and the same where their names are.
+    /// The devices that train and the one that evaluates, one and the same where their names are.
     ///
     /// # Errors
-    /// When one is not there that has to be.
-    pub fn resolve(&self) -> Result<[Device; 2]> {
+    /// When one is not there that has to be, or a GPU and the CPU are to share batches.
+    pub fn resolve(&self) -> Result<(Vec<Device>, Device)> {
         let both = self.device.or(self.gpu);
-        let (train, eval) = (self.train_device.or(both), self.eval_device.or(both));
+        let (train, eval) = (self.train_device(), self.eval_device.or(both));
         let find = match self.require_device {
             true => DeviceName::require,
             false => DeviceName::resolve_or_best,
         };
-        let train_device = find(train)?;
-        let eval_device = if eval == train { train_device.clone() } else { find(eval)? };
-        Ok([train_device, eval_device])
+        let train_devices = match &train {
+            Some(names) => names.find_all(find)?,
+            None => vec![find(None)?],
+        };
+        let eval_device = match eval.map(Into::into) == train {
+            true => train_devices[0].clone(),
+            false => find(eval)?,
+        };
+        Ok((train_devices, eval_device))
+    }
+
+    /// The names of those that train.
+    fn train_device(&self) -> Option<DeviceNames> {
+        self.train_device.clone().or(self.device.or(self.gpu).map(Into::into))
     }
 
     /// These flags as words of a command line.
     pub fn to_words(&self) -> Vec<String> {
         let named = [
-            ("device", self.device.or(self.gpu)),
-            ("train_device", self.train_device),
-            ("eval_device", self.eval_device),
+            ("device", self.device.or(self.gpu).map(DeviceNames::from)),
+            ("train_device", self.train_device.clone()),
+            ("eval_device", self.eval_device.map(DeviceNames::from)),
         ];
-        let word =
-            |(flag, name): (&str, Option<DeviceName>)| name.map(|name| format!("--{flag}={name}"));
+        let word = |(flag, names): (&str, Option<DeviceNames>)| {
+            names.map(|names| format!("--{flag}={names}"))
+        };
         let require = self.require_device.then(|| "--require_device".to_owned());
         named.into_iter().filter_map(word).chain(require).collect()
     }

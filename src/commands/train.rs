@@ -433,13 +433,13 @@ impl TrainArgs {
     /// # Errors
     /// When signals cannot be listened to, or a device that was named is not there.
     fn options(&self, metrics: Vec<Metric>, exchange: &Exchange) -> Result<TrainOptions> {
-        let [train_device, eval_device] = self.devices.resolve()?;
+        let (train_devices, eval_device) = self.devices.resolve()?;
         Ok(TrainOptions {
             log: self.log_dir().to_owned(),
             folder: None,
             results: self.results_dir.clone(),
             restart: self.restart,
-            train_device,
+            train_devices,
             eval_device,
             source: self.source()?,
             log_every: self.log_every,

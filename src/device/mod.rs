@@ -9,12 +9,15 @@
 #[cfg(feature = "cuda")]
 mod cuda;
 mod gpu;
+mod several;
 
 use std::fmt;
 use std::str::FromStr;
 
 use anyhow::Result;
 use burn::tensor::Device;
+
+pub use several::DeviceNames;
 
 use crate::error::{Exit, Failure};
 use crate::util::stderr::message;

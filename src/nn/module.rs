@@ -28,7 +28,7 @@
 
 use anyhow::Result;
 use burn::module::Module;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 
 use super::network::Network;
 use super::visitors::fork;
@@ -108,12 +108,18 @@ pub trait Classifier: Network + ForkClassifier {
 pub trait ForkAutoencoder {
     /// The same parameters with the same ids, in an autodiff graph of their own.
     fn fork(&self) -> Box<dyn Autoencoder>;
+
+    /// The same on `device`.
+    fn fork_to(&self, device: &Device) -> Box<dyn Autoencoder>;
 }
 
 /// A copy of a classifier. Every classifier has it; nobody implements it by hand.
 pub trait ForkClassifier {
     /// The same parameters with the same ids, in an autodiff graph of their own.
     fn fork(&self) -> Box<dyn Classifier>;
+
+    /// The same on `device`.
+    fn fork_to(&self, device: &Device) -> Box<dyn Classifier>;
 }
 
 impl<M: Module + Autoencoder + 'static> ForkAutoencoder for M {
@@ -122,6 +128,10 @@ impl<M: Module + Autoencoder + 'static> ForkAutoencoder for M {
         fork(&mut copy);
         Box::new(copy)
     }
+
+    fn fork_to(&self, device: &Device) -> Box<dyn Autoencoder> {
+        Box::new(Module::fork(self.clone(), device))
+    }
 }
 
 impl<M: Module + Classifier + 'static> ForkClassifier for M {
@@ -129,6 +139,10 @@ impl<M: Module + Classifier + 'static> ForkClassifier for M {
         let mut copy = self.clone();
         fork(&mut copy);
         Box::new(copy)
+    }
+
+    fn fork_to(&self, device: &Device) -> Box<dyn Classifier> {
+        Box::new(Module::fork(self.clone(), device))
     }
 }
 

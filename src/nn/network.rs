@@ -6,7 +6,7 @@
 use anyhow::Result;
 use burn::module::{Module, ParamId};
 use burn::optim::{GradientsParams, ModuleOptimizer};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use super::{Average, Initializer, Parameter, Scopes, StepRequirements};
 use super::{average, clip_norm, flat, visitors};
@@ -45,6 +45,9 @@ pub trait Network: Send + Sync {
     /// parameter whether it has one. Rows that are added up number by number are the row of [`Network::sum`].
     /// The parameters `without` are not in it. What is in `row` is overwritten: its memory is used again.
     fn flatten(&self, gradients: GradientsParams, without: &[ParamId], row: Vec<f32>) -> Vec<f32>;
+
+    /// The `gradients`, brought to `device`.
+    fn bring(&self, gradients: GradientsParams, device: &Device) -> GradientsParams;
 
     /// The gradients in a row that [`Network::flatten`] has made, or in a sum of such rows, `without` the same.
     fn unflatten(&self, row: &[f32], without: &[ParamId]) -> GradientsParams;
@@ -140,6 +143,10 @@ impl<M: Module + Sync + 'static> Network for M {
 
     fn flatten(&self, gradients: GradientsParams, without: &[ParamId], row: Vec<f32>) -> Vec<f32> {
         flat::flatten(self, gradients, without, row)
+    }
+
+    fn bring(&self, gradients: GradientsParams, device: &Device) -> GradientsParams {
+        visitors::bring(self, gradients, device)
     }
 
     fn unflatten(&self, row: &[f32], without: &[ParamId]) -> GradientsParams {

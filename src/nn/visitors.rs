@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::store::ModuleRecord;
-use burn::tensor::{Bytes, Tensor, TensorData};
+use burn::tensor::{Bytes, Device, Tensor, TensorData};
 
 use super::burn_layers::Reinitialize;
 use super::erased::{Boxed, Erased};
@@ -69,6 +69,15 @@ pub(super) fn sum(network: &dyn Erased, pieces: Vec<GradientsParams>) -> Gradien
         sum.accumulate(&network, piece);
     }
     sum.grads()
+}
+
+/// The `gradients`, brought to `device`.
+pub(super) fn bring(
+    network: &dyn Erased,
+    gradients: GradientsParams,
+    device: &Device,
+) -> GradientsParams {
+    gradients.to_device(device, &boxed(network))
 }
 
 /// One step of `optimizer` down `gradients`.

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use anyhow::Result;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 use serde_json::Map;
 
 use super::microbatch::Cut;
@@ -177,6 +177,15 @@ impl AnyModel {
         let built = match &self.built {
             Built::Autoencoder(model) => Built::Autoencoder(model.fork()),
             Built::Classifier(model) => Built::Classifier(model.fork()),
+        };
+        Self { built, ..*self }
+    }
+
+    /// The same on `device`, where the parameters are brought to.
+    pub(super) fn fork_to(&self, device: &Device) -> Self {
+        let built = match &self.built {
+            Built::Autoencoder(model) => Built::Autoencoder(model.fork_to(device)),
+            Built::Classifier(model) => Built::Classifier(model.fork_to(device)),
         };
         Self { built, ..*self }
     }

@@ -105,7 +105,7 @@ pub(super) fn initialize(
     path: &Path,
     data: &DataSummary,
 ) -> Result<Beginning> {
-    let mut learner = Learner::new(config, data, &options.train_device, &options.eval_device)?;
+    let mut learner = Learner::new(config, data, &options.train_devices[0], &options.eval_device)?;
     // Before the folder is made: where the weights cannot be had, nothing is.
     let may_be_new = options.restart || RunFolder::checkpoints_at(path)?.is_empty();
     let mut loaded = if may_be_new { learner.load_pretrained(config)? } else { None };

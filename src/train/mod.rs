@@ -71,5 +71,8 @@ pub(crate) use pictures::Pictures;
 pub use predict::{Prediction, Predictor};
 pub use run::train;
 pub use run_data::fetch_data;
-pub use step::{EvalOutput, StepConfig, StepOutput, loss_and_gradients, loss_and_predictions};
+pub use step::{
+    EvalOutput, StepConfig, StepOutput, loss_and_gradients, loss_and_gradients_on,
+    loss_and_predictions,
+};
 pub use updater::Updater;

@@ -20,8 +20,8 @@ pub struct TrainOptions {
     pub results: PathBuf,
     /// Delete the run first.
     pub restart: bool,
-    /// Where the steps are computed.
-    pub train_device: Device,
+    /// Where the steps are computed: the first device has the model, and others, of the same kind, take pieces of each batch.
+    pub train_devices: Vec<Device>,
     /// Where the validations are computed.
     pub eval_device: Device,
     /// Where the data set's files are.

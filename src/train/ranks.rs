@@ -33,9 +33,15 @@ pub(super) fn refuse_differences(config: &RunConfig, options: &TrainOptions) -> 
     exchange.agree(refuse_gpus(options))
 }
 
-/// Fails where a rank would compute on a GPU.
+/// Fails where a rank would compute on a GPU, or on several devices.
 fn refuse_gpus(options: &TrainOptions) -> Result<()> {
-    if is_cpu(&options.train_device) && is_cpu(&options.eval_device) {
+    if options.train_devices.len() > 1 {
+        return Err(Failure::new(Exit::Failed, "several ranks, each on several devices")
+            .why("a rank computes on the processors that it may run on")
+            .help("--device cpu; without mpirun one process trains on several devices")
+            .into());
+    }
+    if options.train_devices.iter().all(is_cpu) && is_cpu(&options.eval_device) {
         return Ok(());
     }
     Err(Failure::new(Exit::Failed, "several ranks on a GPU")
@@ -44,7 +50,8 @@ fn refuse_gpus(options: &TrainOptions) -> Result<()> {
         .into())
 }
 
-/// Fails on all ranks where one has other `data`, or the model of `config` cannot be given a part of a batch.
+/// Fails on all ranks where one has other `data`, or, there or on several devices, where the model of `config` cannot be
+/// given a part of a batch.
 pub(super) fn refuse_unshared(
     config: &RunConfig,
     options: &TrainOptions,
@@ -52,7 +59,8 @@ pub(super) fn refuse_unshared(
 ) -> Result<()> {
     let exchange = &options.exchange;
     if exchange.is_alone() {
-        return Ok(());
+        let is_one = options.train_devices.len() == 1;
+        return if is_one { Ok(()) } else { refuse_whole_batches(config, options, data) };
     }
     let json = serde_json::to_vec(data).map_err(Into::into);
     exchange.refuse_difference("data set", &exchange.agree(json)?)?;
@@ -66,7 +74,7 @@ fn refuse_whole_batches(
     data: &DataSummary,
 ) -> Result<()> {
     let name = &config.model;
-    let mut init = Initializer::new(config.seed, &options.train_device.clone().autodiff());
+    let mut init = Initializer::new(config.seed, &options.train_devices[0].clone().autodiff());
     let model =
         build_model((name, &config.model_args), data.shape, data.class_names.len(), &mut init)?;
     let requirements = model.requirements();
@@ -79,11 +87,15 @@ fn refuse_whole_batches(
     } else {
         return Ok(());
     };
-    let what = format!("{name} cannot be trained by {} ranks", options.exchange.size());
-    Err(Failure::new(Exit::Failed, what)
-        .why(why)
-        .help("train it without mpirun: one process uses all processors of a machine")
-        .into())
+    let (by, help) = match options.exchange.is_alone() {
+        true => (format!("{} devices", options.train_devices.len()), "name one device"),
+        false => (
+            format!("{} ranks", options.exchange.size()),
+            "train it without mpirun: one process uses all processors of a machine",
+        ),
+    };
+    let what = format!("{name} cannot be trained by {by}");
+    Err(Failure::new(Exit::Failed, what).why(why).help(help).into())
 }
 
 /// The run `config` on `data` where it stands, on all ranks; its folder, at `path`, is the first one's.
@@ -121,7 +133,7 @@ fn follow(
     data: &DataSummary,
     checkpoint: Checkpoint,
 ) -> Result<Beginning> {
-    let mut learner = Learner::new(config, data, &options.train_device, &options.eval_device)?;
+    let mut learner = Learner::new(config, data, &options.train_devices[0], &options.eval_device)?;
     let state = learner.resume(checkpoint, path, config, data)?;
     Ok(Beginning { folder: None, learner, state })
 }

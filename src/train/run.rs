@@ -275,7 +275,7 @@ impl<'a> Run<'a> {
         let (model, train) = (&self.learner.model, &self.data.train);
         let TrainOptions { exchange, interrupt, .. } = self.options;
         if exchange.is_alone() {
-            return step::passes_of_batch(model, train, batch, config);
+            return step::passes_of_batch(model, &self.data.loaders(), batch, config);
         }
         let signal = interrupt.signal();
         let by = (exchange, &self.rows);
@@ -485,9 +485,9 @@ fn observers<'a>(
     learner: &Learner,
     (state, steps_per_epoch): (&State, u64),
 ) -> Result<Vec<Box<dyn Observer + Send + 'a>>> {
-    let devices = [&options.train_device, &options.eval_device].map(describe);
-    let [train_device, eval_device] = devices;
-    folder.write_config(config, Environment::now(train_device, eval_device))?;
+    let trains: Vec<_> = options.train_devices.iter().map(describe).collect();
+    let environment = Environment::now(trains.join(", "), describe(&options.eval_device));
+    folder.write_config(config, environment)?;
     folder.keep_source(&options.source)?;
     let status = StatusFile::begin(folder, state.step, steps_per_epoch)?;
     let history = History::open(folder, state.epochs(steps_per_epoch))?;

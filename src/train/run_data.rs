@@ -12,6 +12,8 @@ use crate::run::{DataSummary, RunConfig};
 pub(super) struct RunData {
     pub dataset: Box<dyn Dataset>,
     pub train: DataLoader,
+    /// The same examples as `train`, for the other devices that train.
+    elsewhere: Vec<DataLoader>,
     pub validation: DataLoader,
     pub summary: DataSummary,
     /// What is done to the images that are trained on.
@@ -36,6 +38,11 @@ impl RunData {
         };
         let of_classes = self.class_weights.as_ref()?;
         Some(BatchWeights::new(of_classes, &labels(indices), &labels(partners)))
+    }
+
+    /// The training examples on each of the devices that train.
+    pub fn loaders(&self) -> Vec<&DataLoader> {
+        std::iter::once(&self.train).chain(&self.elsewhere).collect()
     }
 
     /// Reads the examples for training and for validation, and verifies the files of the test split.
@@ -63,11 +70,12 @@ impl RunData {
         };
         let numbers = summary.normalization.as_ref();
         let class_weights = config.class_weights.of(train.labels(), dataset.num_classes());
-        let train =
-            DataLoader::normalized(train, &options.train_device.clone().autodiff(), numbers);
+        let [first, others @ ..] = &options.train_devices[..] else { panic!("a device trains") };
+        let train = DataLoader::normalized(train, &first.clone().autodiff(), numbers);
+        let elsewhere = others.iter().map(|device| train.on(&device.clone().autodiff())).collect();
         let validation = DataLoader::normalized(validation, &options.eval_device, numbers);
         let augmentation = Augmentation::of_run(config.augment.as_ref(), &*dataset);
-        Ok(Self { dataset, train, validation, summary, augmentation, class_weights })
+        Ok(Self { dataset, train, elsewhere, validation, summary, augmentation, class_weights })
     }
 }
 

@@ -4,7 +4,9 @@
 //! into microbatches, and their gradients, each weighted by its share of the batch, added up.
 //! On the CPU a microbatch is small enough that its activations stay in the cache, and the threads take
 //! them in turn. They are added in their order: the numbers do not depend on the number of threads.
-//! A GPU takes a batch whole, and so does the CPU where a layer
+//! Several devices take their turns with the pieces of a batch, each with a copy of the parameters; what they give is
+//! brought to the first one and added in the order of the pieces.
+//! A GPU takes a batch whole, or of several GPUs each as large a piece, and so does the CPU where a layer
 //! [requires it](crate::nn::StepRequirements::full_batch) or the training is for a number of the whole batch, as `--sparsity
 //! kl` is; the layers share the work out then.
 
@@ -12,7 +14,7 @@ use std::sync::PoisonError;
 
 use anyhow::{Context, Result};
 use burn::optim::GradientsParams;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 
 use super::any_model::{AnyModel, BatchOutput};
 use super::batch_step::BatchStep;
@@ -56,8 +58,22 @@ pub fn loss_and_gradients(
     batch: Batch,
     config: StepConfig,
 ) -> StepOutput {
-    let device = loader.device().clone().inner();
-    let step = passes_of_batch(model, loader, batch, config);
+    loss_and_gradients_on(model, &[loader], batch, config)
+}
+
+/// The same by the devices of several `loaders` of the same examples, the first of which has the model and gets the
+/// gradients. Of a model that [needs a batch whole](crate::nn::StepRequirements) there is to be one.
+///
+/// # Panics
+/// When the batch is empty, there is no loader, or there are several for such a model.
+pub fn loss_and_gradients_on(
+    model: &AnyModel,
+    loaders: &[&DataLoader],
+    batch: Batch,
+    config: StepConfig,
+) -> StepOutput {
+    let device = loaders[0].device().clone().inner();
+    let step = passes_of_batch(model, loaders, batch, config);
     let (output, gradients) = step.all_gradients(model.network(), &device, &Exchange::Alone);
     StepOutput { output, gradients }
 }
@@ -65,28 +81,39 @@ pub fn loss_and_gradients(
 /// The same, with the gradients of large layers still to be made.
 pub(super) fn passes_of_batch(
     model: &AnyModel,
-    loader: &DataLoader,
+    loaders: &[&DataLoader],
     batch: Batch,
     config: StepConfig,
 ) -> BatchStep {
+    let first = loaders[0].device();
     // What a layer of burn's own draws comes from the device's generator.
     let _alone = model.requirements().seeded_device.then(|| {
         let alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
-        loader.device().seed(config.seed);
+        first.seed(config.seed);
         alone
     });
     let mut sum = Sum::default();
-    if takes_whole_batches(model, loader) || model.objective().is_of_whole_batches() {
-        sum.add(model, whole_batch(model, loader, batch, config));
-    } else {
-        let (microbatches, packed) =
-            (batch.chunks(model.microbatch(batch.len())), SharedWeights::default());
-        let work = |number| {
-            let of = (batch.len(), packed.clone());
-            of_microbatch(model, loader, (number, microbatches[number]), of, config)
+    let takes_whole =
+        takes_whole_batches(model, loaders[0]) || model.objective().is_of_whole_batches();
+    let needs_whole = model.requirements().full_batch || model.objective().is_of_whole_batches();
+    assert!(loaders.len() == 1 || !needs_whole, "a batch that is needed whole has one device");
+    let each = match takes_whole {
+        true => batch.len().div_ceil(loaders.len()),
+        false => model.microbatch(batch.len()),
+    };
+    let (pieces, packed) = (batch.chunks(each), SharedWeights::default());
+    let work = |number: usize| {
+        let (piece, device) = ((number, pieces[number]), number * loaders.len() / pieces.len());
+        let (copy, loader) = match device {
+            0 => (model.fork(), loaders[0]),
+            _ => (model.fork_to(loaders[device].device()), loaders[device]),
         };
-        fold_in_order(microbatches.len(), work, |part| sum.add(model, part));
-    }
+        let context = of_piece(number, config);
+        let context = if takes_whole { context } else { context.of_microbatch(packed.clone()) };
+        let part = of_part(&copy, loader, piece, (batch.len(), context), config);
+        if device == 0 { part } else { part.on(&first.clone().inner(), model) }
+    };
+    fold_in_order(pieces.len(), work, |part| sum.add(model, part));
     if model.requirements().synced_statistics {
         model.network().sync_statistics();
     }
@@ -100,6 +127,19 @@ pub(super) struct Part {
     pub step: StepOutput,
     /// Through the layers that leave their gradients to the batch.
     pub passages: Vec<Passage>,
+}
+
+impl Part {
+    /// The same on `device`, where `model` is.
+    fn on(self, device: &Device, model: &AnyModel) -> Self {
+        let StepOutput { output: BatchOutput { loss, predictions }, gradients } = self.step;
+        let output = BatchOutput {
+            loss: loss.to_device(device),
+            predictions: predictions.map(|predictions| predictions.to_device(device)),
+        };
+        let gradients = model.network().bring(gradients, device);
+        Self { step: StepOutput { output, gradients }, ..self }
+    }
 }
 
 /// The parts of a batch, added up.
@@ -134,10 +174,9 @@ impl Sum {
     }
 }
 
-/// The batch as one part.
-fn whole_batch(model: &AnyModel, loader: &DataLoader, batch: Batch, config: StepConfig) -> Part {
-    let context = ForwardContext::training(split_mix64(config.seed, 0));
-    of_part(model, loader, (0, batch), (batch.len(), context), config)
+/// The context of the `number`th piece of a batch.
+fn of_piece(number: usize, config: StepConfig) -> ForwardContext<'static> {
+    ForwardContext::training(split_mix64(config.seed, number as u64))
 }
 
 /// The part of the `number`th microbatch in the loss and the gradients of its batch of `examples` examples, whose
@@ -149,11 +188,11 @@ pub(super) fn of_microbatch(
     (examples, packed): (usize, SharedWeights),
     config: StepConfig,
 ) -> Part {
-    let context = ForwardContext::training(split_mix64(config.seed, number as u64));
-    let context = context.of_microbatch(packed);
-    of_part(model, loader, (number, microbatch), (examples, context), config)
+    let context = of_piece(number, config).of_microbatch(packed);
+    of_part(&model.fork(), loader, (number, microbatch), (examples, context), config)
 }
 
+/// The same in this `context`, by a `model` in a graph of its own.
 fn of_part(
     model: &AnyModel,
     loader: &DataLoader,
@@ -165,7 +204,6 @@ fn of_part(
     if number == 0 && l2_penalty > 0.0 {
         context = context.with_penalties();
     }
-    let model = model.fork();
     let output = model.forward_batch(loader, part, &mut context);
     let share = part.len() as f64 / examples as f64;
     // Of a batch that is one part nothing is to be done.

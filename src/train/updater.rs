@@ -53,7 +53,7 @@ impl Updater {
         config: StepConfig,
         learning_rate: f64,
     ) -> Result<BatchOutput> {
-        let step = passes_of_batch(model, loader, batch, config);
+        let step = passes_of_batch(model, &[loader], batch, config);
         let (output, device) = (step.output.clone(), loader.device().clone().inner());
         self.step(model.network_mut(), step, learning_rate, (&device, &Exchange::Alone))?;
         Ok(output)
@@ -246,7 +246,7 @@ mod tests {
             let rows = shared_step::SpareRows::default();
             let by = (exchange, &rows);
             let step = match exchange.is_alone() {
-                true => passes_of_batch(&model, &loader, batch, config),
+                true => passes_of_batch(&model, &[&loader], batch, config),
                 false => passes_of_shared_batch(&model, &loader, batch, config, by, None).0,
             };
             assert_eq!(step.left().len(), 2);

@@ -19,7 +19,9 @@ use dytb::nn::Summary;
 use dytb::optim;
 use dytb::optim::Arguments;
 use dytb::train::{AnyModel, BatchOutput};
-use dytb::train::{EvalOutput, StepConfig, loss_and_gradients, loss_and_predictions};
+use dytb::train::{
+    EvalOutput, StepConfig, loss_and_gradients, loss_and_gradients_on, loss_and_predictions,
+};
 use dytb::{Examples, ForwardContext, Initializer, Model};
 
 /// MNIST's and Cifar10's `[channels, height, width]`.
@@ -53,6 +55,12 @@ pub fn devices() -> Vec<DeviceName> {
     }
 }
 
+/// Whether the model of this name is to be tested.
+fn is_wanted(name: &str) -> bool {
+    let wanted = std::env::var("DYTB_MODELS");
+    wanted.map_or(true, |names| names.split(',').any(|own| own == name))
+}
+
 /// What a model computes: each with its name.
 type Computed = Vec<(String, Vec<f32>)>;
 
@@ -61,9 +69,6 @@ type Computed = Vec<(String, Vec<f32>)>;
 #[test]
 fn every_model_computes_the_same_on_every_device() {
     let mut wrong = Vec::new();
-    let wanted = std::env::var("DYTB_MODELS").ok();
-    let is_wanted =
-        |name: &str| wanted.as_ref().is_none_or(|names| names.split(',').any(|own| own == name));
     for (name, model) in MODELS.iter().filter(|(name, _)| is_wanted(name)) {
         for shape in SHAPES {
             if built(*model, shape, &Device::flex()).is_none() {
@@ -88,6 +93,35 @@ fn every_model_computes_the_same_on_every_device() {
         }
     }
     assert!(wrong.is_empty(), "of the largest value:\n{}", wrong.join("\n"));
+}
+
+/// A batch that two of a device share is that of one, but for the order of its sums. (On the CPU, which cuts it anyhow, to
+/// the last bit: `threads_do_not_change_a_bit`.)
+#[test]
+fn two_devices_share_a_batch() {
+    let devices: Vec<_> = devices().iter().map(|name| name.find().unwrap()).collect();
+    for device in devices.iter().filter(|device| **device != Device::flex()) {
+        for (name, entry) in MODELS.iter().filter(|(name, _)| is_wanted(name)) {
+            let (shape, device) = (SHAPES[0], device.clone().autodiff());
+            let first = DataLoader::new(examples(shape), &device);
+            let second = first.on(&device);
+            let model = built(*entry, shape, &device);
+            let model = model.filter(|model| !model.requirements().full_batch);
+            let Some(model) = model.filter(|_| has_no_chance(*entry, shape, &first)) else {
+                continue;
+            };
+            let on = |loaders: &[&DataLoader]| {
+                let config = StepConfig { l2_penalty: L2_PENALTY, seed: 1 };
+                let step = loss_and_gradients_on(&model, loaders, Batch::plain(&all()), config);
+                let gradients = model.network().flatten(step.gradients, &[], Vec::new());
+                [("loss", floats(step.output.loss)), ("gradients", gradients)]
+                    .map(|(what, values)| (what.to_owned(), values))
+            };
+            let [one, two] = [on(&[&first]), on(&[&first, &second])];
+            let far = distances(&two.to_vec(), &one.to_vec());
+            assert!(far.iter().all(|(_, far)| *far <= 1e-2), "{name}: {far:?}");
+        }
+    }
 }
 
 /// Also where an example ends within a word of 32 bits, and normalised channel by channel.

@@ -3,6 +3,7 @@
 
 use crate::common::command;
 use crate::common::command::Bench;
+use crate::common::remains::assert_same;
 use dytb::models::MODELS;
 use dytb::nn::Kind;
 use dytb::optim::OPTIMIZERS;
@@ -79,6 +80,38 @@ fn devices() {
     // Who asks for no device is told of none.
     let done = Bench::new().train(DIGITS).ended(0);
     assert!(!done.stderr.contains("gpu"), "{}", done.stderr);
+}
+
+/// The CPU named thrice gives the files of the CPU alone, of layers that draw and of such that leave their gradients to the
+/// batch.
+#[test]
+fn several_devices_train_the_same_run() {
+    type Program = fn(&Bench, &str) -> command::Done;
+    let programs: [(&str, Program); 2] = [
+        ("--model StackedDenoisingCAE", Bench::train),
+        ("--model MLP --l2_penalty 1e-4", Bench::train_classifier),
+    ];
+    for (line, train) in programs {
+        let line = format!("{line} --dataset Digits --seed 2 --epochs 2 --batch_size 100 --json");
+        let (one, several) = (Bench::new(), Bench::new());
+        let alone = train(&one, &format!("{line} --device cpu")).ended(0).json();
+        let shared = train(&several, &format!("{line} --train_device cpu,/cpu:0,cpu"));
+        let name = shared.ended(0).json()["folder"].as_str().unwrap().to_owned();
+        assert_eq!(alone["folder"], name);
+        assert_same(&one, &several, &name);
+        let config = std::fs::read_to_string(several.path(&name).join("config.json")).unwrap();
+        assert!(config.contains("cpu, cpu, cpu"), "{config}");
+    }
+    let classifier = |line: &str, code: i32| {
+        let line = format!("--dataset Digits --epochs 1 {line}");
+        Bench::new().train_classifier(&line).ended(code).stderr
+    };
+    let error = classifier("--model LeNetBN --train_device cpu,cpu", 1);
+    assert!(error.contains("LeNetBN cannot be trained by 2 devices"), "{error}");
+    let error = classifier("--model LeNet --train_device cpu,cuda:77", 4);
+    assert!(error.contains("no device cuda:77"), "{error}");
+    let error = classifier("--model LeNet --train_device cpu,tpu", 2);
+    assert!(error.contains("/gpu:N"), "{error}");
 }
 
 /// One error, which says what to write.

@@ -15,7 +15,9 @@ use dytb::nn::{Kind, Parameter};
 use dytb::optim;
 use dytb::optim::Arguments;
 use dytb::train::{AnyModel, BatchOutput};
-use dytb::train::{EvalOutput, StepConfig, loss_and_gradients, loss_and_predictions};
+use dytb::train::{
+    EvalOutput, StepConfig, loss_and_gradients, loss_and_gradients_on, loss_and_predictions,
+};
 use dytb::weights::Weights;
 use dytb::{Examples, Exit, ForwardContext, Initializer};
 
@@ -177,20 +179,26 @@ fn every_model_learns() {
     }
 }
 
-/// The same seed makes the same step on any number of threads, bit for bit.
+/// The same seed makes the same step on any number of threads, and on the CPU named so many times as the device, bit for
+/// bit.
 #[test]
 fn threads_do_not_change_a_bit() {
     let device = Device::flex().autodiff();
     for Entry { row, name, shape, examples } in models() {
         let loader = loader(shape, examples, &device);
+        let elsewhere = loader.on(&device);
         let on_threads = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 let mut model = build(row, shape, 2, &device).unwrap();
                 let config = StepConfig { l2_penalty: 0.1, seed: 3 };
-                let step = loss_and_gradients(
+                let mut loaders = vec![&loader];
+                if !model.requirements().full_batch {
+                    loaders.resize(threads, &elsewhere);
+                }
+                let step = loss_and_gradients_on(
                     &model,
-                    &loader,
+                    &loaders,
                     Batch::augmented(&all(&loader), Augmentation::flip().of_epoch(1, 0)),
                     config,
                 );

@@ -413,7 +413,7 @@ fn settings(folder: &Path) -> TrainOptions {
         folder: None,
         results: folder.to_owned(),
         restart: false,
-        train_device: Device::flex(),
+        train_devices: vec![Device::flex()],
         eval_device: Device::flex(),
         source: Source::default(),
         log_every: 1,
