@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Device, Tensor, TensorData};
 
@@ -10,7 +10,7 @@ use super::burn_layers::Reinitialize;
 use super::erased::{Boxed, Erased};
 use super::pack::{into_vec, without_random_ids};
 use super::{Freeze, Initializer, Parameter, Scopes, StepRequirements};
-use crate::ops::gradients::forget;
+use crate::ops::gradients::{forget, sum_of_pieces};
 use crate::util::tensor::floats;
 use crate::weights::{Set, Weights};
 
@@ -64,11 +64,13 @@ pub(super) fn gradients(network: &dyn Erased, loss: Tensor<1>) -> GradientsParam
 
 /// The sum of `pieces`, added in their order.
 pub(super) fn sum(network: &dyn Erased, pieces: Vec<GradientsParams>) -> GradientsParams {
-    let (network, mut sum) = (boxed(network), GradientsAccumulator::new());
+    let mut pieces = pieces.into_iter();
+    let mut sum = AddTo { sum: pieces.next().unwrap_or_default(), piece: GradientsParams::new() };
     for piece in pieces {
-        sum.accumulate(&network, piece);
+        sum.piece = piece;
+        network.visit(&mut sum);
     }
-    sum.grads()
+    sum.sum
 }
 
 /// The `gradients`, brought to `device`.
@@ -217,6 +219,23 @@ impl ModuleVisitor for Search<'_> {
         if param.is_require_grad() && !has_one {
             self.found.push(self.path.join("."));
         }
+    }
+}
+
+/// Adds the gradients of a piece to a sum.
+struct AddTo {
+    sum: GradientsParams,
+    piece: GradientsParams,
+}
+
+impl ModuleVisitor for AddTo {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let Some(gradient) = self.piece.remove::<D>(param.id) else { return };
+        let sum = match self.sum.remove::<D>(param.id) {
+            Some(sum) => sum_of_pieces(sum, gradient),
+            None => gradient,
+        };
+        self.sum.register(param.id, sum);
     }
 }
 

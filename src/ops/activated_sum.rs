@@ -67,7 +67,8 @@ impl Summing for Flex {
 /// `activation(a + b)`, f32.
 pub(super) fn sum_of_images(a: &FlexTensor, b: &FlexTensor, activation: Activation) -> FlexTensor {
     let (a, b) = (Batch::new(a), Batch::new(b));
-    let (a, b, layout) = (a.images(), b.images(), ImageLayout::Nhwc);
+    let (a, b) = (a.images(), b.images());
+    let layout = if a.size.is_flat() { ImageLayout::Nchw } else { ImageLayout::Nhwc };
     type Scratch = (Vec<f32>, Vec<f32>);
     let out = of_images(a.count(), a.size.len(), |i, (first, second): &mut Scratch, out| {
         let (a, b) = (a.image_in(i, layout, first), b.image_in(i, layout, second));

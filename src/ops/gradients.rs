@@ -15,11 +15,12 @@ use std::collections::HashSet;
 use burn::backend::autodiff::NodeId;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Flex};
-use burn::tensor::DType;
+use burn::tensor::{DType, Tensor};
 use burn_flex::FlexTensor;
 
+use crate::device::is_cpu;
 use crate::ops::Activation;
-use crate::ops::activated_sum::sum_of_images;
+use crate::ops::activated_sum::{activated_sum, sum_of_images};
 
 /// Backends that add gradients of images as they lie.
 pub trait AddGradients: Backend {
@@ -42,6 +43,22 @@ impl AddGradients for burn_cubecl::CubeBackend {
     fn add_gradients(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
         <Self as burn::backend::ops::FloatTensorOps<Self>>::float_add(a, b)
     }
+}
+
+/// From so many numbers on their sum is written to memory that is used again.
+const MANY: usize = 1 << 14;
+
+/// `a + b`, the gradients of a parameter from two pieces of a batch: on this thread, as the others have pieces of their own.
+///
+/// burn adds the gradients of our convolutions in new memory, whose pages the system clears for each piece: a twentieth of
+/// VGG's time.
+pub(crate) fn sum_of_pieces<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
+    let (shape, n) = (a.dims(), a.shape().num_elements());
+    if n < MANY || !is_cpu(&a.device()) {
+        return a + b;
+    }
+    let [a, b] = [a, b].map(|gradient| gradient.reshape([1, n, 1, 1]));
+    activated_sum(a, b, Activation::Identity).reshape(shape)
 }
 
 thread_local! {
@@ -118,6 +135,17 @@ mod tests {
         let loss = (y.clone() * y).sum();
         then();
         leaf.grad(&loss.backward()).unwrap().into_data().try_to_vec().unwrap()
+    }
+
+    #[test]
+    fn those_of_pieces_too() {
+        let device = Device::flex();
+        for shape in [[16, 8, 3, 3], [64, 40, 3, 3]] {
+            let [a, b] = [0, 1]
+                .map(|_| Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), &device));
+            let want = (a.clone() + b.clone()).into_data();
+            assert_eq!(sum_of_pieces(a, b).into_data(), want);
+        }
     }
 
     #[test]

@@ -49,7 +49,7 @@ fn with_pool<T>(work: impl FnOnce(&mut Pool) -> T) -> T {
 }
 
 /// Numbers whose memory is used again when they are dropped, also as the [bytes](Self::into_bytes) of a tensor.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Recycled(Vec<f32>);
 
 impl Recycled {
@@ -62,6 +62,25 @@ impl Recycled {
             numbers.fill(f32::NAN);
         }
         Self(numbers)
+    }
+
+    /// A copy of `numbers`.
+    pub(crate) fn copy_of(numbers: &[f32]) -> Self {
+        let mut copy = Self::unset(numbers.len());
+        copy.copy_from_slice(numbers);
+        copy
+    }
+
+    /// The same numbers one after the other.
+    pub(crate) fn concat(parts: &[&[f32]]) -> Self {
+        let mut all = Self::unset(parts.iter().map(|part| part.len()).sum());
+        let mut rest = &mut all[..];
+        for part in parts {
+            let own;
+            (own, rest) = rest.split_at_mut(part.len());
+            own.copy_from_slice(part);
+        }
+        all
     }
 
     /// `n` zeros.

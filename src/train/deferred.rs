@@ -113,17 +113,20 @@ impl Layer {
     /// The layer of these numbers, through which nothing has passed here.
     pub fn from_numbers(&[weight, bias, inputs, outputs, penalty]: &[u64; 5]) -> Self {
         let [weight, bias] = [weight, bias].map(ParamId::from);
-        let operands = Operands { x: Vec::new(), dz: Vec::new(), outputs: outputs as usize };
+        let operands = Operands::none(outputs as usize);
         let penalty = f64::from_bits(penalty);
         Self { weight, bias, inputs: inputs as usize, penalty, operands }
     }
 
     /// Leaves here what has passed through it on all ranks of `exchange`: on rank r `examples[r]` examples.
     pub fn gather(&mut self, exchange: &Exchange, examples: &[usize]) {
+        if exchange.is_alone() {
+            return;
+        }
         let Operands { x, dz, outputs } = &mut self.operands;
         for (values, size) in [(x, self.inputs), (dz, *outputs)] {
             let counts: Vec<_> = examples.iter().map(|examples| examples * size).collect();
-            *values = exchange.all_gather(std::mem::take(values), &counts);
+            *values = exchange.all_gather(values.to_vec(), &counts).into();
         }
     }
 

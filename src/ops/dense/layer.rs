@@ -1,11 +1,10 @@
 //! The products of a dense layer over a batch, shared out among threads.
 
-use std::borrow::Cow;
-
 use super::kernels::{Forward, InputGradient};
 use crate::ops::Activation;
 use crate::ops::conv::kernels::Outer;
 use crate::ops::parallel::{LARGE_MICROBATCH, MICROBATCH, for_microbatches};
+use crate::ops::recycled::Recycled;
 use crate::ops::simd::{Derive, MAX_LANES, SimdLevel};
 use crate::ops::sums::sums_of_columns;
 use crate::util::parallel::for_items;
@@ -15,24 +14,30 @@ use crate::util::parallel::for_items;
 pub const ROWS: usize = 144;
 
 /// What the weight's gradient is made of: dW = xᵀ dz, db = Σ dz over the examples.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct Operands {
     /// `[examples, inputs]`.
-    pub x: Vec<f32>,
+    pub x: Recycled,
     /// `[examples, outputs]`: the gradient before the activation.
-    pub dz: Vec<f32>,
+    pub dz: Recycled,
     /// Outputs of the layer.
     pub outputs: usize,
 }
 
 impl Operands {
+    /// Those of no example.
+    pub fn none(outputs: usize) -> Self {
+        Self { x: Recycled::default(), dz: Recycled::default(), outputs }
+    }
+
     /// Those of all examples of `parts`, in their order.
     ///
     /// # Panics
     /// When there is none.
     pub fn concat(parts: &[Self]) -> Self {
-        let all =
-            |values: fn(&Self) -> &[f32]| parts.iter().map(values).collect::<Vec<_>>().concat();
+        let all = |values: fn(&Self) -> &[f32]| {
+            Recycled::concat(&parts.iter().map(values).collect::<Vec<_>>())
+        };
         Self { x: all(|part| &part.x), dz: all(|part| &part.dz), outputs: parts[0].outputs }
     }
 
@@ -61,9 +66,9 @@ pub(super) fn forward(
     x: &[f32],
     weight: &[f32],
     bias: &[f32],
-) -> Vec<f32> {
+) -> Recycled {
     let (outputs, inputs) = (bias.len(), weight.len() / bias.len());
-    let mut y = vec![0.0; x.len() / inputs * outputs];
+    let mut y = Recycled::unset(x.len() / inputs * outputs);
     let each = examples_at_a_time(x.len() / inputs);
     for_microbatches(&mut y, each * outputs, |group, y| {
         let x = &x[group * each * inputs..][..y.len() / outputs * inputs];
@@ -76,14 +81,14 @@ pub(super) fn forward(
 pub(super) fn derived(
     level: SimdLevel,
     activation: Activation,
-    gradient: Cow<[f32]>,
+    gradient: &[f32],
     output: &[f32],
-) -> Vec<f32> {
+) -> Recycled {
     if activation == Activation::Identity {
-        return gradient.into_owned();
+        return Recycled::copy_of(gradient);
     }
-    let mut dz = vec![0.0; output.len()];
-    level.run(Derive { activation, gradient: &gradient, output, out: &mut dz });
+    let mut dz = Recycled::unset(output.len());
+    level.run(Derive { activation, gradient, output, out: &mut dz });
     dz
 }
 
@@ -93,9 +98,9 @@ pub(super) fn backward_input(
     dz: &[f32],
     weight: &[f32],
     outputs: usize,
-) -> Vec<f32> {
+) -> Recycled {
     let inputs = weight.len() / outputs;
-    let mut dx = vec![0.0; dz.len() / outputs * inputs];
+    let mut dx = Recycled::unset(dz.len() / outputs * inputs);
     let each = examples_at_a_time(dz.len() / outputs);
     for_microbatches(&mut dx, each * inputs, |group, dx| {
         let dz = &dz[group * each * outputs..][..dx.len() / inputs * outputs];

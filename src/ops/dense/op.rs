@@ -12,7 +12,8 @@ use burn_flex::{FlexTensor, Layout};
 
 use super::layer::{Operands, backward_input, derived, forward, weight_gradient};
 use crate::ops::Activation;
-use crate::ops::flex_tensor::{flat, values};
+use crate::ops::flex_tensor::{flat, recycled, values};
+use crate::ops::recycled::Recycled;
 use crate::ops::simd::SimdLevel;
 
 /// Where a backward pass leaves what the weight's gradient is made of, instead of that gradient.
@@ -84,7 +85,7 @@ impl FusedDense for Flex {
     ) -> FlexTensor {
         let (batch, outputs) = (x.shape()[0], weight.shape()[1]);
         let y = forward(level, activation, &values(&x), &values(&weight), &values(&bias));
-        flat(y, Layout::contiguous(Shape::from([batch, outputs])))
+        recycled(y, Layout::contiguous(Shape::from([batch, outputs])))
     }
 }
 
@@ -96,12 +97,12 @@ impl FusedDenseBackward for Flex {
     ) -> DenseGradients<FlexTensor> {
         let DenseAttributes { activation, level, deferred } = attributes;
         let [inputs, outputs] = [weight.shape()[0], weight.shape()[1]];
-        let dz = derived(level, activation, values(&gradient), &values(&output));
+        let dz = derived(level, activation, &values(&gradient), &values(&output));
         let dx = input_too.then(|| {
             let dx = backward_input(level, &dz, &values(&weight), outputs);
-            flat(dx, Layout::contiguous(x.shape()))
+            recycled(dx, Layout::contiguous(x.shape()))
         });
-        let operands = Operands { x: values(&x).into_owned(), dz, outputs };
+        let operands = Operands { x: Recycled::copy_of(&values(&x)), dz, outputs };
         if let Some(deferred) = deferred {
             deferred.put(operands);
             return [dx, None, None];

@@ -92,8 +92,10 @@ fn deferred_gradients_are_those_of_the_whole_batch() {
                 .step_by(3)
                 .map(|from| from..(from + 3).min(batch))
                 .map(|examples| Operands {
-                    x: operands.x[examples.start * inputs..examples.end * inputs].to_vec(),
-                    dz: operands.dz[examples.start * outputs..examples.end * outputs].to_vec(),
+                    x: operands.x[examples.start * inputs..examples.end * inputs].to_vec().into(),
+                    dz: operands.dz[examples.start * outputs..examples.end * outputs]
+                        .to_vec()
+                        .into(),
                     outputs,
                 })
                 .collect();
