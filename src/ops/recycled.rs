@@ -59,7 +59,8 @@ impl Recycled {
         let mut numbers = used.unwrap_or_else(|| vec![0.0; n]);
         // Where the checks are on, what was not written is seen.
         if cfg!(debug_assertions) {
-            numbers.fill(f32::NAN);
+            // All bits set are a NaN.
+            bytemuck::cast_slice_mut::<f32, u8>(&mut numbers).fill(0xff);
         }
         Self(numbers)
     }

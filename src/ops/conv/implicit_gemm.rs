@@ -210,10 +210,9 @@ fn panels(layer: &Layer, weight: &[f32], transposed: bool) -> FlexTensor {
         for (r, row) in block.rows.clone().enumerate() {
             let o = block.columns.start;
             let at = o / PANEL * (rows * PANEL) + row * PANEL + o % PANEL;
-            for lane in 0..block.columns.len() {
-                for (tap, weight) in kernels.kernel(r, lane).iter().enumerate() {
-                    out[tap * matrix + at + lane] = *weight;
-                }
+            for tap in 0..area {
+                let out = &mut out[tap * matrix + at..][..block.columns.len()];
+                out.iter_mut().zip(kernels.under(tap, r)).for_each(|(out, weight)| *out = *weight);
             }
         }
     }
@@ -229,10 +228,11 @@ fn kernels(layer: &Layer, taps: &[f32]) -> Recycled {
     let mut kernels = KernelBlock::new(area);
     for block in blocks(inputs, outputs) {
         for (r, c) in block.rows.clone().enumerate() {
-            for (lane, k) in block.columns.clone().enumerate() {
-                for (tap, weight) in kernels.kernel_mut(r, lane).iter_mut().enumerate() {
-                    *weight = taps[tap * matrix + c * pitch(outputs) + k];
-                }
+            for tap in 0..area {
+                let from = tap * matrix + c * pitch(outputs) + block.columns.start;
+                let values = taps[from..from + block.columns.len()].iter();
+                let places = kernels.under_mut(tap, r);
+                places.zip(values).for_each(|(weight, value)| *weight = *value);
             }
         }
         kernels.write(&block, &mut out, inputs);

@@ -58,7 +58,17 @@ impl KernelBlock {
         &self.values[(column * ROWS + row) * self.taps..][..self.taps]
     }
 
+    /// The weights under `tap` of the kernels of this row, column by column.
+    pub fn under(&self, tap: usize, row: usize) -> impl Iterator<Item = &f32> {
+        self.values[row * self.taps + tap..].iter().step_by(ROWS * self.taps)
+    }
+
     /// The same, to be written.
+    pub fn under_mut(&mut self, tap: usize, row: usize) -> impl Iterator<Item = &mut f32> {
+        self.values[row * self.taps + tap..].iter_mut().step_by(ROWS * self.taps)
+    }
+
+    /// A kernel, to be written.
     #[inline(always)]
     pub fn kernel_mut(&mut self, row: usize, column: usize) -> &mut [f32] {
         &mut self.values[(column * ROWS + row) * self.taps..][..self.taps]

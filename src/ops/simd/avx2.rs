@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use crate::ops::simd::{Kernel, Simd};
+use crate::ops::simd::{Anywhere, Kernel, Simd};
 
 /// Proof that this processor has AVX2 and FMA.
 #[derive(Clone, Copy)]
@@ -113,11 +113,11 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     unsafe fn load(self, from: *const f32) -> __m256 {
-        op!(_mm256_loadu_ps(from))
+        op!((*from.cast::<Anywhere<__m256>>()).0)
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32, v: __m256) {
-        op!(_mm256_storeu_ps(to, v))
+        op!((*to.cast::<Anywhere<__m256>>()).0 = v)
     }
     #[inline(always)]
     unsafe fn load_part(self, from: *const f32, n: usize) -> __m256 {

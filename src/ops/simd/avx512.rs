@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use crate::ops::simd::{Kernel, Simd};
+use crate::ops::simd::{Anywhere, Kernel, Simd};
 
 /// Proof that this processor has AVX-512F.
 #[derive(Clone, Copy)]
@@ -108,11 +108,11 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     unsafe fn load(self, from: *const f32) -> __m512 {
-        op!(_mm512_loadu_ps(from))
+        op!((*from.cast::<Anywhere<__m512>>()).0)
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32, v: __m512) {
-        op!(_mm512_storeu_ps(to, v))
+        op!((*to.cast::<Anywhere<__m512>>()).0 = v)
     }
     #[inline(always)]
     unsafe fn load_part(self, from: *const f32, n: usize) -> __m512 {

@@ -31,6 +31,11 @@ pub(crate) use sums::PlaneSums;
 /// The widest vector of any level, in floats: packed weights are padded to a multiple of it.
 pub(crate) const MAX_LANES: usize = 16;
 
+/// A vector at any address. The intrinsics that read and write there are functions of the standard library, which builds with
+/// `debug-assertions`, as those of the tests, compile with its checks: each vector then goes through memory.
+#[repr(C, packed)]
+struct Anywhere<V>(V);
+
 /// A vector unit. A value of an implementing type is proof that this processor has it.
 pub(crate) trait Simd: Copy {
     /// A vector of `LANES` floats.
