@@ -45,6 +45,10 @@ impl DeviceNames {
     ) -> Result<Vec<Device>> {
         let devices: Vec<_> = self.0.iter().map(|&name| find(Some(name))).collect::<Result<_>>()?;
         let on_cpu = devices.iter().filter(|device| is_cpu(device)).count();
+        if on_cpu == devices.len() && !self.0.contains(&DeviceName::Cpu) {
+            // What it has become is one CPU, on which any model can be trained.
+            return Ok(devices.into_iter().take(1).collect());
+        }
         if on_cpu == 0 || on_cpu == devices.len() {
             return Ok(devices);
         }
@@ -77,7 +81,7 @@ mod tests {
         };
         assert_eq!(find("cpu,cpu").unwrap().len(), 2);
         // DTB's `/gpu:N` becomes the CPU.
-        assert_eq!(find("/gpu:98,/gpu:99").unwrap().len(), 2);
+        assert_eq!(find("/gpu:98,/gpu:99").unwrap().len(), 1);
         assert_eq!(Exit::of(&find("cpu,cuda:99").unwrap_err()), Exit::Unavailable);
     }
 }
