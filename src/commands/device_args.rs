@@ -34,7 +34,8 @@ impl DeviceArgs {
     /// When one is not there that has to be, or a GPU and the CPU are to share batches.
     pub fn resolve(&self) -> Result<(Vec<Device>, Device)> {
         let both = self.device.or(self.gpu);
-        let (train, eval) = (self.train_device(), self.eval_device.or(both));
+        let train = self.train_device.clone().or(both.map(Into::into));
+        let eval = self.eval_device.or(both);
         let find = match self.require_device {
             true => DeviceName::require,
             false => DeviceName::resolve_or_best,
@@ -48,11 +49,6 @@ impl DeviceArgs {
             false => find(eval)?,
         };
         Ok((train_devices, eval_device))
-    }
-
-    /// The names of those that train.
-    fn train_device(&self) -> Option<DeviceNames> {
-        self.train_device.clone().or(self.device.or(self.gpu).map(Into::into))
     }
 
     /// These flags as words of a command line.

@@ -63,14 +63,18 @@ impl DataLoader {
         normalization: Option<&Normalization>,
     ) -> Self {
         let scales = tables(normalization, examples.shape()[0]);
-        let on_device = uploaded(&examples, live_there(&examples), &scales, device);
-        Self { examples: examples.into(), device: device.clone(), on_device, scales }
+        Self::scaled(examples.into(), device, scales)
     }
 
     /// The same examples, for batches on another `device`.
     pub fn on(&self, device: &Device) -> Self {
-        let (examples, scales) = (self.examples.clone(), self.scales.clone());
-        let on_device = uploaded(&examples, live_there(&examples), &scales, device);
+        Self::scaled(self.examples.clone(), device, self.scales.clone())
+    }
+
+    fn scaled(examples: Arc<Examples>, device: &Device, scales: Vec<[f32; 256]>) -> Self {
+        let bytes = examples.len() * examples.image_bytes();
+        let live_there = examples.are_in_memory() && bytes <= MOST_ON_DEVICE;
+        let on_device = uploaded(&examples, live_there, &scales, device);
         Self { examples, device: device.clone(), on_device, scales }
     }
 
@@ -173,12 +177,6 @@ impl DataLoader {
         let data = TensorData::new(pixels, [batch.len(), channels, height, width]);
         Tensor::from_data(data, &self.device)
     }
-}
-
-/// Whether the bytes of the images are to be kept on a GPU.
-fn live_there(examples: &Examples) -> bool {
-    let bytes = examples.len() * examples.image_bytes();
-    examples.are_in_memory() && bytes <= MOST_ON_DEVICE
 }
 
 /// The scales on `device`, if that is a GPU, and the examples, if they are to live there.

@@ -111,11 +111,16 @@ impl DeviceName {
     }
 
     fn failure(self, why: String) -> anyhow::Error {
-        let devices: Vec<_> = Self::available().iter().map(Self::to_string).collect();
         Failure::new(Exit::Unavailable, format!("there is no device {self}"))
             .why(why)
-            .help(format!("here there is {}", devices.join(", ")))
+            .help(format!("here there is {}", Self::list_of_available()))
             .into()
+    }
+
+    /// What to choose among, for people.
+    fn list_of_available() -> String {
+        let devices: Vec<_> = Self::available().iter().map(Self::to_string).collect();
+        devices.join(", ")
     }
 
     /// The device of that name.

@@ -52,10 +52,9 @@ impl DeviceNames {
         if on_cpu == 0 || on_cpu == devices.len() {
             return Ok(devices);
         }
-        let here: Vec<_> = DeviceName::available().iter().map(DeviceName::to_string).collect();
         Err(Failure::new(Exit::Unavailable, format!("`{self}` is GPUs and the CPU"))
             .why("each takes as large a piece of a batch: the GPUs would wait for the CPU")
-            .help(format!("name GPUs only; here there is {}", here.join(", ")))
+            .help(format!("name GPUs only; here there is {}", DeviceName::list_of_available()))
             .into())
     }
 }

@@ -41,13 +41,13 @@ pub trait Network: Send + Sync {
     /// The sum of `pieces`, added in their order.
     fn sum(&self, pieces: Vec<GradientsParams>) -> GradientsParams;
 
+    /// The `gradients`, brought to `device`.
+    fn bring(&self, gradients: GradientsParams, device: &Device) -> GradientsParams;
+
     /// The `gradients` as a row of numbers: those of each trained parameter in the network's order, then for each
     /// parameter whether it has one. Rows that are added up number by number are the row of [`Network::sum`].
     /// The parameters `without` are not in it. What is in `row` is overwritten: its memory is used again.
     fn flatten(&self, gradients: GradientsParams, without: &[ParamId], row: Vec<f32>) -> Vec<f32>;
-
-    /// The `gradients`, brought to `device`.
-    fn bring(&self, gradients: GradientsParams, device: &Device) -> GradientsParams;
 
     /// The gradients in a row that [`Network::flatten`] has made, or in a sum of such rows, `without` the same.
     fn unflatten(&self, row: &[f32], without: &[ParamId]) -> GradientsParams;
@@ -141,12 +141,12 @@ impl<M: Module + Sync + 'static> Network for M {
         visitors::sum(self, pieces)
     }
 
-    fn flatten(&self, gradients: GradientsParams, without: &[ParamId], row: Vec<f32>) -> Vec<f32> {
-        flat::flatten(self, gradients, without, row)
-    }
-
     fn bring(&self, gradients: GradientsParams, device: &Device) -> GradientsParams {
         visitors::bring(self, gradients, device)
+    }
+
+    fn flatten(&self, gradients: GradientsParams, without: &[ParamId], row: Vec<f32>) -> Vec<f32> {
+        flat::flatten(self, gradients, without, row)
     }
 
     fn unflatten(&self, row: &[f32], without: &[ParamId]) -> GradientsParams {

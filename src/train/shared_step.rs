@@ -19,7 +19,7 @@ use super::batch_step::BatchStep;
 use super::deferred::{self, Layer, Passage};
 use super::exchange::{Exchange, add_to, share};
 use super::ordered::fold_in_order;
-use super::step::{Part, StepConfig, StepOutput, classes, of_microbatch};
+use super::step::{Part, StepConfig, StepOutput, classes, of_piece};
 use crate::data::{Batch, DataLoader};
 use crate::nn::flat::NOTHING;
 use crate::nn::{Kind, SharedWeights};
@@ -60,9 +60,9 @@ pub(super) fn passes_of_shared_batch(
     let beside_gradients = 1 + predicted + exchange.size();
     let work = |number: usize| {
         let number = own.start + number;
-        let of = (batch.len(), packed.clone());
+        let (of, copy) = ((batch.len(), Some(packed.clone())), model.fork());
         let microbatch = (number, microbatches[number]);
-        let Part { step, passages } = of_microbatch(model, loader, microbatch, of, config);
+        let Part { step, passages } = of_piece(&copy, loader, microbatch, of, config);
         let StepOutput { output, gradients } = step;
         let without = deferred::parameters(&passages);
         let mut row = model.network().flatten(gradients, &without, buffers.take());

@@ -93,33 +93,30 @@ pub(super) fn passes_of_batch(
         alone
     });
     let mut sum = Sum::default();
-    let takes_whole =
-        takes_whole_batches(model, loaders[0]) || model.objective().is_of_whole_batches();
     let needs_whole = model.requirements().full_batch || model.objective().is_of_whole_batches();
     assert!(loaders.len() == 1 || !needs_whole, "a batch that is needed whole has one device");
-    let each = match takes_whole {
-        true => batch.len().div_ceil(loaders.len()),
-        false => model.microbatch(batch.len()),
+    let is_cut = is_cpu(first) && !needs_whole;
+    let each = match is_cut {
+        true => model.microbatch(batch.len()),
+        false => batch.len().div_ceil(loaders.len()),
     };
-    let (pieces, packed) = (batch.chunks(each), SharedWeights::default());
+    let (pieces, packed) = (batch.chunks(each), is_cut.then(SharedWeights::default));
     let pass = |number: usize| {
         let (copy, loader) = match number * loaders.len() / pieces.len() {
             0 => (model.fork(), loaders[0]),
             device => (model.fork_to(loaders[device].device()), loaders[device]),
         };
-        let context = of_piece(number, config);
-        let context = if takes_whole { context } else { context.of_microbatch(packed.clone()) };
-        of_part(&copy, loader, (number, pieces[number]), (batch.len(), context), config)
+        of_piece(&copy, loader, (number, pieces[number]), (batch.len(), packed.clone()), config)
     };
     let add = |part: Part| match loaders.len() {
         1 => sum.add(model, part),
         _ => sum.add(model, part.on(&first.clone().inner(), model)),
     };
-    match takes_whole {
+    match is_cut {
+        true => fold_in_order(pieces.len(), pass, add),
         // All passes first: a GPU computes while the next is given its piece. By this thread alone: where two threads had
         // pieces on one device of burn's `cpu` backend, the numbers were wrong (a loss by a quarter).
-        true => (0..pieces.len()).map(pass).collect::<Vec<_>>().into_iter().for_each(add),
-        false => fold_in_order(pieces.len(), pass, add),
+        false => (0..pieces.len()).map(pass).collect::<Vec<_>>().into_iter().for_each(add),
     }
     if model.requirements().synced_statistics {
         model.network().sync_statistics();
@@ -181,39 +178,26 @@ impl Sum {
     }
 }
 
-/// The context of the `number`th piece of a batch.
-fn of_piece(number: usize, config: StepConfig) -> ForwardContext<'static> {
-    ForwardContext::training(split_mix64(config.seed, number as u64))
-}
-
-/// The part of the `number`th microbatch in the loss and the gradients of its batch of `examples` examples, whose
-/// microbatches share what they have `packed`.
-pub(super) fn of_microbatch(
+/// The part of the `number`th piece in the loss and the gradients of its batch of `examples` examples, by a `model` in a graph
+/// of its own. Of a batch that is cut into microbatches they share what they have `packed`.
+pub(super) fn of_piece(
     model: &AnyModel,
     loader: &DataLoader,
-    (number, microbatch): (usize, Batch),
-    (examples, packed): (usize, SharedWeights),
-    config: StepConfig,
+    (number, piece): (usize, Batch),
+    (examples, packed): (usize, Option<SharedWeights>),
+    StepConfig { l2_penalty, seed }: StepConfig,
 ) -> Part {
-    let context = of_piece(number, config).of_microbatch(packed);
-    of_part(&model.fork(), loader, (number, microbatch), (examples, context), config)
-}
-
-/// The same in this `context`, by a `model` in a graph of its own.
-fn of_part(
-    model: &AnyModel,
-    loader: &DataLoader,
-    (number, part): (usize, Batch),
-    (examples, mut context): (usize, ForwardContext),
-    StepConfig { l2_penalty, .. }: StepConfig,
-) -> Part {
-    // The penalty belongs to the batch: one part carries it.
+    let mut context = ForwardContext::training(split_mix64(seed, number as u64));
+    if let Some(packed) = packed {
+        context = context.of_microbatch(packed);
+    }
+    // The penalty belongs to the batch: one piece carries it.
     if number == 0 && l2_penalty > 0.0 {
         context = context.with_penalties();
     }
-    let output = model.forward_batch(loader, part, &mut context);
-    let share = part.len() as f64 / examples as f64;
-    // Of a batch that is one part nothing is to be done.
+    let output = model.forward_batch(loader, piece, &mut context);
+    let share = piece.len() as f64 / examples as f64;
+    // Of a batch that is one piece nothing is to be done.
     let of_batch = |loss: Tensor<1>| if share == 1.0 { loss } else { loss * share };
     let layers = context.take_deferred();
     let correction = context.take_correction();

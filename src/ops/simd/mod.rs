@@ -33,6 +33,7 @@ pub(crate) const MAX_LANES: usize = 16;
 
 /// A vector at any address. The intrinsics that read and write there are functions of the standard library, which builds with
 /// `debug-assertions`, as those of the tests, compile with its checks: each vector then goes through memory.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[repr(C, packed)]
 struct Anywhere<V>(V);
 

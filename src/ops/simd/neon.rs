@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use crate::ops::simd::{Kernel, Simd};
+use crate::ops::simd::{Anywhere, Kernel, Simd};
 
 /// Proof that this processor has NEON.
 #[derive(Clone, Copy)]
@@ -92,11 +92,11 @@ impl Simd for Neon {
     }
     #[inline(always)]
     unsafe fn load(self, from: *const f32) -> float32x4_t {
-        op!(vld1q_f32(from))
+        op!((*from.cast::<Anywhere<float32x4_t>>()).0)
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32, v: float32x4_t) {
-        op!(vst1q_f32(to, v))
+        op!((*to.cast::<Anywhere<float32x4_t>>()).0 = v)
     }
     #[inline(always)]
     unsafe fn load_part(self, from: *const f32, n: usize) -> float32x4_t {
