@@ -40,6 +40,8 @@ pub struct ForwardContext<'a> {
     penalties: Option<Vec<Tensor<1>>>,
     /// What the passes of one batch share of each weight.
     packed: SharedWeights,
+    /// Whether other passes have these weights too.
+    shares: bool,
     /// Where large layers leave their gradients to the batch; `None` where each computes its own.
     deferred: Option<Vec<DeferredLayer>>,
     recorder: Option<&'a mut Recorder>,
@@ -141,14 +143,18 @@ impl<'a> ForwardContext<'a> {
 
     /// The same pass, which shares the weights that it packs with others.
     pub(crate) fn sharing(self, packed: SharedWeights) -> Self {
-        Self { packed, ..self }
+        Self { packed, shares: true, ..self }
     }
 
     /// What this pass shares with others of the weight `id`.
     pub(crate) fn packed(&self, id: ParamId) -> PackedWeights {
         let mut packed = self.packed.0.lock().unwrap_or_else(PoisonError::into_inner);
         let packed = packed.entry(id).or_default().clone();
-        if self.deferred.is_some() { packed.of_microbatch() } else { packed }
+        match self.shares {
+            true if self.deferred.is_some() => packed.of_microbatch(),
+            true => packed.of_several(),
+            false => packed,
+        }
     }
 
     /// Whether layers that differ between the two train now.

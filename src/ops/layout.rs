@@ -76,8 +76,60 @@ impl<'a> Images<'a> {
             return self.image(i);
         }
         scratch.resize(self.size.len(), 0.0);
-        place(self.image(i), self.layout, self.size, [0, 0], scratch, layout, self.size);
+        reorder(self.image(i), self.size, self.layout, scratch);
         scratch
+    }
+}
+
+/// Writes an image in the order `from` to `out` in the other one.
+pub(crate) fn reorder(image: &[f32], size: Size, from: ImageLayout, out: &mut [f32]) {
+    let pixels = size.rows * size.columns;
+    match from {
+        ImageLayout::Nchw => {
+            transpose([size.channels, pixels], (image, pixels), (out, size.channels))
+        }
+        ImageLayout::Nhwc => {
+            transpose([pixels, size.channels], (image, size.channels), (out, pixels))
+        }
+    }
+}
+
+/// Side of the squares that are transposed one after the other, so that what they are read from and written to stays near.
+pub(crate) const SQUARE: usize = 16;
+
+/// `out[c][r] = from[r][c]` of `[rows, columns]`, whose rows are so far apart as the numbers after them say.
+pub(crate) fn transpose(
+    [rows, columns]: [usize; 2],
+    (from, from_row): (&[f32], usize),
+    (out, out_row): (&mut [f32], usize),
+) {
+    for first in (0..rows).step_by(SQUARE) {
+        for column in (0..columns).step_by(SQUARE) {
+            let [height, width] = [rows - first, columns - column].map(|rest| rest.min(SQUARE));
+            let (from, out) =
+                (&from[first * from_row + column..], &mut out[column * out_row + first..]);
+            if [height, width] == [SQUARE; 2] {
+                square((from, from_row), (out, out_row));
+                continue;
+            }
+            for r in 0..height {
+                for c in 0..width {
+                    out[c * out_row + r] = from[r * from_row + c];
+                }
+            }
+        }
+    }
+}
+
+/// [`transpose`] of a whole square: its rows are read and written at once.
+fn square((from, from_row): (&[f32], usize), (out, out_row): (&mut [f32], usize)) {
+    let mut rows = [[0.0; SQUARE]; SQUARE];
+    for (r, row) in rows.iter_mut().enumerate() {
+        row.copy_from_slice(&from[r * from_row..][..SQUARE]);
+    }
+    for c in 0..SQUARE {
+        let column: [f32; SQUARE] = std::array::from_fn(|r| rows[r][c]);
+        out[c * out_row..][..SQUARE].copy_from_slice(&column);
     }
 }
 
@@ -124,4 +176,26 @@ fn overlap(n: usize, at: isize, buffer: usize) -> (std::ops::Range<usize>, usize
     let first = at.max(0).unsigned_abs();
     let end = (start + buffer.saturating_sub(first)).min(n);
     (start..end, first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_reordered_and_back() {
+        for [channels, rows, columns] in [[1, 3, 5], [3, 4, 4], [64, 7, 7], [17, 8, 9], [32, 1, 16]]
+        {
+            let size = Size { channels, rows, columns };
+            let image: Vec<f32> = (0..size.len()).map(|i| i as f32).collect();
+            let mut nhwc = vec![f32::NAN; size.len()];
+            reorder(&image, size, ImageLayout::Nchw, &mut nhwc);
+            let pixels = rows * columns;
+            let want = (0..size.len()).map(|i| image[i % channels * pixels + i / channels]);
+            assert!(want.eq(nhwc.iter().copied()), "{size:?}");
+            let mut back = vec![f32::NAN; size.len()];
+            reorder(&nhwc, size, ImageLayout::Nhwc, &mut back);
+            assert_eq!(back, image, "{size:?}");
+        }
+    }
 }

@@ -72,7 +72,7 @@ impl Layer {
         let (layers, operands): (Vec<_>, Vec<_>) =
             passages.into_iter().map(|passage| (passage.layer, passage.operands)).unzip();
         let operands = Operands::concat(&operands);
-        let inputs = operands.x.len() / operands.examples();
+        let inputs = operands.inputs();
         let first = layers.into_iter().next().expect("a layer was passed");
         let DeferredLayer { weight, bias, penalised, .. } = first;
         let penalty = if penalised { l2_penalty } else { 0.0 };
@@ -86,7 +86,7 @@ impl Layer {
 
     /// Outputs: numbers in a row of the weight.
     pub fn outputs(&self) -> usize {
-        self.operands.outputs
+        self.operands.outputs()
     }
 
     /// λ; 0 where the weight is not in the penalty.
@@ -123,11 +123,13 @@ impl Layer {
         if exchange.is_alone() {
             return;
         }
-        let Operands { x, dz, outputs } = &mut self.operands;
-        for (values, size) in [(x, self.inputs), (dz, *outputs)] {
+        let all = |values: &[f32], size: usize| {
             let counts: Vec<_> = examples.iter().map(|examples| examples * size).collect();
-            *values = exchange.all_gather(values.to_vec(), &counts).into();
-        }
+            exchange.all_gather(values.to_vec(), &counts).into()
+        };
+        let (x, dz) =
+            (all(self.operands.x(), self.inputs), all(self.operands.dz(), self.outputs()));
+        self.operands = Operands::new(x, dz, self.outputs());
     }
 
     /// Adds the gradient of the rows of its weight from `first` on, without the penalty, to `sums` `[rows, outputs]`: on

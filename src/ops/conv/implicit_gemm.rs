@@ -18,7 +18,7 @@ use std::ops::Range;
 use burn::tensor::Shape;
 use burn_flex::{FlexTensor, Layout};
 
-use crate::ops::conv::kernel_block::{KernelBlock, blocks, places};
+use crate::ops::conv::kernel_block::{KernelBlock, blocks, parts_of_panels, places};
 use crate::ops::conv::layer::{Layer, LayerGradients, Outputs};
 use crate::ops::conv::op::{PackedWeights, Packing};
 use crate::ops::flex_tensor::recycled;
@@ -27,7 +27,7 @@ use crate::ops::parallel::{for_microbatches, sum_in_order};
 use crate::ops::product::{PANEL, Product, Strided, matrix_pitch, panels_pitch, pitch};
 use crate::ops::recycled::Recycled;
 use crate::ops::simd::{Activate, MAX_LANES};
-use crate::ops::sums::{add_rows, derived, sums_of_channels};
+use crate::ops::sums::{derived, sums_of_channels};
 
 /// The activated outputs of all images, in NHWC.
 pub(super) fn forward(
@@ -38,8 +38,8 @@ pub(super) fn forward(
 ) -> Recycled {
     let (taps, inputs, output) = (taps(layer), x.size.channels, layer.output());
     let each = packed.images_at_a_time(x.count(), weight.len());
-    let packed = packed.get_or_pack(Packing::Taps, || panels(layer, weight, false));
-    let weights = packed.storage::<f32>();
+    let weights = packed.get_or_pack(Packing::Taps, || panels(layer, weight, packed, false));
+    let weights = weights.storage::<f32>();
     let mut out = Recycled::unset(x.count() * output.len());
     for_microbatches(&mut out, each * output.len(), |number, out| {
         let images = out.len() / output.len();
@@ -79,9 +79,9 @@ pub(super) fn backward(
     let dz = derived(layer.level, layer.activation, outputs.y, outputs.gradient);
     let images = x.count();
     let each = packed.images_at_a_time(images, weight.len());
-    let packed = input_too
-        .then(|| packed.get_or_pack(Packing::TapsTransposed, || panels(layer, weight, true)));
-    let weights = packed.as_ref().map(|packed| packed.storage::<f32>());
+    let pack = || panels(layer, weight, packed, true);
+    let weights = input_too.then(|| packed.get_or_pack(Packing::TapsTransposed, pack));
+    let weights = weights.as_ref().map(|weights| weights.storage::<f32>());
     let dz = Images { values: &dz, size: output, layout: ImageLayout::Nhwc };
     let bias = sums_of_channels(dz);
     let mut dx = Recycled::unset(if input_too { x.values.len() } else { 0 });
@@ -94,11 +94,11 @@ pub(super) fn backward(
         backward_images(layer, &taps, (&x, &dz), range.len(), (weights, dx))
     };
     let sum = sum_in_order(groups, work, |sum: &mut Recycled, part| {
-        add_rows(sum, &part);
+        packed.add(sum, &part);
     });
     let sum = sum.expect("a batch has images");
     let input = input_too.then_some((dx, ImageLayout::Nhwc));
-    LayerGradients { input, weight: kernels(layer, &sum), bias }
+    LayerGradients { input, weight: kernels(layer, &sum, packed), bias }
 }
 
 /// Backward through `images` images by pixel: writes the gradient of `dx`, where there are `weights`, and returns that of
@@ -199,44 +199,51 @@ fn by_image(values: &[f32], size: Size, out: &mut [f32]) {
 }
 
 /// `[outputs, inputs, kernel rows, kernel columns]` as a matrix `[inputs, outputs]` for each tap, or its transpose, in
-/// panels of its columns.
-fn panels(layer: &Layer, weight: &[f32], transposed: bool) -> FlexTensor {
+/// panels of its columns, for those who share `packed`.
+fn panels(layer: &Layer, weight: &[f32], packed: &PackedWeights, transposed: bool) -> FlexTensor {
     let ([rows, columns], strides) = places([layer.outputs, layer.input.channels], transposed);
-    let (area, matrix) = (layer.kernel[0] * layer.kernel[1], panels_pitch(rows, columns));
-    let mut out = Recycled::unset(area * matrix);
-    let mut kernels = KernelBlock::new(area);
-    for block in blocks(rows, columns) {
-        kernels.read(&block, weight, strides);
-        for (r, row) in block.rows.clone().enumerate() {
-            let o = block.columns.start;
-            let at = o / PANEL * (rows * PANEL) + row * PANEL + o % PANEL;
-            for tap in 0..area {
-                let out = &mut out[tap * matrix + at..][..block.columns.len()];
-                out.iter_mut().zip(kernels.under(tap, r)).for_each(|(out, weight)| *out = *weight);
+    let area = layer.kernel[0] * layer.kernel[1];
+    let mut out = Recycled::unset(area * panels_pitch(rows, columns));
+    let parts = parts_of_panels(&mut out, [rows, columns]);
+    packed.for_items(parts, &|_, (columns, mut taps): (Range<usize>, Vec<&mut [f32]>)| {
+        let weight = &weight[columns.start * strides[1] * area..];
+        let mut kernels = KernelBlock::new(area);
+        for block in blocks(rows, columns.len()) {
+            kernels.read(&block, weight, strides);
+            for (r, row) in block.rows.clone().enumerate() {
+                let at = row * PANEL + block.columns.start;
+                for (tap, out) in taps.iter_mut().enumerate() {
+                    let out = out[at..][..block.columns.len()].iter_mut();
+                    out.zip(kernels.under(tap, r)).for_each(|(out, weight)| *out = *weight);
+                }
             }
         }
-    }
+    });
     let shape = Shape::from([out.len()]);
     recycled(out, Layout::contiguous(shape))
 }
 
-/// `[taps, inputs, outputs]` as `[outputs, inputs, kernel rows, kernel columns]`.
-fn kernels(layer: &Layer, taps: &[f32]) -> Recycled {
+/// `[taps, inputs, outputs]` as `[outputs, inputs, kernel rows, kernel columns]`, for those who share `packed`.
+fn kernels(layer: &Layer, taps: &[f32], packed: &PackedWeights) -> Recycled {
     let (inputs, outputs) = (layer.input.channels, layer.outputs);
     let (area, matrix) = (layer.kernel[0] * layer.kernel[1], matrix_pitch(inputs, outputs));
-    let mut out = Recycled::unset(outputs * inputs * area);
-    let mut kernels = KernelBlock::new(area);
-    for block in blocks(inputs, outputs) {
-        for (r, c) in block.rows.clone().enumerate() {
-            for tap in 0..area {
-                let from = tap * matrix + c * pitch(outputs) + block.columns.start;
-                let values = taps[from..from + block.columns.len()].iter();
-                let places = kernels.under_mut(tap, r);
-                places.zip(values).for_each(|(weight, value)| *weight = *value);
+    let of_output = inputs * area;
+    let mut out = Recycled::unset(outputs * of_output);
+    packed.for_items(out.chunks_mut(PANEL * of_output), &|number, out: &mut [f32]| {
+        let mut kernels = KernelBlock::new(area);
+        for block in blocks(inputs, out.len() / of_output) {
+            for (r, c) in block.rows.clone().enumerate() {
+                for tap in 0..area {
+                    let from =
+                        tap * matrix + c * pitch(outputs) + number * PANEL + block.columns.start;
+                    let values = taps[from..from + block.columns.len()].iter();
+                    let places = kernels.under_mut(tap, r);
+                    places.zip(values).for_each(|(weight, value)| *weight = *value);
+                }
             }
+            kernels.write(&block, out, inputs);
         }
-        kernels.write(&block, &mut out, inputs);
-    }
+    });
     out
 }
 

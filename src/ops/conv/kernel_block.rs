@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use crate::ops::product::{PANEL, panels_pitch};
 use crate::ops::simd::MAX_LANES;
 
 /// Rows in a block.
@@ -37,6 +38,22 @@ pub(super) fn places([outputs, inputs]: [usize; 2], transposed: bool) -> ([usize
         false => ([inputs, outputs], [1, inputs]),
         true => ([outputs, inputs], [inputs, 1]),
     }
+}
+
+/// Ranges of the columns of matrices of this shape, each with its part of all the matrices of `values`, which lie in panels of
+/// their columns one after the other.
+pub(super) fn parts_of_panels(
+    values: &mut [f32],
+    [rows, columns]: [usize; 2],
+) -> Vec<(Range<usize>, Vec<&mut [f32]>)> {
+    let starts = (0..columns).step_by(PANEL);
+    let mut parts: Vec<_> =
+        starts.map(|start| (start..columns.min(start + PANEL), Vec::new())).collect();
+    for matrix in values.chunks_exact_mut(panels_pitch(rows, columns)) {
+        let panels = matrix.chunks_exact_mut(rows * PANEL);
+        parts.iter_mut().zip(panels).for_each(|((_, part), panel)| part.push(panel));
+    }
+    parts
 }
 
 /// The kernels of a block.

@@ -15,7 +15,9 @@ use crate::ops::flex_tensor::{Batch, bytes, flat, recycled, size, tensor, values
 use crate::ops::gradients::{AddGradients, register_of_layer};
 use crate::ops::parallel::{LARGE_MICROBATCH, MICROBATCH, microbatch_of};
 use crate::ops::simd::SimdLevel;
+use crate::ops::sums::add_rows;
 use crate::ops::windows::Windows;
+use crate::util::parallel::for_items;
 
 /// What does not depend on the tensors.
 #[derive(Clone, Debug)]
@@ -37,12 +39,27 @@ pub struct ConvAttributes {
 #[derive(Clone, Debug, Default)]
 pub struct PackedWeights {
     packed: Arc<[OnceLock<FlexTensor>; Packing::COUNT]>,
-    of_microbatch: bool,
+    used_by: UsedBy,
+}
+
+/// The passes that use the weights of a [`PackedWeights`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum UsedBy {
+    /// One, of a whole batch, for which all threads work.
+    #[default]
+    Batch,
+    /// Several, each by a thread.
+    Several,
+    /// Those of the microbatches of a training step, each by a thread.
+    Microbatches,
 }
 
 /// Weights from which on their gradients and reading them take longer than their products with [`MICROBATCH`] images: a
 /// megabyte.
 const MANY_WEIGHTS: usize = 1 << 18;
+
+/// Numbers that a thread adds at a time: a quarter of a megabyte.
+const SUM_AT_A_TIME: usize = 1 << 16;
 
 /// What weights are packed for: a layer that meets maps of several sizes may need more than one.
 #[derive(Clone, Copy, Debug)]
@@ -71,16 +88,42 @@ impl Packing {
 }
 
 impl PackedWeights {
-    /// The same for a pass of a microbatch, which one thread takes through the layer; the others have theirs.
+    /// The same for a pass that one thread takes through the layer; the others have theirs.
+    pub(crate) fn of_several(self) -> Self {
+        Self { used_by: UsedBy::Several, ..self }
+    }
+
+    /// The same for such a pass of a microbatch.
     pub(crate) fn of_microbatch(self) -> Self {
-        Self { of_microbatch: true, ..self }
+        Self { used_by: UsedBy::Microbatches, ..self }
+    }
+
+    /// Calls `work` with each of `items` and its number: by all threads for a pass that has them all. (Where several passes
+    /// wait for what one packs, its thread may not: of what is left to do it would take another pass, and wait for itself.)
+    pub(super) fn for_items<I: Send>(
+        &self,
+        items: impl IntoIterator<Item = I>,
+        work: &(dyn Fn(usize, I) + Sync),
+    ) {
+        match self.used_by {
+            UsedBy::Batch => for_items(items, work),
+            UsedBy::Several | UsedBy::Microbatches => {
+                items.into_iter().enumerate().for_each(|(number, item)| work(number, item));
+            }
+        }
+    }
+
+    /// Adds `part` to `sum`, which is as long.
+    pub(super) fn add(&self, sum: &mut [f32], part: &[f32]) {
+        let parts = sum.chunks_mut(SUM_AT_A_TIME).zip(part.chunks(SUM_AT_A_TIME));
+        self.for_items(parts, &|_, (sum, part): (&mut [f32], &[f32])| add_rows(sum, part));
     }
 
     /// Of `images`, how many a thread takes at a time through a layer of so many `weights`.
     pub(super) fn images_at_a_time(&self, images: usize, weights: usize) -> usize {
         match weights < MANY_WEIGHTS {
             true => MICROBATCH,
-            false if self.of_microbatch => LARGE_MICROBATCH,
+            false if self.used_by == UsedBy::Microbatches => LARGE_MICROBATCH,
             false => microbatch_of(images),
         }
     }

@@ -1,56 +1,20 @@
 //! The products of a dense layer over a batch, shared out among threads.
 
+use super::blocks::{input_gradient, rows_of_gradient};
 use super::kernels::{Forward, InputGradient};
+use super::operands::Operands;
 use crate::ops::Activation;
-use crate::ops::conv::kernels::Outer;
 use crate::ops::parallel::{LARGE_MICROBATCH, MICROBATCH, for_microbatches};
 use crate::ops::recycled::Recycled;
-use crate::ops::simd::{Derive, MAX_LANES, SimdLevel};
-use crate::ops::sums::sums_of_columns;
+use crate::ops::simd::{Derive, SimdLevel};
 use crate::util::parallel::for_items;
 
-/// Rows of the weight's gradient that a thread computes at a time, at least: the gradients of all examples are
-/// copied together once for them.
+/// Rows of the weight's gradient that a thread computes at a time: whole blocks, that stay in the second cache until they are
+/// used.
 pub const ROWS: usize = 144;
-
-/// What the weight's gradient is made of: dW = xᵀ dz, db = Σ dz over the examples.
-#[derive(Debug, PartialEq)]
-pub struct Operands {
-    /// `[examples, inputs]`.
-    pub x: Recycled,
-    /// `[examples, outputs]`: the gradient before the activation.
-    pub dz: Recycled,
-    /// Outputs of the layer.
-    pub outputs: usize,
-}
-
-impl Operands {
-    /// Those of no example.
-    pub fn none(outputs: usize) -> Self {
-        Self { x: Recycled::default(), dz: Recycled::default(), outputs }
-    }
-
-    /// Those of all examples of `parts`, in their order.
-    ///
-    /// # Panics
-    /// When there is none.
-    pub fn concat(parts: &[Self]) -> Self {
-        let all = |values: fn(&Self) -> &[f32]| {
-            Recycled::concat(&parts.iter().map(values).collect::<Vec<_>>())
-        };
-        Self { x: all(|part| &part.x), dz: all(|part| &part.dz), outputs: parts[0].outputs }
-    }
-
-    /// How many examples there are.
-    pub fn examples(&self) -> usize {
-        self.dz.len() / self.outputs
-    }
-
-    /// `[outputs]`: the gradient of the bias.
-    pub fn bias_gradient(&self) -> Vec<f32> {
-        sums_of_columns(&self.dz, self.outputs)
-    }
-}
+/// Examples from which on the gradient of the input is computed with vectors of them: of 16, which are one vector, it takes as
+/// long as with vectors of outputs. (`benches/peer.rs`, a Xeon with AVX-512: LeNetBN 1.10 with it, LeNet with 16 examples 0.94.)
+const MANY_EXAMPLES: usize = 2 * MICROBATCH;
 
 /// Examples for which a thread reads the weights once: no bit of theirs depends on it. The threads share a batch, but not
 /// the few of a microbatch, of which each has its own.
@@ -100,6 +64,9 @@ pub(super) fn backward_input(
     outputs: usize,
 ) -> Recycled {
     let inputs = weight.len() / outputs;
+    if dz.len() / outputs >= MANY_EXAMPLES {
+        return input_gradient(level, dz, weight, outputs);
+    }
     let mut dx = Recycled::unset(dz.len() / outputs * inputs);
     let each = examples_at_a_time(dz.len() / outputs);
     for_microbatches(&mut dx, each * inputs, |group, dx| {
@@ -115,50 +82,17 @@ pub(super) fn backward_input(
 /// # Panics
 /// When the weight has fewer rows.
 pub fn weight_gradient(level: SimdLevel, operands: &Operands, first: usize, dw: &mut [f32]) {
-    let outputs = operands.outputs;
-    let rows = dw.len() / outputs;
-    let each = rows.div_ceil(rayon::current_num_threads()).max(ROWS);
-    for_items(dw.chunks_mut(each * outputs), &|number, dw| {
-        rows_of_gradient(level, operands, first + number * each, dw);
+    for_items(dw.chunks_mut(ROWS * operands.outputs()), &|number, dw| {
+        rows_of_gradient(level, operands, first + number * ROWS, dw);
     });
 }
 
-/// The same on this thread, for about [`ROWS`] rows.
-///
-/// # Panics
-/// When the weight has fewer rows.
-pub fn rows_of_gradient(level: SimdLevel, operands: &Operands, first: usize, dw: &mut [f32]) {
-    let outputs = operands.outputs;
-    let pitch = outputs.next_multiple_of(MAX_LANES);
-    if pitch == outputs {
-        return rows_of_whole_vectors(level, operands, first, dw);
-    }
-    // The kernel writes whole vectors.
-    let mut padded = vec![0.0; dw.len() / outputs * pitch];
-    rows_of_whole_vectors(level, operands, first, &mut padded);
-    for (dw, sums) in dw.chunks_exact_mut(outputs).zip(padded.chunks_exact(pitch)) {
-        dw.iter_mut().zip(sums).for_each(|(dw, sum)| *dw += sum);
-    }
-}
-
-/// Adds to the rows `out` of the weight's gradient, of whole vectors, from the row `from` on.
-fn rows_of_whole_vectors(level: SimdLevel, operands: &Operands, from: usize, out: &mut [f32]) {
-    let Operands { x, dz, outputs } = operands;
-    let examples = operands.examples();
-    let rows = out.len() / outputs.next_multiple_of(MAX_LANES);
-    let taps: Vec<_> = (from..from + rows).collect();
-    level.run(Outer {
-        vectors: dz,
-        activation: Activation::Identity,
-        output: &[],
-        channels: *outputs,
-        rows: 1,
-        columns: examples,
-        values: x,
-        taps: &taps,
-        row: 0,
-        pixel: x.len() / examples,
-        out,
-        sums: None,
+/// `[inputs, outputs]`: the same of all rows.
+pub(super) fn whole_weight_gradient(level: SimdLevel, operands: &Operands) -> Recycled {
+    let mut dw = Recycled::unset(operands.inputs() * operands.outputs());
+    for_items(dw.chunks_mut(ROWS * operands.outputs()), &|number, dw| {
+        dw.fill(0.0);
+        rows_of_gradient(level, operands, number * ROWS, dw);
     });
+    dw
 }

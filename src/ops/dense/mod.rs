@@ -12,11 +12,13 @@
 //! the gradient of those of the whole batch: one sum over its examples, in their order, for any number of threads
 //! or processes and whatever part of the rows each of them computes.
 
+mod blocks;
 #[cfg(feature = "cube")]
 mod cube;
 mod kernels;
 mod layer;
 mod op;
+mod operands;
 
 use burn::backend::Dispatch;
 use burn::tensor::{DType, Tensor};
@@ -25,9 +27,11 @@ use crate::device::is_cpu;
 use crate::ops::Activation;
 use crate::ops::simd::SimdLevel;
 
-pub use layer::{Operands, ROWS, rows_of_gradient, weight_gradient};
+pub use blocks::rows_of_gradient;
+pub use layer::{ROWS, weight_gradient};
 pub use op::Deferred;
 use op::{DenseAttributes, FusedDense};
+pub use operands::Operands;
 
 /// Whether the operation can be had of these tensors: f32, on the CPU or a GPU that this build has kernels for.
 pub(crate) fn can_fuse(x: &Tensor<2>, weight: &Tensor<2>) -> bool {

@@ -10,7 +10,8 @@ use burn::backend::{Autodiff, Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Shape;
 use burn_flex::{FlexTensor, Layout};
 
-use super::layer::{Operands, backward_input, derived, forward, weight_gradient};
+use super::layer::{backward_input, derived, forward, whole_weight_gradient};
+use super::operands::Operands;
 use crate::ops::Activation;
 use crate::ops::flex_tensor::{flat, recycled, values};
 use crate::ops::recycled::Recycled;
@@ -96,20 +97,19 @@ impl FusedDenseBackward for Flex {
         input_too: bool,
     ) -> DenseGradients<FlexTensor> {
         let DenseAttributes { activation, level, deferred } = attributes;
-        let [inputs, outputs] = [weight.shape()[0], weight.shape()[1]];
+        let outputs = weight.shape()[1];
         let dz = derived(level, activation, &values(&gradient), &values(&output));
         let dx = input_too.then(|| {
             let dx = backward_input(level, &dz, &values(&weight), outputs);
             recycled(dx, Layout::contiguous(x.shape()))
         });
-        let operands = Operands { x: Recycled::copy_of(&values(&x)), dz, outputs };
+        let operands = Operands::new(Recycled::copy_of(&values(&x)), dz, outputs);
         if let Some(deferred) = deferred {
             deferred.put(operands);
             return [dx, None, None];
         }
-        let mut dw = vec![0.0; inputs * outputs];
-        weight_gradient(level, &operands, 0, &mut dw);
-        let dw = flat(dw, Layout::contiguous(weight.shape()));
+        let dw = whole_weight_gradient(level, &operands);
+        let dw = recycled(dw, Layout::contiguous(weight.shape()));
         let db = flat(operands.bias_gradient(), Layout::contiguous(Shape::from([outputs])));
         [dx, Some(dw), Some(db)]
     }

@@ -91,12 +91,11 @@ fn deferred_gradients_are_those_of_the_whole_batch() {
             let parts: Vec<_> = (0..batch)
                 .step_by(3)
                 .map(|from| from..(from + 3).min(batch))
-                .map(|examples| Operands {
-                    x: operands.x[examples.start * inputs..examples.end * inputs].to_vec().into(),
-                    dz: operands.dz[examples.start * outputs..examples.end * outputs]
-                        .to_vec()
-                        .into(),
-                    outputs,
+                .map(|examples| {
+                    let of = |values: &[f32], size: usize| {
+                        values[examples.start * size..examples.end * size].to_vec().into()
+                    };
+                    Operands::new(of(operands.x(), inputs), of(operands.dz(), outputs), outputs)
                 })
                 .collect();
             let operands = Operands::concat(&parts);

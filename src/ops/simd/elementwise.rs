@@ -1,7 +1,7 @@
 //! Activations, in place on the sums of a row, and their derivatives from the output.
 
 use crate::ops::Activation;
-use crate::ops::simd::{Kernel, Scalar, Simd};
+use crate::ops::simd::{Kernel, MAX_LANES, Scalar, Simd};
 
 /// tanh by a rational approximation: `x P(x²) / Q(x²)`, within 5 units in the last place.
 ///
@@ -80,12 +80,26 @@ pub(crate) struct Activate<'a> {
 impl Kernel for Activate<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        for out in self.out.chunks_exact_mut(self.bias.len()) {
-            for (sum, bias) in out.iter_mut().zip(self.bias) {
+        let Self { activation, bias, out } = self;
+        let channels = bias.len();
+        // Of a few channels so many pixels at a time that they are whole vectors.
+        let mut repeated = [0.0; MAX_LANES * MAX_LANES];
+        let bias = match channels < S::LANES {
+            true => {
+                let vectors = channels * S::LANES;
+                let whole = repeated.len() - repeated.len() % vectors;
+                let repeated = &mut repeated[..whole];
+                repeated.chunks_exact_mut(channels).for_each(|own| own.copy_from_slice(bias));
+                repeated
+            }
+            false => bias,
+        };
+        for out in out.chunks_mut(bias.len()) {
+            for (sum, bias) in out.iter_mut().zip(bias) {
                 *sum += bias;
             }
             // SAFETY: all of a slice.
-            unsafe { activate(s, self.activation, out.as_mut_ptr(), out.len()) }
+            unsafe { activate(s, activation, out.as_mut_ptr(), out.len()) }
         }
     }
 
@@ -185,6 +199,26 @@ mod tests {
     use super::*;
     use crate::ops::ACTIVATIONS;
     use crate::ops::simd::SimdLevel;
+
+    /// Of any number of channels, few or more than a vector has.
+    #[test]
+    fn each_channel_has_its_bias() {
+        for channels in [1, 2, 3, 5, 15, 16, 17, 40] {
+            let value = |i: usize| (i as f32 * 0.37).sin();
+            let bias: Vec<f32> = (0..channels).map(|channel| value(channel + 7)).collect();
+            let values: Vec<f32> = (0..channels * 131).map(value).collect();
+            for level in SimdLevel::available() {
+                for activation in ACTIVATIONS {
+                    let mut out = values.clone();
+                    level.run(Activate { activation, bias: &bias, out: &mut out });
+                    for (i, (got, value)) in out.iter().zip(&values).enumerate() {
+                        let want = activated(activation, value + bias[i % channels]);
+                        assert!((got - want).abs() < 1e-6, "{channels} {level:?} {activation:?}");
+                    }
+                }
+            }
+        }
+    }
 
     /// At their corners too, and of NaN; tanh within five units in the last place.
     #[test]

@@ -3,7 +3,6 @@
 use super::buffers::{Buffers, SPARE, Transformed};
 use super::tile::Tile;
 use super::transforms::{InputAdjoint, OutputAdjoint};
-use super::weights::WeightsAdjoint;
 use super::{Winograd, nhwc};
 use crate::ops::conv::layer::{LayerGradients, Outputs};
 use crate::ops::conv::op::PackedWeights;
@@ -11,7 +10,7 @@ use crate::ops::layout::{ImageLayout, Images};
 use crate::ops::parallel::{for_microbatches, sum_in_order};
 use crate::ops::product::{Product, Strided, matrix_pitch, panels_pitch, pitch};
 use crate::ops::recycled::Recycled;
-use crate::ops::sums::{add_rows, derived, sums_of_channels};
+use crate::ops::sums::{derived, sums_of_channels};
 use crate::ops::windows::{MaxPoolBackward, Windows};
 
 impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
@@ -30,7 +29,8 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
         let dz = derived(layer.level, layer.activation, outputs.y, outputs.gradient);
         let bias = sums_of_channels(Images { values: &dz, size, layout: ImageLayout::Nhwc });
         let [_, packing] = F::PACKINGS;
-        let u = input_too.then(|| packed.get_or_pack(packing, || self.weights(weight, true)));
+        let u =
+            input_too.then(|| packed.get_or_pack(packing, || self.weights(weight, packed, true)));
         let mut dx = Recycled::unset(if input_too { x.values.len() } else { 0 });
         let mut parts = dx.chunks_mut(each * self.input.len());
         let groups = dz.chunks(each * size.len()).enumerate();
@@ -50,14 +50,11 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
             buffers
         };
         let sum = sum_in_order(groups, work, |sum: &mut Buffers, part| {
-            add_rows(&mut sum.transformed.du, &part.transformed.du);
+            packed.add(&mut sum.transformed.du, &part.transformed.du);
             SPARE.give_back(part);
         });
         let sum = sum.expect("a batch has images");
-        let mut weight = Recycled::unset(weight.len());
-        let (tile, gradient, outputs) = (self.tile, &sum.transformed.du, layer.outputs);
-        let out = &mut weight;
-        layer.level.run(WeightsAdjoint::<F, IN, OUT, K> { tile, gradient, outputs, out });
+        let weight = self.weight_gradient(&sum.transformed.du, packed);
         SPARE.give_back(sum);
         let input = input_too.then_some((dx, ImageLayout::Nhwc));
         LayerGradients { input, weight, bias }
@@ -71,7 +68,7 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
     ) -> Recycled {
         let each = packed.images_at_a_time(dz.count(), weight.len());
         let [_, packing] = F::PACKINGS;
-        let u = packed.get_or_pack(packing, || self.weights(weight, true));
+        let u = packed.get_or_pack(packing, || self.weights(weight, packed, true));
         let mut dx = Recycled::unset(dz.count() * self.input.len());
         for_microbatches(&mut dx, each * self.input.len(), |number, dx| {
             let mut buffers = SPARE.take();

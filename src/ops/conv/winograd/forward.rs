@@ -23,7 +23,7 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
         bias: &[f32],
     ) -> (Recycled, Vec<u8>) {
         let [packing, _] = F::PACKINGS;
-        let u = packed.get_or_pack(packing, || self.weights(weight, false));
+        let u = packed.get_or_pack(packing, || self.weights(weight, packed, false));
         let (u, images) = (u.storage::<f32>(), x.count());
         let each = packed.images_at_a_time(images, weight.len());
         let Some(windows) = self.layer.pool else {

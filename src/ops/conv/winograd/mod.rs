@@ -35,13 +35,13 @@ use burn_flex::{FlexTensor, Layout};
 
 use self::tile::{Eight, Five, Four, Six, Tile};
 use self::transforms::{Input, Tiles};
-use self::weights::Weights;
-use crate::ops::conv::kernel_block::places;
+use self::weights::{Weights, WeightsAdjoint};
+use crate::ops::conv::kernel_block::{parts_of_panels, places};
 use crate::ops::conv::layer::{Layer, LayerGradients, Outputs};
 use crate::ops::conv::op::PackedWeights;
 use crate::ops::flex_tensor::recycled;
-use crate::ops::layout::{ImageLayout, Images, Size, place};
-use crate::ops::product::{matrix_pitch, panels_pitch};
+use crate::ops::layout::{ImageLayout, Images, Size, reorder};
+use crate::ops::product::{PANEL, matrix_pitch, panels_pitch};
 use crate::ops::recycled::Recycled;
 
 /// Numbers of V and P at a time, about: half a megabyte, the share of a core in the second cache. (`benches/peer.rs` with
@@ -200,14 +200,32 @@ impl<'a, F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
         [self.layer.input.channels, self.layer.outputs]
     }
 
-    /// U `[IN * IN, inputs, outputs]`, or its matrices transposed, in panels.
-    fn weights(&self, weight: &[f32], transposed: bool) -> FlexTensor {
-        let (shape, strides) = places([self.layer.outputs, self.input.channels], transposed);
-        let mut out = Recycled::unset(IN * IN * panels_pitch(shape[0], shape[1]));
-        let (tile, level) = (self.tile, self.layer.level);
-        level.run(Weights::<F, IN, OUT, K> { tile, weight, shape, strides, out: &mut out });
+    /// U `[IN * IN, inputs, outputs]`, or its matrices transposed, in panels, for those who share `packed`.
+    fn weights(&self, weight: &[f32], packed: &PackedWeights, transposed: bool) -> FlexTensor {
+        let ([rows, columns], strides) =
+            places([self.layer.outputs, self.input.channels], transposed);
+        let mut out = Recycled::unset(IN * IN * panels_pitch(rows, columns));
+        let parts = parts_of_panels(&mut out, [rows, columns]);
+        packed.for_items(parts, &|_, (columns, out): (Range<usize>, Vec<&mut [f32]>)| {
+            let (tile, level) = (self.tile, self.layer.level);
+            level.run(Weights::<F, IN, OUT, K> { tile, weight, rows, columns, strides, out });
+        });
         let shape = Shape::from([out.len()]);
         recycled(out, Layout::contiguous(shape))
+    }
+
+    /// The gradient of the weights `[outputs, inputs, K, K]` from that of U, for those who share `packed`.
+    fn weight_gradient(&self, gradient: &[f32], packed: &PackedWeights) -> Recycled {
+        let [inputs, outputs] = self.weight_shape();
+        let of_output = inputs * K * K;
+        let mut dw = Recycled::unset(outputs * of_output);
+        packed.for_items(dw.chunks_mut(PANEL * of_output), &|number, out: &mut [f32]| {
+            let (tile, first) = (self.tile, number * PANEL);
+            let kernel =
+                WeightsAdjoint::<F, IN, OUT, K> { tile, gradient, inputs, outputs, first, out };
+            self.layer.level.run(kernel);
+        });
+        dw
     }
 }
 
@@ -224,7 +242,7 @@ fn nhwc<'s, 'a: 's>(
     }
     other.resize((last - first) * n, 0.0);
     for (i, out) in (first..last).zip(other.chunks_exact_mut(n)) {
-        place(x.image(i), x.layout, x.size, [0, 0], out, ImageLayout::Nhwc, x.size);
+        reorder(x.image(i), x.size, x.layout, out);
     }
     other
 }

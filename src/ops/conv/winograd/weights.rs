@@ -10,23 +10,26 @@
 #![allow(clippy::needless_range_loop)]
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use super::tile::Tile;
 use super::transforms::{both_ways, kernel};
 use crate::ops::conv::kernel_block::{KernelBlock, blocks};
-use crate::ops::product::{PANEL, matrix_pitch, panels_pitch, pitch};
+use crate::ops::product::{PANEL, matrix_pitch, pitch};
 use crate::ops::simd::{Kernel, MAX_LANES, Scalar, Simd};
 
 /// `[outputs, inputs, K, K]` to U, in panels of its columns.
 pub(super) struct Weights<'a, F, const IN: usize, const OUT: usize, const K: usize> {
     pub tile: PhantomData<F>,
     pub weight: &'a [f32],
-    /// Rows and columns of a matrix of U.
-    pub shape: [usize; 2],
+    /// Rows of a matrix of U.
+    pub rows: usize,
+    /// Those of its columns that are made, whole panels but the last.
+    pub columns: Range<usize>,
     /// From one row, and from one column, to the next: kernels of `weight`.
     pub strides: [usize; 2],
-    /// `[IN * IN, columns / PANEL, rows, PANEL]`.
-    pub out: &'a mut [f32],
+    /// Of each of the `IN * IN` matrices these columns, `[columns / PANEL, rows, PANEL]`.
+    pub out: Vec<&'a mut [f32]>,
 }
 
 /// The gradient of U to that of the weights.
@@ -34,7 +37,11 @@ pub(super) struct WeightsAdjoint<'a, F, const IN: usize, const OUT: usize, const
     pub tile: PhantomData<F>,
     /// `[IN * IN, inputs, outputs]`, in rows.
     pub gradient: &'a [f32],
+    pub inputs: usize,
     pub outputs: usize,
+    /// The output whose kernels come first in `out`.
+    pub first: usize,
+    /// `[outputs, inputs, K, K]`, of some outputs.
     pub out: &'a mut [f32],
 }
 
@@ -45,10 +52,11 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
 {
     #[inline(always)]
     fn transform<S: Simd>(self, s: S) {
-        let Self { weight, shape: [rows, columns], strides, out, .. } = self;
-        let matrix = panels_pitch(rows, columns);
+        let Self { weight, rows, columns, strides, mut out, .. } = self;
+        assert!(columns.start.is_multiple_of(PANEL) && out.len() == IN * IN);
+        let weight = &weight[columns.start * strides[1] * K * K..];
         let mut kernels = KernelBlock::new(K * K);
-        for block in blocks(rows, columns) {
+        for block in blocks(rows, columns.len()) {
             kernels.read(&block, weight, strides);
             for r in 0..block.rows.len() {
                 let (row, o) = (block.rows.start + r, block.columns.start);
@@ -58,7 +66,7 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
                     both_ways!(
                         s, F::weight, K -> IN,
                         from |i, j| g[i][j],
-                        to |i, j, u| s.write(&mut out[(i * IN + j) * matrix + at + lane..], u)
+                        to |i, j, u| s.write(&mut out[i * IN + j][at + lane..], u)
                     );
                 }
             }
@@ -97,14 +105,13 @@ impl<F: Tile<IN, OUT, K>, const IN: usize, const OUT: usize, const K: usize>
 {
     #[inline(always)]
     fn transform<S: Simd>(self, s: S) {
-        let Self { gradient, outputs, out, .. } = self;
-        let inputs = out.len() / (K * K * outputs);
+        let Self { gradient, inputs, outputs, first, out, .. } = self;
         let (row, matrix) = (pitch(outputs), matrix_pitch(inputs, outputs));
         let mut kernels = KernelBlock::new(K * K);
-        for block in blocks(inputs, outputs) {
+        for block in blocks(inputs, out.len() / (K * K * inputs)) {
             for (r, c) in block.rows.clone().enumerate() {
                 for lane in (0..MAX_LANES).step_by(S::LANES) {
-                    let at = c * row + block.columns.start + lane;
+                    let at = c * row + first + block.columns.start + lane;
                     let mut lanes = [[[0.0; MAX_LANES]; K]; K];
                     both_ways!(
                         s, F::weight_adjoint, IN -> K,
