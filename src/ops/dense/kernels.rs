@@ -50,16 +50,11 @@ impl Kernel for Forward<'_> {
         let outputs = self.bias.len();
         let [examples, inputs] = sizes(self.y, self.weight, self.x, outputs);
         self.y.chunks_exact_mut(outputs).for_each(|y| y.copy_from_slice(self.bias));
-        let mut block = vec![0.0; examples * INPUTS];
         for from in (0..inputs).step_by(INPUTS) {
             let count = INPUTS.min(inputs - from);
-            for (e, x) in self.x.chunks_exact(inputs).enumerate() {
-                let values = block[e..].iter_mut().step_by(examples);
-                values.zip(&x[from..from + count]).for_each(|(value, x)| *value = *x);
-            }
+            let (values, apart) = (&self.x[from..], inputs);
             let weight = &self.weight[from * outputs..][..count * outputs];
-            let product = Product { values: &block[..count * examples], examples, weight, outputs };
-            product.add_to(s, self.y);
+            Product { values, apart, examples, weight, outputs }.add_to(s, self.y);
         }
         // SAFETY: all of a slice.
         unsafe { activate(s, self.activation, self.y.as_mut_ptr(), self.y.len()) }
@@ -78,10 +73,12 @@ impl Kernel for Forward<'_> {
     }
 }
 
-/// `y[e][o] += Σ_i values[i][e] weight[i][o]`
+/// `y[e][o] += Σ_i values[e][i] weight[i][o]`
 struct Product<'a> {
-    /// `[inputs, examples]`.
+    /// Those of an example lie together.
     values: &'a [f32],
+    /// From one example to the next.
+    apart: usize,
     examples: usize,
     /// `[inputs, outputs]`.
     weight: &'a [f32],
@@ -92,7 +89,7 @@ impl Product<'_> {
     #[inline(always)]
     fn add_to<S: Simd>(&self, s: S, y: &mut [f32]) {
         let inputs = self.weight.len() / self.outputs;
-        assert_eq!(self.values.len(), inputs * self.examples);
+        assert!((self.examples - 1) * self.apart + inputs <= self.values.len());
         assert_eq!(y.len(), self.examples * self.outputs);
         let y = y.as_mut_ptr();
         let pair = 2 * S::LANES;
@@ -165,7 +162,7 @@ impl Product<'_> {
                 }
             }
             let mut weight = self.weight.as_ptr().add(o);
-            let mut values = self.values.as_ptr().add(e);
+            let mut values = self.values.as_ptr().add(e * self.apart);
             for _ in 0..self.weight.len() / self.outputs {
                 let mut weights = [s.splat(0.0); V];
                 for v in 0..V {
@@ -175,13 +172,13 @@ impl Product<'_> {
                     s.prefetch(from.wrapping_add(V * S::LANES));
                 }
                 for i in 0..E {
-                    let value = s.splat(*values.add(i));
+                    let value = s.splat(*values.add(i * self.apart));
                     for v in 0..V {
                         sums[i][v] = s.fma(weights[v], value, sums[i][v]);
                     }
                 }
                 weight = weight.wrapping_add(self.outputs);
-                values = values.wrapping_add(self.examples);
+                values = values.wrapping_add(1);
             }
             for (i, sums) in sums.iter().enumerate() {
                 for (v, &sum) in sums.iter().enumerate() {
