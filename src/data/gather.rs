@@ -107,3 +107,14 @@ fn gather(
     let value = (word >> (8 * u32::cast_from(byte % 4))) & 0xff;
     pixels[ABSOLUTE_POS] = scales[c * 256 + usize::cast_from(value)];
 }
+
+#[cfg(all(test, feature = "cuda"))]
+mod tests {
+    use super::*;
+    use crate::ops::cube::cards::{any, assemble_for_cards};
+
+    #[test]
+    fn cards() {
+        assemble_for_cards!("batch", gather::Gather, any(), any(), any(), any(), (), 3, 32, 32);
+    }
+}

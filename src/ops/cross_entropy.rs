@@ -150,3 +150,23 @@ impl<B: CrossEntropyBackward, C: CheckpointStrategy> CrossEntropy for Autodiff<B
         }
     }
 }
+
+#[cfg(all(test, feature = "cuda"))]
+mod tests {
+    use super::*;
+    use crate::ops::cube::cards::{any, assemble_for_cards};
+
+    #[test]
+    fn cards() {
+        assemble_for_cards!("cross entropy", loss_kernel::LossKernel, any(), any(), any(), ());
+        assemble_for_cards!(
+            "its gradient",
+            gradient_kernel::GradientKernel,
+            any(),
+            any(),
+            any(),
+            any(),
+            ()
+        );
+    }
+}

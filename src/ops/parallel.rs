@@ -16,7 +16,12 @@ pub(crate) const LARGE_MICROBATCH: usize = 4 * MICROBATCH;
 
 /// The size of such a one of a batch of so many `examples`: there are four of them, for as many threads.
 pub(crate) fn microbatch_of(examples: usize) -> usize {
-    examples.div_ceil(4).clamp(MICROBATCH, LARGE_MICROBATCH)
+    large_microbatch(examples, 4)
+}
+
+/// The same where there are `count`, if they are not too small or too large.
+pub(crate) fn large_microbatch(examples: usize, count: usize) -> usize {
+    examples.div_ceil(count).clamp(MICROBATCH, LARGE_MICROBATCH)
 }
 
 /// Calls `work` with the number and the values of each chunk. A few are not shared out.

@@ -202,4 +202,16 @@ mod cube {
             }
         }
     }
+
+    #[cfg(all(test, feature = "cuda"))]
+    mod tests {
+        use super::*;
+        use crate::ops::cube::cards::{any, assemble_for_cards};
+
+        #[test]
+        fn cards() {
+            assemble_for_cards!("square error", square::Square, any(), any(), any(), ());
+            assemble_for_cards!("its gradient", subtract::Subtract, any(), any(), any(), any(), ());
+        }
+    }
 }

@@ -212,3 +212,52 @@ fn apply(
         Operation::Fill(s) => scalars[s],
     }
 }
+
+#[cfg(all(test, feature = "cuda"))]
+mod tests {
+    use super::*;
+    use crate::ops::cube::cards::{any, assemble_for_cards};
+    use crate::optim::trace::Operation::*;
+
+    #[test]
+    fn cards() {
+        // Every operation once, each of what came before it.
+        let operations = vec![
+            Add(0, 1),
+            Sub(6, 2),
+            Mul(7, 3),
+            AddScalar(8, 0),
+            SubScalar(9, 0),
+            MulScalar(10, 0),
+            DivScalar(11, 0),
+            Abs(12),
+            Sqrt(13),
+            Sign(14),
+            AtLeast(15, 0),
+            Recip(16),
+            Power(17, 0),
+            ZeroWhereAtMost(18, 4, 0),
+            Fill(0),
+            Div(19, 20),
+        ];
+        let program = Program { operations, results: vec![21, 16, 17, 18, 19] };
+        assemble_for_cards!(
+            "a rule",
+            update_kernel::UpdateKernel,
+            any(),
+            any(),
+            any(),
+            any(),
+            any(),
+            any(),
+            any(),
+            any(),
+            any(),
+            any(),
+            any(),
+            [()].into_iter().collect(),
+            program.clone(),
+            SLOTS
+        );
+    }
+}

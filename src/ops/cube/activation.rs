@@ -107,3 +107,26 @@ fn derive_kernel<N: Size>(
     }
     sums[ABSOLUTE_POS] = sum;
 }
+
+#[cfg(all(test, feature = "cuda"))]
+mod tests {
+    use super::*;
+    use crate::ops::cube::cards::{any, assemble_for_cards};
+
+    #[test]
+    fn cards() {
+        assemble_for_cards!(
+            "derivative",
+            derive_kernel::DeriveKernel,
+            any(),
+            any(),
+            any(),
+            any(),
+            (),
+            (),
+            (),
+            4,
+            Activation::Tanh
+        );
+    }
+}

@@ -128,6 +128,19 @@ pub(crate) fn assemble(name: &str, capability: u32, kernel: &impl CubeKernel) ->
     ptx
 }
 
+/// Compiles a kernel for cards of three generations, with what it is made of: its buffers, `()` for each number that it is
+/// given later, and what it is compiled for.
+macro_rules! assemble_for_cards {
+    ($name:expr, $kernel:ty, $($argument:expr),* $(,)?) => {
+        for capability in [75, 80, 90] {
+            let (settings, properties, target) = $crate::ops::cube::cards::Card::new(256).given();
+            let kernel = <$kernel>::new(settings, properties, target, $($argument),*);
+            $crate::ops::cube::cards::assemble($name, capability, &kernel);
+        }
+    };
+}
+pub(crate) use assemble_for_cards;
+
 /// Registers, and bytes spilled.
 fn assembled(ptxas: &Path, ptx: &str) -> (usize, usize) {
     let folder = tempfile::tempdir().unwrap();

@@ -61,3 +61,14 @@ fn add_rows(x: &[f32], sums: &mut [f32], rows: usize, groups: usize, columns: us
     }
     sums[ABSOLUTE_POS] = sum;
 }
+
+#[cfg(all(test, feature = "cuda"))]
+mod tests {
+    use super::*;
+    use crate::ops::cube::cards::{any, assemble_for_cards};
+
+    #[test]
+    fn cards() {
+        assemble_for_cards!("sums of rows", add_rows::AddRows, any(), any(), (), (), ());
+    }
+}

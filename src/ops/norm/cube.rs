@@ -254,3 +254,70 @@ fn gradient_kernel(
         dbeta[ABSOLUTE_POS] = plain;
     }
 }
+
+#[cfg(all(test, feature = "cuda"))]
+mod tests {
+    use super::*;
+    use crate::ops::cube::cards::{any, assemble_for_cards};
+
+    #[test]
+    fn cards() {
+        assemble_for_cards!(
+            "squares",
+            squares_kernel::SquaresKernel,
+            any(),
+            any(),
+            any(),
+            (),
+            (),
+            (),
+            ()
+        );
+        assemble_for_cards!("statistics", scale_kernel::ScaleKernel, any(), any(), any(), ());
+        for activation in [Activation::Identity, Activation::Relu, Activation::Tanh] {
+            assemble_for_cards!(
+                "normalised",
+                normalise_kernel::NormaliseKernel,
+                any(),
+                any(),
+                any(),
+                any(),
+                any(),
+                (),
+                (),
+                activation
+            );
+            assemble_for_cards!(
+                "sums of gradients",
+                sums_kernel::SumsKernel,
+                any(),
+                any(),
+                any(),
+                any(),
+                any(),
+                (),
+                (),
+                (),
+                (),
+                activation
+            );
+            assemble_for_cards!(
+                "gradient",
+                gradient_kernel::GradientKernel,
+                any(),
+                any(),
+                any(),
+                any(),
+                any(),
+                any(),
+                any(),
+                any(),
+                any(),
+                (),
+                (),
+                (),
+                activation
+            );
+        }
+    }
+}

@@ -89,7 +89,8 @@ impl Kernel for Activate<'_> {
                 let vectors = channels * S::LANES;
                 let whole = repeated.len() - repeated.len() % vectors;
                 let repeated = &mut repeated[..whole];
-                repeated.chunks_exact_mut(channels).for_each(|own| own.copy_from_slice(bias));
+                let values = bias.iter().cycle();
+                repeated.iter_mut().zip(values).for_each(|(own, bias)| *own = *bias);
                 repeated
             }
             false => bias,

@@ -158,3 +158,29 @@ fn unpool_kernel(
     }
     sums[ABSOLUTE_POS] = sum;
 }
+
+#[cfg(all(test, feature = "cuda"))]
+mod tests {
+    use super::*;
+    use crate::ops::cube::cards::{any, assemble_for_cards};
+
+    #[test]
+    fn cards() {
+        let geometry = Geometry::new([128, 32, 14, 14], [64, 32, 5, 5], [2; 4]);
+        assemble_for_cards!("pooling", pool_kernel::PoolKernel, any(), any(), any(), geometry, 2);
+        assemble_for_cards!(
+            "its gradient",
+            unpool_kernel::UnpoolKernel,
+            any(),
+            any(),
+            any(),
+            any(),
+            any(),
+            (),
+            (),
+            geometry,
+            2,
+            Activation::Relu
+        );
+    }
+}

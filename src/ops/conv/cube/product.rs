@@ -115,3 +115,18 @@ fn pack(weight: &[f32], packed: &mut [f32], #[comptime] g: Geometry, #[comptime]
         packed[ABSOLUTE_POS] = weight[weight_at(k, c, at, g, turned)];
     }
 }
+
+#[cfg(all(test, feature = "cuda"))]
+mod tests {
+    use super::*;
+    use crate::ops::cube::cards::{any, assemble_for_cards};
+
+    #[test]
+    fn cards() {
+        let geometry = Geometry::new([128, 32, 14, 14], [64, 32, 5, 5], [2; 4]);
+        for flag in [false, true] {
+            assemble_for_cards!("weight in order", pack::Pack, any(), any(), geometry, flag);
+            assemble_for_cards!("its gradient", unpack::Unpack, any(), any(), (), flag, geometry);
+        }
+    }
+}

@@ -158,3 +158,29 @@ fn kernel(
         }
     }
 }
+
+#[cfg(all(test, feature = "cuda"))]
+mod tests {
+    use super::*;
+    use crate::ops::cube::cards::{any, assemble_for_cards};
+    use crate::ops::cube::geometry::Geometry;
+
+    #[test]
+    fn cards() {
+        let geometry = Geometry::new([128, 32, 30, 30], [1, 32, 3, 3], [0; 4]);
+        assemble_for_cards!(
+            "to few",
+            kernel::Kernel,
+            any(),
+            any(),
+            any(),
+            any(),
+            (),
+            geometry,
+            Activation::Tanh,
+            true,
+            false,
+            8
+        );
+    }
+}

@@ -99,3 +99,25 @@ pub(super) fn finish<N: Size>(
     }
     y[ABSOLUTE_POS] = sum;
 }
+
+#[cfg(all(test, feature = "cuda"))]
+mod tests {
+    use super::*;
+    use crate::ops::cube::cards::{any, assemble_for_cards};
+
+    #[test]
+    fn cards() {
+        assemble_for_cards!(
+            "sum of parts",
+            finish::Finish,
+            any(),
+            any(),
+            any(),
+            (),
+            (),
+            4,
+            true,
+            Activation::Relu
+        );
+    }
+}
