@@ -108,7 +108,8 @@ fn gather(
     pixels[ABSOLUTE_POS] = scales[c * 256 + usize::cast_from(value)];
 }
 
-#[cfg(all(test, feature = "cuda"))]
+#[cfg(test)]
+#[cfg(feature = "cuda")]
 mod tests {
     use super::*;
     use crate::ops::cube::cards::{any, assemble_for_cards};

@@ -77,9 +77,16 @@ impl Im2col<'_> {
         let mut rows = columns.chunks_exact_mut(pitch(width));
         for i in images {
             self.sliding.pad(large, i, image);
+            // Few values are copied as so many that their number is known when this is compiled, which is no call: what is too
+            // much is written over by the next, or lies between the rows.
+            image.resize(self.sliding.padded().len() + MAX_LANES, 0.0);
             for (window, row) in self.sliding.windows().zip(&mut rows) {
-                for (tap, to) in taps.iter().zip(row.chunks_exact_mut(run)) {
-                    to.copy_from_slice(&image[window + tap..][..run]);
+                for (number, tap) in taps.iter().enumerate() {
+                    let (to, from) = (&mut row[number * run..], &image[window + tap..]);
+                    match run <= MAX_LANES {
+                        true => to[..MAX_LANES].copy_from_slice(&from[..MAX_LANES]),
+                        false => to[..run].copy_from_slice(&from[..run]),
+                    }
                 }
             }
         }
@@ -188,7 +195,7 @@ impl Products for Im2col<'_> {
         out
     }
 
-    fn weights(&self, large: Images, small: Images) -> Vec<f32> {
+    fn weights(&self, large: Images, small: Images) -> Recycled {
         let (images, width) = (large.count(), self.sliding.width());
         let of = (images, GROUP, matrix_pitch(width, self.outputs));
         let sum = sums_of_groups(of, (&mut [], 0), |group, _, sum| {
@@ -209,9 +216,9 @@ impl Products for Im2col<'_> {
             }
             SPARE.give_back(buffers);
         });
-        let mut values = vec![0.0; self.weight.len()];
-        self.for_places(|of, k, place| values[of] = sum[place * pitch(self.outputs) + k]);
-        values
+        let mut dw = Recycled::unset(self.weight.len());
+        self.for_places(|of, k, place| dw[of] = sum[place * pitch(self.outputs) + k]);
+        dw
     }
 }
 

@@ -12,7 +12,7 @@ use super::products::{Ending, products};
 use super::sliding::{Geometry, Sliding};
 use crate::ops::Activation;
 use crate::ops::conv::PackedWeights;
-use crate::ops::flex_tensor::{Batch, flat, size, tensor, values};
+use crate::ops::flex_tensor::{Batch, flat, recycled, size, tensor, values};
 use crate::ops::gradients::{AddGradients, register_of_layer};
 use crate::ops::layout::{ImageLayout, Images, Size};
 use crate::ops::simd::SimdLevel;
@@ -122,9 +122,7 @@ impl SlidBackward for Flex {
         let weight = values(&weight);
         let products = products(sliding, shape[0], &weight, &attributes.packed);
         let (dx, dw) = match attributes.direction {
-            Direction::Convolution => {
-                (input_too.then(|| products.large(dz, None)), products.weights(x, dz))
-            }
+            Direction::Convolution => products.backward(x, dz, input_too),
             Direction::Transposed(_) => {
                 (input_too.then(|| products.small(dz, None)), products.weights(dz, x))
             }
@@ -132,7 +130,7 @@ impl SlidBackward for Flex {
         let db = sums_of_channels(dz);
         (
             dx.map(|dx| tensor(dx, count, input, ImageLayout::Nhwc)),
-            flat(dw, Layout::contiguous(shape)),
+            recycled(dw, Layout::contiguous(shape)),
             flat(db, Layout::contiguous(Shape::from([size.channels]))),
         )
     }

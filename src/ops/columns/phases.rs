@@ -155,15 +155,20 @@ impl Products for Phases<'_> {
         self.together(&x, ending)
     }
 
-    fn weights(&self, large: Images, small: Images) -> Vec<f32> {
+    fn weights(&self, large: Images, small: Images) -> Recycled {
+        self.backward(large, small, false).1
+    }
+
+    fn backward(&self, large: Images, dz: Images, input_too: bool) -> (Option<Recycled>, Recycled) {
         let x = self.apart(large);
-        let outputs = Outputs { y: small, gradient: small, argmax: &[] };
+        let outputs = Outputs { y: dz, gradient: dz, argmax: &[] };
         let gradients = self.with_weights(|weights| {
             let x = self.images(&x);
-            winograd::backward(self.tiling, &self.layer, x, outputs, weights, false)
+            winograd::backward(self.tiling, &self.layer, x, outputs, weights, input_too)
         });
-        let mut values = vec![0.0; self.weight.len()];
-        self.for_weights(|of, to| values[of] = gradients.weight[to]);
-        values
+        let dx = gradients.input.map(|(dx, _)| self.together(&dx, None));
+        let mut dw = Recycled::unset(self.weight.len());
+        self.for_weights(|of, to| dw[of] = gradients.weight[to]);
+        (dx, dw)
     }
 }

@@ -17,7 +17,13 @@ pub(super) trait Products {
     /// The large images of the `small` ones, NHWC.
     fn large(&self, small: Images, ending: Option<Ending>) -> Recycled;
     /// The gradient of the weights, in their order.
-    fn weights(&self, large: Images, small: Images) -> Vec<f32>;
+    fn weights(&self, large: Images, small: Images) -> Recycled;
+
+    /// The gradients of a convolution from that of its sums, `dz`: of the `large` images, if it is asked for, and of the
+    /// weights.
+    fn backward(&self, large: Images, dz: Images, input_too: bool) -> (Option<Recycled>, Recycled) {
+        (input_too.then(|| self.large(dz, None)), self.weights(large, dz))
+    }
 }
 
 /// The faster way of two.

@@ -74,8 +74,11 @@ fn both_ways_are_the_sums() {
             let got = [
                 way.small(large_of, None).to_vec(),
                 way.large(small_of, None).to_vec(),
-                way.weights(large_of, small_of),
+                way.weights(large_of, small_of).to_vec(),
             ];
+            // Both gradients of a convolution at once are those that are made alone.
+            let (dx, dw) = way.backward(large_of, small_of, true);
+            assert!(dx.unwrap()[..] == got[1] && dw[..] == got[2], "{geometry:?}: backward");
             for ((got, want), what) in got.iter().zip(&want).zip(["small", "large", "weights"]) {
                 let error = error(got, want);
                 assert!(error < most, "{what}, {geometry:?}, at most {most}: {error:e}");

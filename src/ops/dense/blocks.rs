@@ -82,7 +82,7 @@ fn block_of_gradient(level: SimdLevel, operands: &Operands, first: usize, dw: &m
 }
 
 /// `[examples, inputs]`: the gradient of the input from `dz` `[examples, outputs]`, with vectors of examples: the weights
-/// `[inputs, outputs]` are read number by number, once. By all threads, or by this one where the others have their own.
+/// `[inputs, outputs]` are read number by number, once, by all threads that are idle.
 pub(super) fn input_gradient(
     level: SimdLevel,
     dz: &[f32],

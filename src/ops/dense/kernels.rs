@@ -6,8 +6,8 @@
 //! ```
 //!
 //! The weights of a large layer fit no cache: what is near is a block of them, which all examples of the group are
-//! multiplied with. The rows of a weight are often a power of two apart, lines that the first cache cannot keep
-//! beside each other, so what is read again is copied together first.
+//! multiplied with. The rows of dz are often a power of two apart, lines that the first cache cannot keep beside each
+//! other, so those of a block are copied together first. Of many examples the [blocks](super::blocks) have dx.
 #![allow(unsafe_code)]
 // Loops over the indices of arrays in registers say what the processor does.
 #![allow(clippy::needless_range_loop)]

@@ -68,11 +68,7 @@ pub(super) fn backward_input(
         return input_gradient(level, dz, weight, outputs);
     }
     let mut dx = Recycled::unset(dz.len() / outputs * inputs);
-    let each = examples_at_a_time(dz.len() / outputs);
-    for_microbatches(&mut dx, each * inputs, |group, dx| {
-        let dz = &dz[group * each * outputs..][..dx.len() / inputs * outputs];
-        level.run(InputGradient { dz, weight, outputs, dx });
-    });
+    level.run(InputGradient { dz, weight, outputs, dx: &mut dx });
     dx
 }
 
